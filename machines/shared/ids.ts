@@ -1,0 +1,47 @@
+/**
+ * Identifiers of the mesh. A peer id is the first 20 bytes of SHA-256 over the raw Ed25519 public key,
+ * written as 40 lower-case hex digits; it is derived from a key and never chosen.
+ */
+export type PeerId = string;
+
+/** An id of one attempt to build a link: 12 hex digits of its maker's clock (ms), then 8 random ones. Sorts by age for one maker. */
+export type AttemptId = string;
+
+/** An id of one topology operation (splice or hand-over): 16 hex digits. */
+export type OperationId = string;
+
+/** A message id: 32 hex digits, random. */
+export type MessageId = string;
+
+const PEER_ID = /^[0-9a-f]{40}$/;
+const ATTEMPT_ID = /^[0-9a-f]{20}$/;
+const OPERATION_ID = /^[0-9a-f]{16}$/;
+
+export const isPeerId = (value: unknown): value is PeerId => typeof value === 'string' && PEER_ID.test(value);
+export const isAttemptId = (value: unknown): value is AttemptId => typeof value === 'string' && ATTEMPT_ID.test(value);
+export const isOperationId = (value: unknown): value is OperationId =>
+  typeof value === 'string' && OPERATION_ID.test(value);
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Bytes as lower-case hex, two digits a byte. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+/** Lower-case hex as bytes; the caller has checked the digits. */
+export function fromHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >> 1);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16);
+  return bytes;
+}
+
+/** A fresh attempt id. It sorts after every earlier one of the same peer, so that a late signal is known to be late. */
+export function attemptId(nowMs: number, randomBytes: Uint8Array): AttemptId {
+  return Math.max(0, Math.floor(nowMs)).toString(16).padStart(12, '0').slice(-12) + toHex(randomBytes.subarray(0, 4));
+}
+
+/** The instant part of an attempt id, in ms of its maker's clock. */
+export const attemptTime = (id: AttemptId): number => Number.parseInt(id.slice(0, 12), 16);

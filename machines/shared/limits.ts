@@ -1,0 +1,145 @@
+/**
+ * Every bound and default of the product, with unit, source and relation to the others. A value marked "Guess" says what
+ * would settle it. Values marked * are defaults that an option can change.
+ */
+
+// ---- ids and links -------------------------------------------------------------------------------------------------
+/** * Links a peer keeps. Architecture of the topology; prototyped from 2 up. */
+export const MAX_PEERS_DEFAULT = 8;
+export const MAX_PEERS_MIN = 2;
+export const MAX_PEERS_MAX = 50;
+/** Links that may stand for the length of one hand-over beyond the cap. */
+export const LINKS_OVER_CAP = 1;
+/** Dials a peer has in flight. Guess: the simulator's join storms settle it. */
+export const DIALS_IN_FLIGHT_MAX = 3;
+/** Alternatives that a refusal names. */
+export const ALTERNATIVES_MAX = 4;
+/** Peers that are known and not linked. */
+export const KNOWN_PEERS_MAX = 64;
+/** Peer actors in `backingOff`, which hold no slot. */
+export const BACKING_OFF_MAX = 64;
+/** Failed dials in a row after which a peer is given up until it is announced afresh. */
+export const FAILED_DIALS_MAX = 5;
+
+// ---- waits, ms -----------------------------------------------------------------------------------------------------
+/** * */
+export const JOIN_TIMEOUT_MS = 30_000;
+/** * From the first signal to an open channel. */
+export const DIAL_TIMEOUT_MS = 10_000;
+/** From the open channel to the other side's HELLO. Guess: three slow round trips. */
+export const HANDSHAKE_TIMEOUT_MS = 3_000;
+/** A slot kept for a peer that was told to dial: it may need a whole dial. */
+export const RESERVATION_TIMEOUT_MS = DIAL_TIMEOUT_MS + 2_000;
+/** From LOCK to LOCKED. Guess: two slow round trips. */
+export const LOCK_TIMEOUT_MS = 2_000;
+/** A closing link may flush this long before it is cut. */
+export const DRAIN_TIMEOUT_MS = 1_000;
+/** Longest graceful leave: it outlasts a drain. */
+export const LEAVE_TIMEOUT_MS = 2_000;
+/** * */
+export const DIRECT_TIMEOUT_MS = 5_000;
+/** Hub reconnect: doubled with full jitter. Clients must be back within 10 s of a hub's restart, which forbids 30 s. */
+export const RECONNECT_MIN_MS = 500;
+export const RECONNECT_MAX_MS = 5_000;
+/** From the socket's start to the hub's `connected`. */
+export const HUB_CONNECT_TIMEOUT_MS = 10_000;
+/** From `prove` to `proven`. */
+export const HUB_PROOF_TIMEOUT_MS = 5_000;
+/** A ping to the hub when nothing was heard for this long; twice without an answer: the socket is dead. */
+export const HUB_PING_MS = 15_000;
+/** Back-off per remote: doubled from the first to the last. */
+export const PEER_BACKOFF_MIN_MS = 2_500;
+export const PEER_BACKOFF_MAX_MS = 300_000;
+/** A link that lived this long wipes the back-off of its remote. */
+export const PEER_PROVEN_MS = 10_000;
+/** Discovery cycle: how long answers are collected, and the rests by need (±20 %). Guess. */
+export const DISCOVERY_COLLECT_MS = 1_000;
+export const DISCOVERY_REST_BELOW_FLOOR_MS = 1_000;
+export const DISCOVERY_REST_BELOW_TARGET_MS = 5_000;
+export const DISCOVERY_REST_MS = 30_000;
+/** Liveness: one sweep a mesh; PING after silence of our own; suspect after silence of theirs; lost when still silent. */
+export const SWEEP_MS = 1_000;
+export const PING_AFTER_MS = 1_500;
+export const SUSPECT_AFTER_MS = 3_500;
+export const SUSPECT_TIMEOUT_MS = 5_000;
+/** NEIGHBOURS is sent on change, at most this often. */
+export const NEIGHBOURS_MIN_INTERVAL_MS = 1_000;
+/** Operations a peer starts / accepts: 1 per 2 s, 4 per 10 s. Guess. */
+export const OPERATION_START_INTERVAL_MS = 2_000;
+export const OPERATIONS_ACCEPTED_MAX = 4;
+export const OPERATIONS_ACCEPTED_WINDOW_MS = 10_000;
+
+// ---- wire ----------------------------------------------------------------------------------------------------------
+export const WIRE_VERSION = 1;
+/** Data-channel messages above 16 KiB are not portable between browsers. */
+export const FRAME_BYTES_MAX = 16_384;
+/** Application data in one message: an envelope and its header stay within a frame. */
+export const PAYLOAD_BYTES_MAX = 15_360;
+export const MESSAGES_PER_FRAME_MAX = 256;
+/** Neighbours in a NEIGHBOURS message: a full set of links, one of them over the cap. */
+export const NEIGHBOURS_MAX = MAX_PEERS_MAX + LINKS_OVER_CAP;
+export const NETWORK_NAME_MAX = 64;
+export const TOPIC_NAME_MAX = 128;
+export const REASON_MAX = 128;
+export const FEATURES_MAX = 16;
+export const SDP_CHARS_MAX = 65_536;
+/** Send buffer of a link: between these marks a channel runs at full speed. Above high it is congested. */
+export const LINK_BUFFER_LOW_BYTES = 65_536;
+export const LINK_BUFFER_HIGH_BYTES = 1_048_576;
+/** Frames that came before their link was admitted by its chart. */
+export const EARLY_FRAMES_MAX = 64;
+
+// ---- gossip --------------------------------------------------------------------------------------------------------
+/** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */
+export const HOPS_MAX_DEFAULT = 10;
+export const HOPS_MAX_SMALL_CAP = 64;
+/** Below this cap the larger hop limit is the default. */
+export const SMALL_CAP = 5;
+export const HOPS_LIMIT = 255;
+/** * Life of a message; past it nobody delivers or relays it. */
+export const MESSAGE_TTL_MS = 120_000;
+/** Ids remembered against duplicates: whichever is reached first. */
+export const SEEN_MS = 120_000;
+export const SEEN_MAX = 10_000;
+/** Messages in one `inbox` event. */
+export const INBOX_MAX = 64;
+/** Directs that await their receipt. */
+export const PENDING_DIRECTS_MAX = 1_024;
+/** Messages of one kind of error that a neighbour may cause in a window before its link is muted. */
+export const MISBEHAVIOUR_MAX = 32;
+export const MISBEHAVIOUR_WINDOW_MS = 10_000;
+export const MUTE_MS = 30_000;
+
+// ---- hub -----------------------------------------------------------------------------------------------------------
+export const HUB_PORT = 3_000;
+export const HUB_MAX_CONNECTIONS = 1_000;
+export const HUB_PEER_TIMEOUT_MS = 300_000;
+export const HUB_CLEANUP_INTERVAL_MS = 30_000;
+export const HUB_MAX_MESSAGE_BYTES = 65_536;
+/** `maxPayload` of the socket: between one and four times the limit a frame is refused and the socket stays. */
+export const HUB_PAYLOAD_FACTOR = 4;
+export const HUB_PER_IP_MAX = 64;
+export const HUB_RATE_LIMIT = 500;
+export const HUB_RATE_WINDOW_MS = 10_000;
+/** Windows above the rate limit after which the socket is closed. */
+export const HUB_RATE_WINDOWS_MAX = 3;
+export const HUB_SEND_BUFFER_BYTES = 1_048_576;
+export const HUB_ANNOUNCE_TIMEOUT_MS = 30_000;
+export const HUB_NETWORKS_PER_PEER_MAX = 2;
+export const HUB_SAMPLE_NEAR = 10;
+export const HUB_SAMPLE_RANDOM = 10;
+export const HUB_RESUME_TTL_MS = 300_000;
+export const HUB_ANNOUNCE_DATA_BYTES_MAX = 4_096;
+
+/** Relations that must hold between the values above; a test asserts each. */
+export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean])[] = [
+  ['a payload and its envelope fit a frame', PAYLOAD_BYTES_MAX + 512 <= FRAME_BYTES_MAX],
+  ['a reservation outlasts a dial', RESERVATION_TIMEOUT_MS > DIAL_TIMEOUT_MS],
+  ['a handshake is shorter than a dial', HANDSHAKE_TIMEOUT_MS < DIAL_TIMEOUT_MS],
+  ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],
+  ['a peer is pinged before it is suspected', PING_AFTER_MS + SWEEP_MS < SUSPECT_AFTER_MS],
+  ['low water is below high water', LINK_BUFFER_LOW_BYTES < LINK_BUFFER_HIGH_BYTES],
+  ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],
+  ['clients are back within 10 s of a hub restart', RECONNECT_MAX_MS * 2 <= 10_000],
+  ['an SDP fits a hub frame', SDP_CHARS_MAX <= HUB_MAX_MESSAGE_BYTES],
+];

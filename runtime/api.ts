@@ -1,0 +1,194 @@
+/**
+ * The public surface in types: what an app passes in, what it can call, what it hears. `docs/api.md` tells the same in
+ * prose. Durations end in `Ms`, hop limits in `hopsMax`.
+ */
+import type { MessageId, PeerId } from '../machines/shared/ids.ts';
+import type { MeshError } from './errors.ts';
+import type { MeshClock } from './ports/clock.ts';
+import type { Identity } from './ports/identity.ts';
+import type { LinkPort } from './ports/link.ts';
+import type { LoggerPort } from './ports/logger.ts';
+import type { RandomPort } from './ports/random.ts';
+import type { PeerAd, SignalingPort } from './ports/signaling.ts';
+
+export interface MeshOptions {
+  /** Hubs, by URL or as ports of your own. Default `ws://localhost:3000`; an empty list starts without any hub. */
+  readonly signaling?: string | SignalingPort | readonly (string | SignalingPort)[];
+  /** Peers see each other within one network only. 1 to 64 characters. Default `global`. */
+  readonly network?: string;
+  /** Links at most, 2 to 50. Default 8. */
+  readonly maxPeers?: number;
+  /** Links below which this peer looks hard, 0 to 49 and below `maxPeers`. Default min(5, maxPeers - 1). */
+  readonly minPeers?: number;
+  /** Default: a new identity each time. `createIdentity` and `loadIdentity` make one. */
+  readonly identity?: Identity;
+  /** The WebRTC implementation. Default: `simple-peer`, with @roamhq/wrtc in Node. */
+  readonly rtc?: LinkPort;
+  /** STUN and TURN servers for the default implementation. Default: none in Node, a public STUN server in no case. */
+  readonly iceServers?: readonly RTCIceServer[];
+  /** Dial peers by itself. Default true. */
+  readonly autoDiscovery?: boolean;
+  /** Give up a link for a newcomer (splice). Default true. */
+  readonly eviction?: boolean;
+  /** Keep near and far links by XOR distance. False: links by arrival and age. Default true. */
+  readonly xorRouting?: boolean;
+  readonly joinTimeoutMs?: number;
+  readonly dialTimeoutMs?: number;
+  readonly directTimeoutMs?: number;
+  /** Parts to leave out; their methods then throw FEATURE_OFF. */
+  readonly features?: Readonly<Record<string, boolean>>;
+  /** XState inspection: an observer as XState takes it, e.g. of `xstate-mesh/inspect`. */
+  readonly inspect?: unknown;
+  readonly logger?: LoggerPort;
+  readonly clock?: MeshClock;
+  readonly random?: RandomPort;
+}
+
+export type MeshState = 'idle' | 'joining' | 'joined' | 'isolated' | 'leaving' | 'left';
+export type LinkRole = 'near' | 'far' | 'random' | 'spare';
+
+/** Why a link ended. */
+export type DisconnectReason =
+  | 'left'
+  | 'evicted'
+  | 'handedOver'
+  | 'stuck'
+  | 'lost'
+  | 'dialFailed'
+  | 'refused'
+  | 'disconnected'
+  | 'replaced';
+
+export interface LinkStatus {
+  readonly peerId: PeerId;
+  /** Dot path of the peer's chart, such as `dialing`, `connected.healthy`, `backingOff`. A link counts when it starts with `connected`. */
+  readonly state: string;
+  readonly role: LinkRole;
+  /** Name of the link adapter. */
+  readonly adapter: string;
+  /** Round-trip time by PING, null until measured. */
+  readonly rttMs: number | null;
+}
+
+export interface MeshStatus {
+  readonly peerId: PeerId;
+  readonly network: string;
+  readonly state: MeshState;
+  /** Every peer actor; those whose state starts with `connected` are links. */
+  readonly links: readonly LinkStatus[];
+  /** Peers that are known and not linked. */
+  readonly discovered: number;
+  readonly hubs: readonly { readonly url: string; readonly state: string }[];
+  readonly minPeers: number;
+  readonly maxPeers: number;
+  readonly uptimeMs: number;
+  /** Counts since the start: frames, messages, drops by cause. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface Message {
+  readonly from: PeerId;
+  readonly data: unknown;
+  readonly kind: 'broadcast' | 'direct';
+  readonly id: MessageId;
+  /** Links crossed; 1 = from a neighbour. */
+  readonly hops: number;
+  readonly topic?: string;
+}
+
+export interface Receipt {
+  readonly id: MessageId;
+  readonly to: PeerId;
+  readonly hops: number;
+  /** From the call to the receipt. */
+  readonly ms: number;
+}
+
+/** The events of a mesh, by name. `on('peer.*', …)` hears all whose name starts so, `on('*', …)` hears all. */
+export interface MeshEvents {
+  message: Message;
+  'peer.discovered': { readonly remote: PeerId; readonly legacy: boolean };
+  'peer.connected': { readonly remote: PeerId };
+  /** A link that stood has ended. */
+  'peer.disconnected': { readonly remote: PeerId; readonly reason: DisconnectReason };
+  /** We were evicted by `remote`. */
+  'peer.evicted': { readonly remote: PeerId; readonly reason: string; readonly alternatives: readonly PeerAd[] };
+  'peer.timedOut': { readonly remote: PeerId };
+  'peers.changed': { readonly connected: readonly PeerId[] };
+  'hub.connected': { readonly url: string };
+  'hub.disconnected': { readonly url: string; readonly reason: string };
+  'status.changed': { readonly level: 'info' | 'warn' | 'error'; readonly code: string; readonly message: string };
+  joined: { readonly ms: number };
+  left: { readonly reason: string };
+  /** The answer to a command event that carried a `ref`. */
+  reply: {
+    readonly ref: string;
+    readonly ok: boolean;
+    readonly result?: unknown;
+    readonly error?: { readonly code: string; readonly message: string };
+  };
+  error: MeshError;
+}
+export type MeshEventName = keyof MeshEvents;
+/** Each event as a listener gets it: its payload with its name as `type`. `error` is a MeshError with `type: 'error'` beside it. */
+export type MeshEvent<Name extends MeshEventName = MeshEventName> = {
+  [N in Name]: { readonly type: N } & (N extends 'error' ? { readonly error: MeshError } : MeshEvents[N]);
+}[Name];
+type NamePrefix<Name extends string> = Name extends `${infer Head}.${string}` ? `${Head}.*` : never;
+/** A name, `prefix.*` or `*`. */
+export type MeshEventPattern = MeshEventName | NamePrefix<MeshEventName> | '*';
+export type EventOf<Pattern extends MeshEventPattern> = Pattern extends '*'
+  ? MeshEvent
+  : Pattern extends MeshEventName
+    ? MeshEvent<Pattern>
+    : Pattern extends `${infer Head}.*`
+      ? MeshEvent<Extract<MeshEventName, `${Head}.${string}`>>
+      : never;
+
+export interface BroadcastOptions {
+  readonly topic?: string;
+  readonly hopsMax?: number;
+  readonly ttlMs?: number;
+}
+export interface DirectOptions {
+  readonly timeoutMs?: number;
+  readonly hopsMax?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Why this peer is connected as it is, in words and figures. */
+export interface Explanation {
+  readonly state: MeshState;
+  readonly cap: number;
+  readonly floor: number;
+  readonly target: number;
+  readonly quota: { readonly random: number; readonly near: number; readonly far: number };
+  readonly links: readonly (LinkStatus & { readonly why: string })[];
+  readonly advice: string;
+}
+
+/** What one can do with a mesh: on the actor of `createMeshActor`, or through `asMesh(ref)` on any ref of a `meshMachine`. */
+export interface MeshMethods {
+  readonly peerId: PeerId;
+  /** Resolves when a hub accepted us or the first link stands. Rejects with JOIN_TIMEOUT, LEFT, HUB_REFUSED. */
+  joined(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<{ readonly ms: number }>;
+  /** Tells neighbours and hubs, stops every child, frees every timer. Resolves when done; again: the same promise. */
+  leave(reason?: string): Promise<void>;
+  /** To everybody in the network. Returns the message's id at once. Throws NOT_JOINED, LEFT, TOO_LARGE, BAD_OPTION. */
+  broadcast(data: unknown, options?: BroadcastOptions): MessageId;
+  /** To one peer, over others where needed. Rejects with DIRECT_TIMEOUT, NOT_JOINED, LEFT, TOO_LARGE, QUEUE_FULL. */
+  direct(to: PeerId, data: unknown, options?: DirectOptions): Promise<Receipt>;
+  status(): MeshStatus;
+  explain(): Explanation;
+  connectTo(remote: PeerId): void;
+  disconnectFrom(remote: PeerId, reason?: string): void;
+  /** Dials everybody known: for tests. */
+  connectToAll(): void;
+  has(remote: PeerId): boolean;
+  canAcceptMore(): boolean;
+  setMaxPeers(count: number): void;
+  setMinPeers(count: number): void;
+  setAutoDiscovery(on: boolean): void;
+  setEviction(on: boolean): void;
+  setXorRouting(on: boolean): void;
+}

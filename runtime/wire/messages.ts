@@ -1,0 +1,162 @@
+/**
+ * Every message that two peers exchange over a link, one documented type each. This file is the wire's dictionary; the
+ * bytes are in `codec.ts`. Charts import these types and nothing else from the wire.
+ *
+ * A frame is one version byte, then up to MESSAGES_PER_FRAME_MAX MessagePack arrays back to back, each
+ * `[type, ...fields]` in the order given here; the frame is at most FRAME_BYTES_MAX long. Peer ids are 20 raw bytes,
+ * keys 32, attempts 10, operations 8, message ids 16. Further fields at the end of an array are ignored and counted, and
+ * so is a type that is not known. Since version 1 unless a message says otherwise.
+ */
+import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
+import type { PeerAd } from '../ports/signaling.ts';
+
+export const MESSAGE_TYPES = {
+  HELLO: 1,
+  CLOSE: 2,
+  PING: 3,
+  PONG: 4,
+  NEIGHBOURS: 5,
+  LOCK: 16,
+  LOCKED: 17,
+  LOCK_REFUSED: 18,
+  UNLOCK: 19,
+  DIAL: 20,
+  DIALED: 21,
+  GOSSIP: 32,
+  RECEIPT: 33,
+} as const;
+
+/** Sent by both ends as the first message on an open link. A receiver whose attempt or peer differs closes the link. At most 512 B. */
+export interface Hello {
+  readonly type: 'HELLO';
+  readonly peerId: PeerId;
+  readonly attempt: AttemptId;
+  /** The newest attempt id the sender ever made: its offers up to this one are void, this link's apart. */
+  readonly mark: AttemptId;
+  /** The link is born `random`. */
+  readonly random: boolean;
+  /** Links the sender keeps at most, 2 to 50. */
+  readonly cap: number;
+  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. */
+  readonly features: readonly string[];
+}
+
+/** The last message on a link that is closed on purpose. The receiver reports `reason` and may dial the alternatives. */
+export interface Close {
+  readonly type: 'CLOSE';
+  readonly reason: string;
+  readonly alternatives: readonly PeerAd[];
+}
+
+/** Sent when the sender said nothing for PING_AFTER_MS. Answered by PONG with the same stamp. */
+export interface Ping {
+  readonly type: 'PING';
+  /** The sender's clock in ms, echoed: gives the round-trip time. */
+  readonly stampMs: number;
+}
+export interface Pong {
+  readonly type: 'PONG';
+  readonly stampMs: number;
+}
+
+/** The sender's whole list of neighbours, sent on change, at most once a second. The receiver keeps the one with the last `seq`. */
+export interface Neighbours {
+  readonly type: 'NEIGHBOURS';
+  readonly seq: number;
+  readonly peers: readonly PeerAd[];
+}
+
+/** x asks a neighbour to hold still for operation `op`: x wants to drop edge x-y in favour of the peer `other`. */
+export interface Lock {
+  readonly type: 'LOCK';
+  readonly op: OperationId;
+  /** `splice`: `other` is a newcomer that will dial the receiver. `handOver`: `other` is the third corner of the triangle. */
+  readonly kind: 'splice' | 'handOver';
+  /** The end of the edge to be dropped that is not the sender. */
+  readonly dropped: PeerId;
+  readonly other: PeerId;
+}
+/** The receiver of LOCK agrees; until UNLOCK, the operation's end or its time-out it takes part in no other one. */
+export interface Locked {
+  readonly type: 'LOCKED';
+  readonly op: OperationId;
+}
+/** The receiver of LOCK is part of another operation, or does not know the edge. */
+export interface LockRefused {
+  readonly type: 'LOCK_REFUSED';
+  readonly op: OperationId;
+}
+/** The operation is over, carried out or not. */
+export interface Unlock {
+  readonly type: 'UNLOCK';
+  readonly op: OperationId;
+}
+/** The receiver, locked for `op`, is to dial `target`. */
+export interface Dial {
+  readonly type: 'DIAL';
+  readonly op: OperationId;
+  readonly target: PeerAd;
+}
+/** The link that `op` was waiting for stands, as seen by the sender. */
+export interface Dialed {
+  readonly type: 'DIALED';
+  readonly op: OperationId;
+}
+
+/** A message of the application on its way. `envelope` is relayed byte for byte; `hops` is raised by each relay. */
+export interface Gossip {
+  readonly type: 'GOSSIP';
+  /** Links crossed so far, this one included: 1 to HOPS_LIMIT. */
+  readonly hops: number;
+  /** An encoded Envelope, at most FRAME_BYTES_MAX - 64. */
+  readonly envelope: Uint8Array;
+}
+
+/** What the source said, in bytes that nobody on the way changes. */
+export interface Envelope {
+  readonly id: MessageId;
+  readonly network: string;
+  readonly source: PeerId;
+  /** Counts the messages of this source, from 1. */
+  readonly seq: number;
+  /** `direct` carries `to`; everybody relays it, only `to` delivers it and answers with a RECEIPT. */
+  readonly kind: 'broadcast' | 'direct';
+  readonly to?: PeerId;
+  /** Hop limit, 1 to HOPS_LIMIT. */
+  readonly hopsMax: number;
+  /** The source's clock, ms since 1970. */
+  readonly sentAtMs: number;
+  /** Life in ms from `sentAtMs`. */
+  readonly ttlMs: number;
+  readonly topic?: string;
+  /** The application's data, MessagePack. */
+  readonly payload: Uint8Array;
+}
+
+/** The addressee of a direct message confirms it. Travels back the way the message came, link by link. */
+export interface Receipt {
+  readonly type: 'RECEIPT';
+  /** The message confirmed. */
+  readonly id: MessageId;
+  /** Who confirms. */
+  readonly from: PeerId;
+  /** Links the message crossed to reach `from`. */
+  readonly hops: number;
+}
+
+export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
+export type Message = Hello | Close | Ping | Pong | Neighbours | TopologyMessage | Gossip | Receipt;
+
+/** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
+export type DecodeError =
+  | { readonly code: 'EMPTY' | 'TOO_LARGE' | 'BAD_VERSION' | 'BAD_ENCODING' | 'TOO_MANY' | 'BAD_MESSAGE'; readonly why: string };
+
+export interface DecodedFrame {
+  readonly messages: readonly Message[];
+  /** Messages of unknown type, skipped. */
+  readonly unknownTypes: number;
+  /** Fields beyond the known ones, skipped. */
+  readonly unknownFields: number;
+}
+
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: DecodeError };
