@@ -1,0 +1,67 @@
+/**
+ * Runs every test of the project, one vitest project a kind. `unit` takes every folder of test/ that no other project
+ * names, so that a new folder is never left out. Sources are tested as they are (condition `xstate-mesh-source`); only
+ * tests that start the command line, the browser or the package need `dist`, which their global setup builds when stale.
+ */
+import { defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const folders = (...names: string[]): string[] => names.map((name) => `test/${name}/**/*.test.ts`);
+
+const CONTRACT = folders('contract');
+const INTEGRATION = folders('integration', 'hub', 'cli', 'examples');
+const BROWSER = folders('browser');
+const LINT = folders('lint');
+const PACKAGE = folders('package');
+const DIST = './test/setup/dist.ts';
+const CHROMIUM = './test/setup/chromium-setup.ts';
+
+export default defineConfig({
+  // The tree's own sources behind `#defaults` and behind imports of the package by its name.
+  ssr: { resolve: { conditions: ['xstate-mesh-source', ...defaultServerConditions] } },
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: 2,
+    retry: 0,
+    allowOnly: false,
+    reporters: ['default', './test/setup/count-reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...CONTRACT, ...INTEGRATION, ...BROWSER, ...LINT, ...PACKAGE],
+          testTimeout: 20_000,
+        },
+      },
+      { extends: true, test: { name: 'lint', include: LINT, testTimeout: 120_000 } },
+      { extends: true, test: { name: 'contract', include: CONTRACT, testTimeout: 30_000 } },
+      {
+        extends: true,
+        test: { name: 'integration', include: INTEGRATION, globalSetup: [DIST], testTimeout: 60_000, hookTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: BROWSER,
+          globalSetup: [DIST, CHROMIUM],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: PACKAGE,
+          globalSetup: [DIST, CHROMIUM],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
