@@ -40,7 +40,13 @@ export default defineConfig({
       { extends: true, test: { name: 'contract', include: CONTRACT, testTimeout: 30_000 } },
       {
         extends: true,
-        test: { name: 'integration', include: INTEGRATION, globalSetup: [DIST], testTimeout: 60_000, hookTimeout: 30_000 },
+        test: {
+          name: 'integration',
+          include: INTEGRATION,
+          globalSetup: [DIST],
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+        },
       },
       {
         extends: true,

@@ -35,7 +35,9 @@ export async function chromiumPath(): Promise<string> {
     const installed = CANDIDATES.find((path) => existsSync(path));
     if (installed !== undefined) return installed;
   }
-  throw new Error('The browser tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.');
+  throw new Error(
+    'The browser tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.',
+  );
 }
 
 /** Starts Chromium, headless, with a fresh profile. The caller closes it: `await browser.close()`. */

@@ -43,7 +43,10 @@ function filesOf(folder) {
 function sourceHash() {
   const hash = createHash('sha256');
   for (const file of [...SOURCES.flatMap(filesOf), ...CONFIGS.filter((name) => existsSync(join(ROOT, name)))]) {
-    hash.update(`${file}\0`).update(readFileSync(join(ROOT, file))).update('\0');
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(ROOT, file)))
+      .update('\0');
   }
   return hash.digest('hex');
 }
