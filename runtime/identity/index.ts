@@ -1,0 +1,86 @@
+/**
+ * Identities: Ed25519 key pairs (RFC 8032) and the peer ids derived from them. Owns signing, verifying and the text form
+ * of keys. Runs everywhere: `node:crypto` where the process has it (ten times faster), `@noble/curves` elsewhere, since
+ * `crypto.subtle` is missing on insecure origins. Identity files are in `identity-file.ts`, which is for Node only.
+ */
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { type PeerId, toHex } from '../../machines/shared/ids.ts';
+import { MeshError } from '../errors.ts';
+import type { Identity } from '../ports/identity.ts';
+import type { RandomPort } from '../ports/random.ts';
+import { systemRandom } from '../random.ts';
+import { toBase64Url } from './base64url.ts';
+import { nativeSigner, nativeVerify } from './native-ed25519.ts';
+
+export { fromBase64Url, toBase64Url } from './base64url.ts';
+
+export const PUBLIC_KEY_BYTES = 32;
+export const SEED_BYTES = 32;
+export const SIGNATURE_BYTES = 64;
+const PEER_ID_BYTES = 20;
+
+/** The peer id of a raw public key: the first 20 bytes of its SHA-256 as 40 lower-case hex digits. */
+export function peerIdOf(publicKey: Uint8Array): PeerId {
+  return toHex(sha256(publicKey).subarray(0, PEER_ID_BYTES));
+}
+
+/**
+ * Whether `signature` is the Ed25519 signature of `message` under `publicKey`. Total: wrong lengths and bytes that are
+ * no key or no signature give false, never a throw. About 0.1 ms in Node, 1.5 ms in browsers: verify once, remember.
+ */
+export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  const native = nativeVerify(publicKey, message, signature);
+  if (native !== undefined) return native;
+  try {
+    // RFC 8032 rules rather than ZIP 215, to agree with OpenSSL on the other side.
+    return ed25519.verify(signature, message, publicKey, { zip215: false });
+  } catch {
+    // noble throws on bytes that are no point of the curve: such a key verifies nothing.
+    return false;
+  }
+}
+
+/** The secret is in a private field: neither JSON, nor `inspect`, nor a spread shows it. */
+class SeedIdentity implements Identity {
+  readonly peerId: PeerId;
+  readonly publicKey: Uint8Array;
+  readonly #sign: (message: Uint8Array) => Uint8Array;
+
+  constructor(seed: Uint8Array) {
+    const secret = seed.slice();
+    this.publicKey = ed25519.getPublicKey(secret);
+    this.peerId = peerIdOf(this.publicKey);
+    this.#sign = nativeSigner(secret) ?? ((message) => ed25519.sign(message, secret));
+  }
+
+  sign(message: Uint8Array): Uint8Array {
+    return this.#sign(message);
+  }
+
+  toJSON(): { peerId: PeerId; publicKey: string } {
+    return { peerId: this.peerId, publicKey: toBase64Url(this.publicKey) };
+  }
+
+  /** What `console.log` shows in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Identity ${this.peerId}`;
+  }
+}
+
+/**
+ * The identity of a 32-byte secret seed (RFC 8032 §5.1.5). The same seed always gives the same peer id.
+ * Throws BAD_IDENTITY for a seed of another length.
+ */
+export function identityFromSeed(seed: Uint8Array): Identity {
+  if (seed.length !== SEED_BYTES) {
+    throw new MeshError('BAD_IDENTITY', `An identity's seed has ${SEED_BYTES} bytes, this one has ${seed.length}.`);
+  }
+  return new SeedIdentity(seed);
+}
+
+/** A new identity. `random` is for simulations; the default is unpredictable. */
+export function createIdentity(random: RandomPort = systemRandom): Identity {
+  return identityFromSeed(random.bytes(SEED_BYTES));
+}
