@@ -130,6 +130,31 @@ export const HUB_SAMPLE_NEAR = 10;
 export const HUB_SAMPLE_RANDOM = 10;
 export const HUB_RESUME_TTL_MS = 300_000;
 export const HUB_ANNOUNCE_DATA_BYTES_MAX = 4_096;
+/** Pings without a pong after which a socket counts as gone. */
+export const HUB_MISSED_PINGS_MAX = 2;
+/** Frames in one rate window, in multiples of the limit, that end a socket at once: a flood must not hold the process. Guess. */
+export const HUB_RATE_FLOOD_FACTOR = 10;
+/** RATE_LIMITED is said at most this often to one socket. */
+export const HUB_RATE_NOTICE_MS = 1_000;
+/** Proofs or resume tokens one socket may fail: a check costs 0.1 ms. */
+export const HUB_PROOF_FAILURES_MAX = 3;
+/** Resume tokens kept, the oldest dropped first: losing one costs its owner a signature. */
+export const HUB_RESUME_MAX = 10_000;
+/** Peers remembered as told of one peer, so that they hear of its end; the oldest are forgotten. */
+export const HUB_AUDIENCE_MAX = 256;
+/** From a close frame to cutting the socket. A reader that was too slow gets the shorter one. */
+export const HUB_CLOSE_TIMEOUT_MS = 2_000;
+export const HUB_SLOW_TIMEOUT_MS = 1_000;
+/** From the call to a bound port; from the order to drain to cutting what is left. */
+export const HUB_START_TIMEOUT_MS = 10_000;
+export const HUB_DRAIN_TIMEOUT_MS = 3_000;
+/** Sockets that are being told why they are refused, at one time; beyond it a bare HTTP 503. */
+export const HUB_REFUSALS_MAX = 256;
+/** Sessions under one supervisor (spawning is quadratic in siblings), and supervisors at most. */
+export const HUB_SESSIONS_PER_SHARD = 64;
+export const HUB_SHARDS_MAX = 64;
+/** What a refused client is asked to wait: its own first back-off. */
+export const HUB_RETRY_AFTER_MS = 5_000;
 
 /** Relations that must hold between the values above; a test asserts each. */
 export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean])[] = [
@@ -142,4 +167,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],
   ['clients are back within 10 s of a hub restart', RECONNECT_MAX_MS * 2 <= 10_000],
   ['an SDP fits a hub frame', SDP_CHARS_MAX <= HUB_MAX_MESSAGE_BYTES],
+  ['a slow reader is cut before a polite one', HUB_SLOW_TIMEOUT_MS < HUB_CLOSE_TIMEOUT_MS],
+  ['a drain outlasts a close', HUB_DRAIN_TIMEOUT_MS > HUB_CLOSE_TIMEOUT_MS],
+  ['a refused client is back within 10 s', HUB_RETRY_AFTER_MS < 10_000],
 ];
