@@ -1,0 +1,337 @@
+/**
+ * A hub in memory: announcements, sampled discovery, signals within a network, goodbyes. It knows no proof and no
+ * limits but those of the protocol; the real hub is in `hub/`. Everything passes through the clock.
+ */
+import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_NETWORKS_PER_PEER_MAX, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM } from '../machines/shared/limits.ts';
+import { byDistance, commonPrefixBits } from '../machines/shared/xor.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { RandomPort } from '../runtime/ports/random.ts';
+import type { Presence, SignalingCommand, SignalingConnection, SignalingFact } from '../runtime/ports/signaling.ts';
+import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
+import { DelayLine } from './delay-line.ts';
+
+export interface MemoryHubOptions {
+  readonly url: string;
+  readonly clock: MeshClock;
+  readonly random: RandomPort;
+  /** One way between a peer and this hub, ms. */
+  readonly latencyMs: (peer: PeerId) => number;
+}
+
+const CLOSE = Symbol('close');
+
+/** The members of one network, their ids in order so that the nearest are found without looking at all. */
+class Members {
+  readonly presences = new Map<PeerId, Presence>();
+  readonly #ids: PeerId[] = [];
+
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  set(id: PeerId, presence: Presence): void {
+    if (!this.presences.has(id)) this.#ids.splice(this.#indexOf(id), 0, id);
+    this.presences.set(id, presence);
+  }
+
+  delete(id: PeerId): void {
+    if (this.presences.delete(id)) this.#ids.splice(this.#indexOf(id), 1);
+  }
+
+  /** The nearest by XOR, then as many at random, without `id`, each once. */
+  sample(id: PeerId, random: RandomPort): PeerId[] {
+    const near = this.#nearest(id, HUB_SAMPLE_NEAR);
+    const chosen = new Set(near);
+    const wanted = Math.min(near.length + HUB_SAMPLE_RANDOM, this.#ids.length - (this.presences.has(id) ? 1 : 0));
+    // Floyd's sampling (Bentley and Floyd, 1987) of as many as can be needed, those already chosen among them.
+    const count = Math.min(this.#ids.length, HUB_SAMPLE_NEAR + HUB_SAMPLE_RANDOM + 1);
+    const drawn = new Set<number>();
+    for (let j = this.#ids.length - count; j < this.#ids.length; j++) {
+      const t = Math.floor(random.next() * (j + 1));
+      drawn.add(drawn.has(t) ? j : t);
+    }
+    for (const index of drawn) {
+      if (chosen.size >= wanted) break;
+      const other = this.#ids[index] as PeerId;
+      if (other !== id) chosen.add(other);
+    }
+    return [...chosen];
+  }
+
+  /** Ids that share a prefix are neighbours in string order, so the nearest lie in the smallest range by prefix that holds enough. */
+  #nearest(id: PeerId, count: number): PeerId[] {
+    const ids = this.#ids;
+    const at = this.#indexOf(id);
+    let low = at;
+    let high = ids[at] === id ? at + 1 : at;
+    const shared = (index: number): number =>
+      index < 0 || index >= ids.length ? -1 : commonPrefixBits(id, ids[index] as PeerId);
+    while (high - low <= count && (low > 0 || high < ids.length)) {
+      const bits = Math.max(shared(low - 1), shared(high));
+      while (shared(low - 1) >= bits) low--;
+      while (shared(high) >= bits) high++;
+    }
+    const range = ids.slice(low, high).filter((other) => other !== id);
+    return byDistance(id, range).slice(0, count);
+  }
+
+  #indexOf(id: PeerId): number {
+    let low = 0;
+    let high = this.#ids.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ids[middle] as PeerId) < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** One peer's connection: both directions in order. */
+class MemorySession implements SignalingConnection {
+  readonly peerId: PeerId;
+  readonly networks = new Set<string>();
+  /** Who was told of this peer, by network: they hear when it goes. */
+  readonly toldOfMe = new Map<string, Set<MemorySession>>();
+  /** Of whom this peer was told. */
+  readonly heardOf = new Set<MemorySession>();
+  readonly down: DelayLine<SignalingFact>;
+  readonly #up: DelayLine<SignalingCommand | typeof CLOSE>;
+  readonly #latencyMs: number;
+  #onFact: ((fact: SignalingFact) => void) | undefined;
+  #open = true;
+
+  constructor(
+    peerId: PeerId,
+    clock: MeshClock,
+    latencyMs: number,
+    onFact: (fact: SignalingFact) => void,
+    onCommand: (session: MemorySession, command: SignalingCommand | typeof CLOSE) => void,
+  ) {
+    this.peerId = peerId;
+    this.#latencyMs = latencyMs;
+    this.#onFact = onFact;
+    this.down = new DelayLine(clock, (fact) => this.#deliver(fact));
+    this.#up = new DelayLine(clock, (command) => onCommand(this, command));
+  }
+
+  send(command: SignalingCommand): boolean {
+    if (!this.#open) return false;
+    this.#up.push(command, this.#latencyMs);
+    return true;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#up.push(CLOSE, this.#latencyMs);
+  }
+
+  tell(fact: SignalingFact): void {
+    this.down.push(fact, this.#latencyMs);
+  }
+
+  /** The hub is done with this connection; `closed` is on its way behind what was said before. */
+  end(code: number, reason: string): void {
+    this.#open = false;
+    this.#up.clear();
+    this.tell({ type: 'closed', code, reason });
+  }
+
+  /** The peer's process died: nobody is left to hear anything. */
+  drop(): void {
+    this.#open = false;
+    this.#onFact = undefined;
+    this.#up.clear();
+    this.down.clear();
+  }
+
+  #deliver(fact: SignalingFact): void {
+    const onFact = this.#onFact;
+    if (fact.type === 'closed') {
+      this.#open = false;
+      this.#onFact = undefined;
+    }
+    onFact?.(fact);
+  }
+}
+
+export class MemoryHub {
+  readonly url: string;
+  readonly #clock: MeshClock;
+  readonly #random: RandomPort;
+  readonly #latencyMs: (peer: PeerId) => number;
+  readonly #sessions = new Map<PeerId, MemorySession>();
+  readonly #networks = new Map<string, Members>();
+  #running = true;
+  /** Signals routed since the start. */
+  signalsRouted = 0;
+
+  constructor(options: MemoryHubOptions) {
+    this.url = options.url;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#latencyMs = options.latencyMs;
+  }
+
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  connect(peerId: PeerId, onFact: (fact: SignalingFact) => void): SignalingConnection {
+    const session = new MemorySession(peerId, this.#clock, this.#latencyMs(peerId), onFact, this.#onCommand);
+    if (!this.#running) {
+      session.end(1006, `Cannot reach ${this.url}`);
+    } else if (this.#sessions.has(peerId)) {
+      session.end(1008, 'Peer already connected');
+    } else {
+      this.#sessions.set(peerId, session);
+      session.tell({ type: 'welcome' });
+    }
+    return session;
+  }
+
+  /** Every connection breaks (1006) and no new one comes about until `start`. What was known is forgotten. */
+  stop(): void {
+    this.#running = false;
+    for (const session of this.#sessions.values()) session.end(1006, 'The hub went away');
+    this.#sessions.clear();
+    this.#networks.clear();
+  }
+
+  start(): void {
+    this.#running = true;
+  }
+
+  /** The peer's process died; its connection breaks and the others are told. */
+  drop(peerId: PeerId): void {
+    const session = this.#sessions.get(peerId);
+    if (session === undefined) return;
+    session.drop();
+    this.#remove(session);
+  }
+
+  readonly #onCommand = (session: MemorySession, command: SignalingCommand | typeof CLOSE): void => {
+    if (this.#sessions.get(session.peerId) !== session) return;
+    if (command === CLOSE) {
+      this.#remove(session);
+      session.end(1000, '');
+      return;
+    }
+    switch (command.type) {
+      case 'announce':
+        return this.#announce(session, command.network, command.presence);
+      case 'discover':
+        return this.#discover(session, command.network);
+      case 'signal':
+        return this.#route(session, command);
+      case 'goodbye':
+        return this.#goodbye(session, command.network);
+      case 'ping':
+        return session.tell({ type: 'pong' });
+      case 'prove':
+      case 'resume':
+        return refuse(session, 'UNKNOWN_TYPE', 'This hub asks for no proof', { type: command.type });
+    }
+  };
+
+  #announce(session: MemorySession, network: string, presence: Presence): void {
+    if (!session.networks.has(network) && session.networks.size >= HUB_NETWORKS_PER_PEER_MAX) {
+      refuse(session, 'TOO_MANY_NETWORKS', `At most ${HUB_NETWORKS_PER_PEER_MAX} networks`, { type: 'announce' });
+      return;
+    }
+    let members = this.#networks.get(network);
+    if (members === undefined) {
+      members = new Members();
+      this.#networks.set(network, members);
+    }
+    session.networks.add(network);
+    members.set(session.peerId, presence);
+    for (const id of members.sample(session.peerId, this.#random)) {
+      const other = this.#sessions.get(id);
+      if (other === undefined) continue;
+      this.#introduce(network, session, other, members);
+      this.#introduce(network, other, session, members);
+    }
+  }
+
+  #discover(session: MemorySession, network: string): void {
+    const members = this.#networks.get(network);
+    if (members === undefined || !session.networks.has(network)) {
+      refuse(session, 'NOT_ANNOUNCED', 'Announce in this network first', { type: 'discover' });
+      return;
+    }
+    let count = 0;
+    for (const id of members.sample(session.peerId, this.#random)) {
+      const other = this.#sessions.get(id);
+      if (other === undefined) continue;
+      count++;
+      this.#introduce(network, session, other, members);
+    }
+    session.tell({ type: 'discovered', network, count, networkSize: members.size });
+  }
+
+  #introduce(network: string, to: MemorySession, other: MemorySession, members: Members): void {
+    let told = other.toldOfMe.get(network);
+    if (told === undefined) {
+      told = new Set();
+      other.toldOfMe.set(network, told);
+    }
+    told.add(to);
+    to.heardOf.add(other);
+    const presence = members.presences.get(other.peerId) as Presence;
+    to.tell({ type: 'peer', network, id: other.peerId, presence, proven: false, isHub: false });
+  }
+
+  #route(session: MemorySession, command: Extract<SignalingCommand, { type: 'signal' }>): void {
+    const { network, to, signal } = command;
+    const about = { type: signal.kind, targetPeerId: to, attempt: signal.attempt };
+    if (!session.networks.has(network)) {
+      refuse(session, 'NOT_ANNOUNCED', 'Announce in this network first', about);
+      return;
+    }
+    const target = this.#sessions.get(to);
+    if (target === undefined || !target.networks.has(network)) {
+      refuse(session, 'UNKNOWN_TARGET', 'No such peer in this network', about);
+      return;
+    }
+    this.signalsRouted++;
+    target.tell({ type: 'signal', network, from: session.peerId, signal });
+  }
+
+  #goodbye(session: MemorySession, network: string | undefined): void {
+    for (const name of network === undefined ? [...session.networks] : [network]) this.#leave(session, name);
+  }
+
+  #leave(session: MemorySession, network: string): void {
+    if (!session.networks.delete(network)) return;
+    const members = this.#networks.get(network);
+    members?.delete(session.peerId);
+    if (members?.size === 0) this.#networks.delete(network);
+    const told = session.toldOfMe.get(network);
+    session.toldOfMe.delete(network);
+    for (const other of told ?? []) {
+      other.heardOf.delete(session);
+      if (other.networks.has(network) && this.#sessions.get(other.peerId) === other) {
+        other.tell({ type: 'gone', network, id: session.peerId });
+      }
+    }
+  }
+
+  #remove(session: MemorySession): void {
+    for (const network of [...session.networks]) this.#leave(session, network);
+    for (const other of session.heardOf) for (const told of other.toldOfMe.values()) told.delete(session);
+    session.heardOf.clear();
+    if (this.#sessions.get(session.peerId) === session) this.#sessions.delete(session.peerId);
+  }
+}
+
+function refuse(
+  session: MemorySession,
+  code: HubErrorCode,
+  message: string,
+  inReplyTo: Extract<SignalingFact, { type: 'refused' }>['inReplyTo'] & {},
+): void {
+  session.tell({ type: 'refused', code, message, inReplyTo });
+}

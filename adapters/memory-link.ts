@@ -1,0 +1,280 @@
+/**
+ * One end of an in-memory link. It behaves as an RTCPeerConnection with one data channel does at the border of LinkPort:
+ * descriptions name the ends that made them, a pair opens only when each took in the other's, and what was meant for an
+ * end that is gone does nothing.
+ */
+import type { PeerId } from '../machines/shared/ids.ts';
+import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { Link, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
+import type { LinkSignal } from '../runtime/ports/signaling.ts';
+import { DelayLine } from './delay-line.ts';
+
+/** What all ends of one network share. */
+export interface LinkFabric {
+  readonly clock: MeshClock;
+  readonly latencyMs: (from: PeerId, to: PeerId) => number;
+  readonly setupTrips: number;
+  readonly candidates: number;
+  readonly bytesPerMs: number;
+  readonly disconnectedAfterMs: number;
+  readonly failedAfterMs: number;
+  readonly copyFrames: boolean;
+  /** Ends by token, from the first description to their end: whom a description names. */
+  readonly pending: Map<string, MemoryEnd>;
+  nextToken: number;
+  isCut(a: PeerId, b: PeerId): boolean;
+  forget(end: MemoryEnd): void;
+}
+
+/** Travels behind the last frame. */
+const END = Symbol('end');
+const DESCRIPTION = /^memory (offer|answer) (\S{1,32})(?: to (\S{1,32}))?$/;
+const CANDIDATE = /^memory candidate (\d{1,4}) of (\S{1,32})$/;
+
+type Mode = 'new' | 'open' | 'closing' | 'closed';
+
+export class MemoryEnd implements Link {
+  readonly local: PeerId;
+  readonly remote: PeerId;
+  readonly #fabric: LinkFabric;
+  readonly #initiator: boolean;
+  readonly #token: string;
+  #handlers: LinkHandlers | undefined;
+  #mode: Mode = 'new';
+  /** Token of the other end, once its description was taken in; and that description, to know it again. */
+  #theirs: string | undefined;
+  #description: string | undefined;
+  #candidatesSeen = 0;
+  /** The other end, once the pair opened. */
+  #peer: MemoryEnd | undefined;
+  /** Frames on their way to this end. */
+  #inbox: DelayLine<Uint8Array | typeof END> | undefined;
+  #buffered = 0;
+  /** When the last byte handed over will have left, with a bounded bandwidth. */
+  #departureMs = 0;
+  #timers = new Set<unknown>();
+  #lost: 'no' | 'cut' | 'disconnected' = 'no';
+  #lossTimer: unknown;
+
+  constructor(fabric: LinkFabric, options: LinkOptions, handlers: LinkHandlers) {
+    this.#fabric = fabric;
+    this.#initiator = options.initiator;
+    this.local = options.local;
+    this.remote = options.remote;
+    this.#handlers = handlers;
+    this.#token = (fabric.nextToken++).toString(36);
+    fabric.pending.set(this.#token, this);
+    if (options.initiator) this.#later(0, () => this.#describe('offer'));
+  }
+
+  get bufferedBytes(): number {
+    return this.#buffered;
+  }
+
+  signal(signal: LinkSignal): void {
+    if (this.#mode === 'closing' || this.#mode === 'closed') return;
+    if (signal.kind === 'candidate') this.#takeCandidate(signal.candidate);
+    else this.#takeDescription(signal.kind, signal.sdp);
+  }
+
+  send(frame: Uint8Array): boolean {
+    const peer = this.#peer;
+    if (this.#mode !== 'open' || peer === undefined || frame.byteLength > FRAME_BYTES_MAX) return false;
+    const { clock, bytesPerMs, latencyMs, copyFrames } = this.#fabric;
+    this.#buffered += frame.byteLength;
+    let delayMs = latencyMs(this.local, this.remote);
+    if (bytesPerMs !== Number.POSITIVE_INFINITY) {
+      const nowMs = clock.now();
+      this.#departureMs = Math.max(nowMs, this.#departureMs) + frame.byteLength / bytesPerMs;
+      delayMs += this.#departureMs - nowMs;
+    }
+    peer.#inbox?.push(copyFrames ? frame.slice() : frame, delayMs);
+    return true;
+  }
+
+  close(): void {
+    if (this.#mode === 'closing' || this.#mode === 'closed') return;
+    const peer = this.#peer;
+    if (this.#mode === 'open' && peer !== undefined) {
+      const { latencyMs } = this.#fabric;
+      peer.#inbox?.push(END, latencyMs(this.local, this.remote));
+    }
+    this.#mode = 'closing';
+    this.#release();
+    this.#later(0, () => this.#finish());
+  }
+
+  /** The process of this end died: no handler hears of it, and the other end only notices silence. */
+  vanish(): void {
+    if (this.#mode === 'closed') return;
+    const peer = this.#peer;
+    this.#release();
+    this.#mode = 'closed';
+    this.#clearTimers();
+    this.#handlers = undefined;
+    this.#fabric.forget(this);
+    peer?.review();
+  }
+
+  /** Looks at the network again after a cut, a mend, or the other end's death. */
+  review(): void {
+    if (this.#mode === 'new') {
+      this.#tryOpen();
+      return;
+    }
+    if (this.#mode !== 'open') return;
+    const gone = this.#peer !== undefined && this.#peer.#mode === 'closed';
+    const cut = this.#fabric.isCut(this.local, this.remote);
+    // What a dead process had sent still arrives; what a cut wire holds does not.
+    if (cut) this.#inbox?.hold();
+    else this.#inbox?.release();
+    if ((cut || gone) && this.#lost === 'no') this.#lose();
+    else if (!cut && !gone && this.#lost !== 'no') this.#find();
+  }
+
+  #describe(kind: 'offer' | 'answer'): void {
+    const to = kind === 'answer' ? ` to ${this.#theirs}` : '';
+    this.#handlers?.onSignal({ kind, sdp: `memory ${kind} ${this.#token}${to}` });
+    for (let i = 0; i < this.#fabric.candidates && this.#mode === 'new'; i++) {
+      const candidate = `memory candidate ${i} of ${this.#token}`;
+      this.#handlers?.onSignal({ kind: 'candidate', candidate, sdpMid: '0', sdpMLineIndex: 0 });
+    }
+  }
+
+  #takeDescription(kind: 'offer' | 'answer', sdp: string): void {
+    // A hub may deliver twice; the same words again change nothing.
+    if (sdp === this.#description) return;
+    const match = DESCRIPTION.exec(sdp);
+    if (match === null || match[1] !== kind || (kind === 'offer') === this.#initiator || this.#theirs !== undefined) {
+      this.#fail(new Error(`Cannot apply this ${kind}`));
+      return;
+    }
+    this.#description = sdp;
+    this.#theirs = match[2] as string;
+    // An answer to another offer is taken in like any other and never leads to a connection: its maker waits for somebody else.
+    if (!this.#initiator) this.#later(0, () => this.#describe('answer'));
+    this.#tryOpen();
+  }
+
+  #takeCandidate(text: string): void {
+    // ICE ignores candidates it cannot use: a wrong one is no reason to give up the others.
+    if (!CANDIDATE.test(text)) return;
+    this.#candidatesSeen++;
+    this.#tryOpen();
+  }
+
+  /** A pair opens when each has the other's description and one of them knows how to reach the other. */
+  #tryOpen(): void {
+    const peer = this.#theirs === undefined ? undefined : this.#fabric.pending.get(this.#theirs);
+    if (peer === undefined || peer.#theirs !== this.#token || this.#mode !== 'new' || peer.#mode !== 'new') return;
+    if (this.#peer !== undefined || this.#candidatesSeen + peer.#candidatesSeen === 0) return;
+    if (this.#fabric.isCut(this.local, peer.local)) return;
+    this.#peer = peer;
+    peer.#peer = this;
+    const { setupTrips, latencyMs } = this.#fabric;
+    this.#later(latencyMs(this.local, peer.local) * setupTrips, () => this.#open(peer));
+  }
+
+  #open(peer: MemoryEnd): void {
+    if (this.#mode !== 'new' || peer.#mode !== 'new') return;
+    if (this.#fabric.isCut(this.local, peer.local)) {
+      this.#peer = undefined;
+      peer.#peer = undefined;
+      return;
+    }
+    for (const end of [this, peer]) {
+      end.#mode = 'open';
+      end.#inbox = new DelayLine(this.#fabric.clock, (item) => end.#receive(item));
+      this.#fabric.pending.delete(end.#token);
+    }
+    this.#handlers?.onOpen();
+    // The first handler may have closed its end: the other opens all the same and hears of the close behind it.
+    peer.#handlers?.onOpen();
+  }
+
+  #receive(item: Uint8Array | typeof END): void {
+    if (this.#mode !== 'open') return;
+    if (item === END) {
+      this.#mode = 'closing';
+      this.#release();
+      this.#finish();
+      return;
+    }
+    if (this.#peer !== undefined) this.#peer.#delivered(item.byteLength);
+    this.#handlers?.onFrame(item);
+  }
+
+  #delivered(bytes: number): void {
+    if (this.#mode !== 'open') return;
+    const before = this.#buffered;
+    this.#buffered = before - bytes;
+    if (before > LINK_BUFFER_LOW_BYTES && this.#buffered <= LINK_BUFFER_LOW_BYTES) this.#handlers?.onDrain();
+  }
+
+  #lose(): void {
+    const { clock, disconnectedAfterMs, failedAfterMs } = this.#fabric;
+    this.#lost = 'cut';
+    this.#lossTimer = clock.setTimeout(() => {
+      this.#lost = 'disconnected';
+      this.#lossTimer = clock.setTimeout(() => {
+        this.#lossTimer = undefined;
+        this.#handlers?.onConnectivity('failed');
+        this.#fail(new Error('Ice connection failed.'));
+      }, failedAfterMs - disconnectedAfterMs);
+      this.#handlers?.onConnectivity('disconnected');
+    }, disconnectedAfterMs);
+  }
+
+  #find(): void {
+    const told = this.#lost === 'disconnected';
+    this.#lost = 'no';
+    this.#stopLossTimer();
+    if (told) this.#later(0, () => this.#handlers?.onConnectivity('connected'));
+  }
+
+  #fail(error: Error): void {
+    if (this.#mode === 'closing' || this.#mode === 'closed') return;
+    this.#mode = 'closing';
+    this.#release();
+    this.#later(0, () => this.#finish(error));
+  }
+
+  /** Frees what others could reach this end by. */
+  #release(): void {
+    this.#fabric.pending.delete(this.#token);
+    this.#clearTimers();
+    this.#stopLossTimer();
+    this.#inbox?.clear();
+    this.#inbox = undefined;
+    this.#peer = undefined;
+    this.#buffered = 0;
+  }
+
+  #finish(error?: Error): void {
+    this.#mode = 'closed';
+    const handlers = this.#handlers;
+    this.#handlers = undefined;
+    this.#fabric.forget(this);
+    handlers?.onClosed(error);
+  }
+
+  #later(delayMs: number, act: () => void): void {
+    const timer = this.#fabric.clock.setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) this.#fabric.clock.clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #stopLossTimer(): void {
+    if (this.#lossTimer === undefined) return;
+    this.#fabric.clock.clearTimeout(this.#lossTimer);
+    this.#lossTimer = undefined;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * A network without sockets: links and hubs in memory, for tests and for a simulator. Links go through the same exchange
+ * of offer, answer and candidates as WebRTC ones, so that glare, late and lost signals behave alike. Everything arrives
+ * through the clock, never within the call that caused it, and is the same each time for one clock and one random source.
+ */
+import type { PeerId } from '../machines/shared/ids.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { LinkCapabilities, LinkPort } from '../runtime/ports/link.ts';
+import type { RandomPort } from '../runtime/ports/random.ts';
+import type { SignalingPort } from '../runtime/ports/signaling.ts';
+import { MemoryHub } from './memory-hub.ts';
+import { type LinkFabric, MemoryEnd } from './memory-link.ts';
+
+/** One-way delay between two peers, ms. */
+export type Latency = number | ((from: PeerId, to: PeerId) => number);
+
+export interface MemoryNetworkOptions {
+  readonly clock: MeshClock;
+  /** Samples of the hub. Default: a fixed sequence. */
+  readonly random?: RandomPort;
+  /** One way over a link, ms. Default 0. */
+  readonly latencyMs?: Latency;
+  /** One way between a peer and a hub, ms. Default 0. */
+  readonly hubLatencyMs?: number | ((peer: PeerId) => number);
+  /** From the answer taken in to an open link, in one-way delays: checks of ICE, then DTLS and SCTP. Default 4. */
+  readonly setupTrips?: number;
+  /** Candidates each end gives out. Default 1. */
+  readonly candidates?: number;
+  /** Bytes per ms that one end can send over one link. Default: no bound. */
+  readonly bytesPerMs?: number;
+  /** A cut link is reported `disconnected` after this. Default 5,000 ms, what browsers do. */
+  readonly disconnectedAfterMs?: number;
+  /** A cut link is `failed`, and closed, after this. Default 30,000 ms: consent freshness, RFC 7675. */
+  readonly failedAfterMs?: number;
+  /** False hands the sender's bytes over without a copy: for simulations whose senders never touch a frame again. Default true. */
+  readonly copyFrames?: boolean;
+}
+
+const NO_CAPABILITIES: LinkCapabilities = { restart: false, rollback: false, media: false };
+
+/** mulberry32: small, well mixed, the same everywhere. Not for secrets. */
+function fixedRandom(seed: number): RandomPort {
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  return { next, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)) };
+}
+
+/** The whole of an in-memory world: its links, its hubs, its faults. */
+export class MemoryNetwork {
+  readonly #clock: MeshClock;
+  readonly #random: RandomPort;
+  readonly #hubLatencyMs: (peer: PeerId) => number;
+  readonly #fabric: LinkFabric;
+  readonly #ends = new Set<MemoryEnd>();
+  readonly #hubs = new Map<string, MemoryHub>();
+  readonly #cuts = new Set<string>();
+  readonly #port: LinkPort;
+  #partition: ((a: PeerId, b: PeerId) => boolean) | undefined;
+
+  constructor(options: MemoryNetworkOptions) {
+    const { clock, latencyMs = 0, hubLatencyMs = 0 } = options;
+    this.#clock = clock;
+    this.#random = options.random ?? fixedRandom(1);
+    this.#hubLatencyMs = typeof hubLatencyMs === 'function' ? hubLatencyMs : () => hubLatencyMs;
+    this.#fabric = {
+      clock,
+      latencyMs: typeof latencyMs === 'function' ? latencyMs : () => latencyMs,
+      setupTrips: options.setupTrips ?? 4,
+      candidates: options.candidates ?? 1,
+      bytesPerMs: options.bytesPerMs ?? Number.POSITIVE_INFINITY,
+      disconnectedAfterMs: options.disconnectedAfterMs ?? 5_000,
+      failedAfterMs: options.failedAfterMs ?? 30_000,
+      copyFrames: options.copyFrames ?? true,
+      pending: new Map(),
+      nextToken: 1,
+      isCut: (a, b) => this.isCut(a, b),
+      forget: (end) => this.#ends.delete(end),
+    };
+    this.#port = {
+      name: 'memory',
+      capabilities: NO_CAPABILITIES,
+      open: (linkOptions, handlers) => {
+        const end = new MemoryEnd(this.#fabric, linkOptions, handlers);
+        this.#ends.add(end);
+        return end;
+      },
+    };
+  }
+
+  /** One port serves every peer of this network. */
+  linkPort(): LinkPort {
+    return this.#port;
+  }
+
+  /** The hub at `url`, made when first asked for. */
+  hub(url = 'memory:'): MemoryHub {
+    let hub = this.#hubs.get(url);
+    if (hub === undefined) {
+      hub = new MemoryHub({ url, clock: this.#clock, random: this.#random, latencyMs: this.#hubLatencyMs });
+      this.#hubs.set(url, hub);
+    }
+    return hub;
+  }
+
+  /** A way to the hub at `url`. */
+  signalingPort(url = 'memory:'): SignalingPort {
+    const hub = this.hub(url);
+    return { url, connect: (peerId, onFact) => hub.connect(peerId, onFact) };
+  }
+
+  /** Link ends that are not closed: 0 when a test has cleaned up. */
+  get openEnds(): number {
+    return this.#ends.size;
+  }
+
+  isCut(a: PeerId, b: PeerId): boolean {
+    if (this.#cuts.size > 0 && this.#cuts.has(a < b ? `${a} ${b}` : `${b} ${a}`)) return true;
+    return this.#partition?.(a, b) ?? false;
+  }
+
+  /** Nothing passes between two peers until `mend`: frames wait, the link is reported lost in time. Hubs stay reachable. */
+  cut(a: PeerId, b: PeerId): void {
+    this.#cuts.add(a < b ? `${a} ${b}` : `${b} ${a}`);
+    this.#review();
+  }
+
+  /** Undoes one `cut`, or all of them and the partition. */
+  mend(a?: PeerId, b?: PeerId): void {
+    if (a !== undefined && b !== undefined) {
+      this.#cuts.delete(a < b ? `${a} ${b}` : `${b} ${a}`);
+    } else {
+      this.#cuts.clear();
+      this.#partition = undefined;
+    }
+    this.#review();
+  }
+
+  /** Cuts every pair for which `separated` is true (it must be symmetric), old links and new ones; `undefined` heals. */
+  partition(separated: ((a: PeerId, b: PeerId) => boolean) | undefined): void {
+    this.#partition = separated;
+    this.#review();
+  }
+
+  /** A peer's process dies: its ends and hub connections are gone without a word, to itself as well. */
+  vanish(peer: PeerId): void {
+    for (const end of [...this.#ends]) if (end.local === peer) end.vanish();
+    for (const hub of this.#hubs.values()) hub.drop(peer);
+  }
+
+  #review(): void {
+    for (const end of [...this.#ends]) end.review();
+  }
+}
