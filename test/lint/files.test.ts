@@ -1,0 +1,73 @@
+/** Goal: files stay short and well named, every test counts, and nothing of one machine's set-up is published. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { badShape, hiddenTests, longFunctions, strayPlaces } from './files.ts';
+import { filesOf, PRODUCT, ROOT, report, type Source, typescriptOf } from './source.ts';
+
+const all = typescriptOf([...PRODUCT, 'examples', 'test']);
+const product = typescriptOf(PRODUCT);
+const texts = filesOf(
+  [...PRODUCT, 'examples', 'test', 'docs', '.ci', '.github'],
+  (path) => /\.(?:ts|mjs|js|json|md|html|css|yml|yaml|svg)$/.test(path) || path.startsWith('.ci/'),
+);
+const top: readonly Source[] = readdirSync(ROOT, { withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ name }) => ({ path: name, text: readFileSync(join(ROOT, name), 'utf8') }));
+
+/** The hosts packages come from: the public one, and that of this machine. */
+function registryHosts(): string[] {
+  const configured = execFileSync('npm', ['config', 'get', 'registry'], { cwd: ROOT, encoding: 'utf8' }).trim();
+  const hosts = [['registry', 'npmjs', 'org'].join('.')];
+  if (URL.canParse(configured)) hosts.push(new URL(configured).host);
+  return hosts;
+}
+
+describe('files of this tree', () => {
+  it('has files to look at', () => {
+    expect(all.length).toBeGreaterThan(20);
+    expect(top.map(({ path }) => path)).toContain('package.json');
+  });
+  it('are short and well named', () => expect(report(all.flatMap(badShape))).toBe(''));
+  it('hold no function that is too long', () => expect(report(product.flatMap(longFunctions))).toBe(''));
+  it('hide no test', () => expect(report(all.flatMap(hiddenTests))).toBe(''));
+  it('name no place of one machine and no registry', () => {
+    const hosts = registryHosts();
+    expect(report([...texts, ...top].flatMap((source) => strayPlaces(source, hosts)))).toBe('');
+  });
+});
+
+describe('the rules themselves', () => {
+  const file = (text: string, path = 'runtime/a.ts'): Source => ({ path, text });
+  it('find a long file, a bad name and a chart without a header', () => {
+    expect(badShape(file('\n'.repeat(401)))).toHaveLength(1);
+    expect(badShape(file('', 'runtime/createMesh.ts'))).toHaveLength(1);
+    expect(badShape(file('export {};', 'machines/a/a.machine.ts'))).toHaveLength(1);
+    expect(badShape(file('/** Header. */', 'machines/a/a.machine.ts'))).toHaveLength(0);
+  });
+  it('find a long function', () => {
+    expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(90)}}`))).toHaveLength(1);
+    expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(20)}}`))).toHaveLength(0);
+  });
+  it('find hidden tests', () => {
+    for (const way of [
+      'it.skip',
+      'test.only',
+      'describe.todo',
+      'it.concurrent.skip',
+      'it.skipIf(true)',
+      'it.each([1]).only',
+    ]) {
+      expect(hiddenTests(file(`${way}('x', () => undefined);`)), way).toHaveLength(1);
+    }
+    expect(hiddenTests(file(`stream.skip(1); // it.skip('x')`))).toHaveLength(0);
+  });
+  it('find stray places', () => {
+    const path = ['', 'work', 'main'].join('/');
+    expect(strayPlaces(file(`see ${path}`), [])).toHaveLength(1);
+    expect(strayPlaces(file(['file:', '', '', 'home', 'me'].join('/')), [])).toHaveLength(1);
+    expect(strayPlaces(file('at registry.example.test'), ['registry.example.test'])).toHaveLength(1);
+    expect(strayPlaces(file('https://example.test/network/x and framework/y'), [])).toHaveLength(0);
+  });
+});

@@ -1,0 +1,77 @@
+/** Rules on files as such: their size and name, what they must open with, and words that no file may hold. */
+import { type Finding, isNode, lineAt, type Node, parse, type Source, walk } from './source.ts';
+
+export const FILE_LINES_MAX = 400;
+/** The habit is 70; what is a little longer may be clearer in one piece. */
+export const FUNCTION_LINES_MAX = 80;
+
+const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*\.(?:ts|mts|mjs)$/;
+const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
+
+export function badShape({ path, text }: Source): Finding[] {
+  const findings: Finding[] = [];
+  const lines = text.split('\n').length - 1;
+  if (lines > FILE_LINES_MAX) findings.push({ path, line: 1, message: `${lines} lines; at most ${FILE_LINES_MAX}` });
+  const name = path.split('/').at(-1) ?? '';
+  if (!NAME.test(name)) findings.push({ path, line: 1, message: 'names are kebab-case with role suffixes' });
+  const isChart = path.endsWith('.machine.ts');
+  if (isChart && !/^\s*\/\*\*/.test(text)) findings.push({ path, line: 1, message: 'a chart opens with its header' });
+  return findings;
+}
+
+/** Functions that nobody can read in one look. A chart literal is data, whatever its length. */
+export function longFunctions(source: Source): Finding[] {
+  const findings: Finding[] = [];
+  walk(parse(source), (node) => {
+    if (!FUNCTIONS.has(node.type)) return undefined;
+    const first = lineAt(source.text, node.start);
+    const lines = lineAt(source.text, node.end) - first + 1;
+    if (lines > FUNCTION_LINES_MAX) {
+      findings.push({
+        path: source.path,
+        line: first,
+        message: `a function of ${lines} lines; at most ${FUNCTION_LINES_MAX}`,
+      });
+    }
+    return undefined;
+  });
+  return findings;
+}
+
+const SUITE = new Set(['it', 'test', 'describe', 'bench']);
+const HIDING = new Set(['skip', 'only', 'todo', 'skipIf', 'runIf', 'fails']);
+
+/** Tests that are there and do not count. */
+export function hiddenTests(source: Source): Finding[] {
+  const findings: Finding[] = [];
+  const rootOf = (node: Node): string | undefined => {
+    if (node.type === 'Identifier') return String(node.name);
+    if (node.type === 'MemberExpression' && isNode(node.object)) return rootOf(node.object);
+    return node.type === 'CallExpression' && isNode(node.callee) ? rootOf(node.callee) : undefined;
+  };
+  walk(parse(source), (node) => {
+    if (node.type !== 'MemberExpression' || !isNode(node.property) || !HIDING.has(String(node.property.name)))
+      return undefined;
+    if (SUITE.has(rootOf(node) ?? '')) {
+      const line = lineAt(source.text, node.start);
+      findings.push({ path: source.path, line, message: `.${String(node.property.name)}: every test counts` });
+    }
+    return undefined;
+  });
+  return findings;
+}
+
+/** Places of one machine, or of one company's network, that a public tree must not name. */
+export function strayPlaces({ path, text }: Source, hosts: readonly string[]): Finding[] {
+  const findings: Finding[] = [];
+  // Only whole path prefixes: `network/` or `framework/` are words.
+  const pattern = /(?<![\w.@-])\/(?:work|tmp|root|home|Users)\/[\w.-]+/g;
+  for (const match of text.matchAll(pattern)) {
+    findings.push({ path, line: lineAt(text, match.index), message: `${match[0]}: a path of one machine` });
+  }
+  for (const host of hosts) {
+    const at = text.indexOf(host);
+    if (at >= 0) findings.push({ path, line: lineAt(text, at), message: 'a package registry is named' });
+  }
+  return findings;
+}
