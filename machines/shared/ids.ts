@@ -16,9 +16,11 @@ export type MessageId = string;
 const PEER_ID = /^[0-9a-f]{40}$/;
 const ATTEMPT_ID = /^[0-9a-f]{20}$/;
 const OPERATION_ID = /^[0-9a-f]{16}$/;
+const MESSAGE_ID = /^[0-9a-f]{32}$/;
 
 export const isPeerId = (value: unknown): value is PeerId => typeof value === 'string' && PEER_ID.test(value);
 export const isAttemptId = (value: unknown): value is AttemptId => typeof value === 'string' && ATTEMPT_ID.test(value);
+export const isMessageId = (value: unknown): value is MessageId => typeof value === 'string' && MESSAGE_ID.test(value);
 export const isOperationId = (value: unknown): value is OperationId =>
   typeof value === 'string' && OPERATION_ID.test(value);
 
@@ -31,10 +33,15 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** The value of a hex digit by its character code: digits are 0x30 to 0x39, letters 0x61 to 0x66. */
+const digitValue = (code: number): number => (code & 15) + (code > 0x39 ? 9 : 0);
+
 /** Lower-case hex as bytes; the caller has checked the digits. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length >> 1);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digitValue(text.charCodeAt(i * 2)) << 4) | digitValue(text.charCodeAt(i * 2 + 1));
+  }
   return bytes;
 }
 

@@ -82,12 +82,27 @@ export const NETWORK_NAME_MAX = 64;
 export const TOPIC_NAME_MAX = 128;
 export const REASON_MAX = 128;
 export const FEATURES_MAX = 16;
+export const FEATURE_NAME_MAX = 32;
+/** A whole HELLO on the wire: long feature names must leave room for each other. */
+export const HELLO_BYTES_MAX = 512;
+/** An encoded envelope: version, type, hops and headers of GOSSIP fit into the rest of a frame. */
+export const ENVELOPE_BYTES_MAX = FRAME_BYTES_MAX - 64;
+/** An envelope without network, topic and payload: ids, numbers in their longest form, headers. */
+export const ENVELOPE_FIXED_BYTES_MAX = 128;
+/** Longest life of a message that an envelope can carry: 2^32 - 1, about 50 days. */
+export const TTL_LIMIT_MS = 4_294_967_295;
+/** Arrays and objects in each other in an application's data. */
+export const PAYLOAD_DEPTH_MAX = 64;
 export const SDP_CHARS_MAX = 65_536;
 /** Send buffer of a link: between these marks a channel runs at full speed. Above high it is congested. */
 export const LINK_BUFFER_LOW_BYTES = 65_536;
 export const LINK_BUFFER_HIGH_BYTES = 1_048_576;
 /** Frames that came before their link was admitted by its chart. */
 export const EARLY_FRAMES_MAX = 64;
+/** Descriptions and candidates that one link takes in; more are dropped. Guess: browsers give out 5 to 30, with many interfaces and TURN servers about 100. */
+export const LINK_SIGNALS_MAX = 256;
+/** Characters of one ICE candidate. Guess: real ones stay below 300. */
+export const CANDIDATE_CHARS_MAX = 1_024;
 
 // ---- gossip --------------------------------------------------------------------------------------------------------
 /** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */
@@ -159,6 +174,10 @@ export const HUB_RETRY_AFTER_MS = 5_000;
 /** Relations that must hold between the values above; a test asserts each. */
 export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean])[] = [
   ['a payload and its envelope fit a frame', PAYLOAD_BYTES_MAX + 512 <= FRAME_BYTES_MAX],
+  [
+    'the largest payload fits an envelope with the longest names, at 3 bytes a UTF-16 unit',
+    PAYLOAD_BYTES_MAX + 3 * (NETWORK_NAME_MAX + TOPIC_NAME_MAX) + ENVELOPE_FIXED_BYTES_MAX <= ENVELOPE_BYTES_MAX,
+  ],
   ['a reservation outlasts a dial', RESERVATION_TIMEOUT_MS > DIAL_TIMEOUT_MS],
   ['a handshake is shorter than a dial', HANDSHAKE_TIMEOUT_MS < DIAL_TIMEOUT_MS],
   ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],

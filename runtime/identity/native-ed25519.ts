@@ -41,11 +41,7 @@ export function nativeSigner(seed: Uint8Array): ((message: Uint8Array) => Uint8A
 }
 
 /** Whether the signature holds, or undefined where `node:crypto` is missing. Lengths are checked by the caller. */
-export function nativeVerify(
-  publicKey: Uint8Array,
-  message: Uint8Array,
-  signature: Uint8Array,
-): boolean | undefined {
+export function nativeVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean | undefined {
   if (!nodeCrypto) return undefined;
   try {
     return nodeCrypto.verify(null, message, parsedKey(nodeCrypto, publicKey), signature);

@@ -148,8 +148,10 @@ export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dial
 export type Message = Hello | Close | Ping | Pong | Neighbours | TopologyMessage | Gossip | Receipt;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
-export type DecodeError =
-  | { readonly code: 'EMPTY' | 'TOO_LARGE' | 'BAD_VERSION' | 'BAD_ENCODING' | 'TOO_MANY' | 'BAD_MESSAGE'; readonly why: string };
+export type DecodeError = {
+  readonly code: 'EMPTY' | 'TOO_LARGE' | 'BAD_VERSION' | 'BAD_ENCODING' | 'TOO_MANY' | 'BAD_MESSAGE';
+  readonly why: string;
+};
 
 export interface DecodedFrame {
   readonly messages: readonly Message[];

@@ -1,0 +1,42 @@
+/** One message of every type with fields that are easy to find in a hex dump; shared by the tests of the wire. */
+import type { Envelope, Message } from '../../runtime/wire/messages.ts';
+
+export const PEER_A = '0a'.repeat(20);
+export const PEER_B = '0b'.repeat(20);
+export const OP = '00112233445566ff';
+export const ATTEMPT = '018c0000000000000007';
+export const MARK = '018c0000000000000006';
+export const MESSAGE_ID = 'f0'.repeat(16);
+/** 32 bytes of 0xab. */
+export const KEY = 'q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s';
+export const AD = { id: PEER_A, key: KEY, free: 3, degree: 5 } as const;
+
+export const ENVELOPE: Envelope = {
+  id: MESSAGE_ID,
+  network: 'demo',
+  source: PEER_A,
+  seq: 7,
+  kind: 'direct',
+  to: PEER_B,
+  hopsMax: 10,
+  sentAtMs: 1_700_000_000_000,
+  ttlMs: 120_000,
+  topic: 'news',
+  payload: new Uint8Array([0xa2, 0x68, 0x69]),
+};
+
+export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { type: Type }> } = {
+  HELLO: { type: 'HELLO', peerId: PEER_A, attempt: ATTEMPT, mark: MARK, random: true, cap: 8, features: ['dht'] },
+  CLOSE: { type: 'CLOSE', reason: 'evicted', alternatives: [AD] },
+  PING: { type: 'PING', stampMs: 1_700_000_000_000.5 },
+  PONG: { type: 'PONG', stampMs: 1_700_000_000_000 },
+  NEIGHBOURS: { type: 'NEIGHBOURS', seq: 300, peers: [AD] },
+  LOCK: { type: 'LOCK', op: OP, kind: 'handOver', dropped: PEER_A, other: PEER_B },
+  LOCKED: { type: 'LOCKED', op: OP },
+  LOCK_REFUSED: { type: 'LOCK_REFUSED', op: OP },
+  UNLOCK: { type: 'UNLOCK', op: OP },
+  DIAL: { type: 'DIAL', op: OP, target: AD },
+  DIALED: { type: 'DIALED', op: OP },
+  GOSSIP: { type: 'GOSSIP', hops: 2, envelope: new Uint8Array([0x90]) },
+  RECEIPT: { type: 'RECEIPT', id: MESSAGE_ID, from: PEER_B, hops: 3 },
+};
