@@ -103,6 +103,8 @@ export const EARLY_FRAMES_MAX = 64;
 export const LINK_SIGNALS_MAX = 256;
 /** Characters of one ICE candidate. Guess: real ones stay below 300. */
 export const CANDIDATE_CHARS_MAX = 1_024;
+/** Commands kept for a hub whose socket is not open yet. */
+export const SIGNALING_QUEUE_MAX = 64;
 
 // ---- gossip --------------------------------------------------------------------------------------------------------
 /** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */

@@ -1,0 +1,13 @@
+/** What a mesh in Node uses unless it is told otherwise: simple-peer over @roamhq/wrtc, and hubs over `ws`. */
+import type { LinkPort } from '../runtime/ports/link.ts';
+import type { SignalingPort } from '../runtime/ports/signaling.ts';
+import { shareByServers } from './shared-ports.ts';
+import { roamhqLinkPort } from './webrtc-roamhq.ts';
+import { nodeWebsocketSignaling } from './websocket-signaling.node.ts';
+
+/** One port a process for each list of servers. */
+export const defaultLinkPort: (options: { readonly iceServers?: readonly RTCIceServer[] }) => LinkPort = shareByServers(
+  (iceServers) => roamhqLinkPort({ name: 'simple-peer', iceServers }),
+);
+
+export const defaultSignalingPort = (url: string): SignalingPort => nodeWebsocketSignaling(url);

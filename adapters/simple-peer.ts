@@ -1,0 +1,9 @@
+/** `xstate-mesh/adapters/simple-peer`: links in browsers, or with a WebRTC implementation passed in. */
+export {
+  createSimplePeerPort,
+  type SimplePeerClass,
+  type SimplePeerInstance,
+  type SimplePeerParts,
+  type SimplePeerPortOptions,
+} from './webrtc-simple-peer.ts';
+export { type SimplePeerLinkPortOptions, simplePeerLinkPort } from './webrtc-simple-peer.browser.ts';

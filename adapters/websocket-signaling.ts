@@ -1,0 +1,161 @@
+/**
+ * Signals over a hub's WebSocket. Owns one socket a connection and the order of facts; it never reconnects, times out or
+ * pings by itself. The frames are translated in `signaling-codec.ts`.
+ */
+import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_MAX_MESSAGE_BYTES, HUB_PAYLOAD_FACTOR, SIGNALING_QUEUE_MAX } from '../machines/shared/limits.ts';
+import type { SignalingConnection, SignalingFact, SignalingPort } from '../runtime/ports/signaling.ts';
+import { factOf, frameOf } from './signaling-codec.ts';
+
+/** The part of a WebSocket that is used: the browser's, `ws`, or any other with the same shape. */
+export interface SocketLike {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+export type SocketClass = new (url: string) => SocketLike;
+
+export interface WebSocketSignalingOptions {
+  /** Default: the platform's own `WebSocket`. */
+  readonly WebSocket?: SocketClass;
+  /** For hubs that ask for one; travels as `?token=`, since a browser's socket has no headers. */
+  readonly token?: string;
+}
+
+/** Frames above this are not even parsed, in characters: what our own hub would refuse from its clients. */
+const FRAME_CHARS_MAX = HUB_MAX_MESSAGE_BYTES * HUB_PAYLOAD_FACTOR;
+
+/**
+ * A way to the hub at `url` (`ws://` or `wss://`, any path). What goes wrong, a bad URL and a refused connection
+ * included, arrives as `closed` with the cause in `reason`.
+ */
+export function websocketSignaling(url: string, options: WebSocketSignalingOptions = {}): SignalingPort {
+  return { url, connect: (peerId, onFact) => new WebSocketConnection(url, peerId, options, onFact) };
+}
+
+function addressOf(url: string, peerId: PeerId, token: string | undefined): URL {
+  const address = new URL(url);
+  if (address.protocol !== 'ws:' && address.protocol !== 'wss:') {
+    throw new TypeError(`A hub's URL starts with ws:// or wss://, not ${address.protocol}`);
+  }
+  address.hash = '';
+  address.searchParams.set('peerId', peerId);
+  if (token !== undefined) address.searchParams.set('token', token);
+  return address;
+}
+
+/** Error events differ: `ws` names the cause, browsers keep it to themselves. */
+function causeOf(event: unknown): string {
+  const { message, error } = event as { message?: unknown; error?: { message?: unknown; code?: unknown } };
+  for (const text of [message, error?.message, error?.code]) if (typeof text === 'string' && text !== '') return text;
+  return 'The connection failed';
+}
+
+class WebSocketConnection implements SignalingConnection {
+  readonly #peerId: PeerId;
+  #onFact: ((fact: SignalingFact) => void) | undefined;
+  #socket: SocketLike | undefined;
+  #host = '';
+  /** Commands of the time before the socket is open. */
+  #early: string[] | undefined = [];
+  #cause = '';
+
+  constructor(
+    url: string,
+    peerId: PeerId,
+    options: WebSocketSignalingOptions,
+    onFact: (fact: SignalingFact) => void,
+  ) {
+    this.#peerId = peerId;
+    this.#onFact = onFact;
+    try {
+      const address = addressOf(url, peerId, options.token);
+      this.#host = address.host;
+      // The platform's socket is looked up late: a page may polyfill it.
+      const Socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
+      if (Socket === undefined) throw new Error('This platform has no WebSocket: pass one in');
+      this.#listen(new Socket(address.href));
+    } catch (error) {
+      this.#end(1006, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  send(command: Parameters<SignalingConnection['send']>[0]): boolean {
+    if (this.#socket === undefined) return false;
+    const text = JSON.stringify(frameOf(command, this.#peerId));
+    if (this.#early !== undefined) {
+      if (this.#early.length >= SIGNALING_QUEUE_MAX) return false;
+      this.#early.push(text);
+      return true;
+    }
+    return this.#sendText(text);
+  }
+
+  close(): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    // The socket sends what it holds and shakes hands on its own; waiting for a hub that may be dead helps nobody.
+    this.#end(1000, '');
+    try {
+      socket.close(1000);
+    } catch {
+      // A socket that cannot be closed is closed already.
+    }
+  }
+
+  #listen(socket: SocketLike): void {
+    this.#socket = socket;
+    socket.onopen = () => {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const text of early) this.#sendText(text);
+    };
+    socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
+    socket.onerror = (event: unknown) => {
+      this.#cause = causeOf(event);
+    };
+    socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
+      this.#end(code, reason === '' ? this.#cause : reason);
+    };
+  }
+
+  #sendText(text: string): boolean {
+    try {
+      this.#socket?.send(text);
+      return this.#socket !== undefined;
+    } catch {
+      // The socket is closing: its `closed` is on the way.
+      return false;
+    }
+  }
+
+  #receive(data: unknown): void {
+    if (typeof data !== 'string') this.#tell({ type: 'ignored', why: 'binary frame' });
+    else if (data.length > FRAME_CHARS_MAX) this.#tell({ type: 'ignored', why: 'frame too large' });
+    else this.#tell(factOf(data, this.#host));
+  }
+
+  #tell(fact: SignalingFact): void {
+    this.#onFact?.(fact);
+  }
+
+  /** The last fact, once, in a later turn; the socket keeps nothing of this connection. */
+  #end(code: number, reason: string): void {
+    const onFact = this.#onFact;
+    const socket = this.#socket;
+    this.#onFact = undefined;
+    this.#socket = undefined;
+    this.#early = undefined;
+    if (socket !== undefined) {
+      socket.onopen = null;
+      socket.onmessage = null;
+      socket.onclose = null;
+      // `ws` would throw an error that nobody listens for.
+      socket.onerror = () => {};
+    }
+    if (onFact !== undefined) queueMicrotask(() => onFact({ type: 'closed', code, reason }));
+  }
+}
