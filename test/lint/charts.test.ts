@@ -75,7 +75,7 @@ describe('the rules themselves', () => {
     ['an unknown delay', { after: { typo: 'there' } }, /delay "typo"/],
     ['an unknown target', { on: { go: 'nowhere' } }, /cannot be created/],
     ['an unknown initial state', go, /initial "typo"/, { initial: 'typo' }],
-    ['a missing initial state', go, /no initial/, { initial: undefined }],
+    ['a missing initial state', go, /no initial/i, { initial: undefined }],
     ['an unknown action', { ...go, entry: 'typo' }, /action "typo"/],
     ['an unknown action on a transition', { on: { go: { target: 'there', actions: ['typo'] } } }, /action "typo"/],
     ['an unknown guard', { on: { go: { target: 'there', guard: 'typo' } } }, /guard "typo"/],
