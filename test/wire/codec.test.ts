@@ -1,0 +1,344 @@
+/** The bytes of version 1: every message as hex that must never change, and what the decoders refuse, skip and count. */
+import { decodeMulti, encode } from '@msgpack/msgpack';
+import { describe, expect, it } from 'vitest';
+import { fromHex, toHex } from '../../machines/shared/ids.ts';
+import * as limits from '../../machines/shared/limits.ts';
+import {
+  decodeEnvelope,
+  decodeFrame,
+  encodeEnvelope,
+  encodeFrame,
+  encodeMessage,
+  encodeMessages,
+} from '../../runtime/wire/codec.ts';
+import { MESSAGE_TYPES, type Message } from '../../runtime/wire/messages.ts';
+import { AD, ENVELOPE, KEY, OP, PEER_A, SAMPLES } from './sample-messages.ts';
+
+const A = '0a'.repeat(20);
+const B = '0b'.repeat(20);
+const AD_HEX = `94c414${A}c420${'ab'.repeat(32)}0305`;
+const OP_HEX = `c408${OP}`;
+
+/** Frames of one message each, written down once. A change here is a new wire version. */
+const VECTORS: Readonly<Record<Message['type'], string>> = {
+  HELLO: `019701c414${A}c40a018c0000000000000007c40a018c0000000000000006c30891a3646874`,
+  CLOSE: `019302a76576696374656491${AD_HEX}`,
+  PING: '019203cb4278bcfe56800800',
+  PONG: '019204cf0000018bcfe56800',
+  NEIGHBOURS: `019305cd012c91${AD_HEX}`,
+  LOCK: `019510${OP_HEX}01c414${A}c414${B}`,
+  LOCKED: `019211${OP_HEX}`,
+  LOCK_REFUSED: `019212${OP_HEX}`,
+  UNLOCK: `019213${OP_HEX}`,
+  DIAL: `019314${OP_HEX}${AD_HEX}`,
+  DIALED: `019215${OP_HEX}`,
+  GOSSIP: '01932002c40190',
+  RECEIPT: `019421c410${'f0'.repeat(16)}c414${B}03`,
+};
+const ENVELOPE_HEX = `9bc410${'f0'.repeat(16)}a464656d6fc414${A}0701c414${B}0acf0000018bcfe56800ce0001d4c0a46e657773c403a26869`;
+
+const frameOf = (...messages: readonly unknown[]): Uint8Array =>
+  encodeFrame(messages.map((message) => encode(message)));
+const errorOf = (bytes: Uint8Array): string => {
+  const result = decodeFrame(bytes);
+  return result.ok ? 'no error' : `${result.error.code}: ${result.error.why}`;
+};
+
+describe('the bytes of each message', () => {
+  const cases = Object.entries(VECTORS) as [Message['type'], string][];
+
+  it('has a vector for every type of the dictionary', () => {
+    expect(Object.keys(VECTORS).sort()).toEqual(Object.keys(MESSAGE_TYPES).sort());
+  });
+
+  it.each(cases)('writes and reads %s as laid down', (type, hex) => {
+    const bytes = encodeFrame([encodeMessage(SAMPLES[type])]);
+    expect(toHex(bytes)).toBe(hex);
+    expect(decodeFrame(fromHex(hex))).toEqual({
+      ok: true,
+      value: { messages: [SAMPLES[type]], unknownTypes: 0, unknownFields: 0 },
+    });
+  });
+
+  it.each(cases)('writes %s as plain MessagePack that any library reads', (type, hex) => {
+    const [fields, ...more] = [...decodeMulti(fromHex(hex).subarray(1))] as unknown[][];
+    expect(more).toEqual([]);
+    expect(fields?.[0]).toBe(MESSAGE_TYPES[type]);
+  });
+
+  it('writes and reads an envelope as laid down', () => {
+    expect(toHex(encodeEnvelope(ENVELOPE))).toBe(ENVELOPE_HEX);
+    expect(decodeEnvelope(fromHex(ENVELOPE_HEX))).toEqual({ ok: true, value: ENVELOPE });
+  });
+
+  it.each([0, 1, 255, 256, limits.ENVELOPE_BYTES_MAX])('writes GOSSIP with %i bytes as the library would', (length) => {
+    const envelope = new Uint8Array(length).fill(7);
+    for (const hops of [1, 127, 128, 255]) {
+      const bytes = encodeMessage({ type: 'GOSSIP', hops, envelope });
+      expect(bytes).toEqual(encode([MESSAGE_TYPES.GOSSIP, hops, envelope]));
+      expect(bytes.length + 1).toBeLessThanOrEqual(limits.FRAME_BYTES_MAX);
+    }
+  });
+});
+
+describe('frames', () => {
+  it('keeps the order of several messages', () => {
+    const messages = Object.values(SAMPLES);
+    const [frame, ...more] = encodeMessages(messages);
+    expect(more).toEqual([]);
+    expect(decodeFrame(frame as Uint8Array)).toMatchObject({ ok: true, value: { messages } });
+  });
+
+  it('packs as few frames as the byte limit allows, losing nothing', () => {
+    const envelope = new Uint8Array(5_000);
+    const messages = Array.from({ length: 20 }, (_, i): Message => ({ type: 'GOSSIP', hops: i + 1, envelope }));
+    const frames = encodeMessages(messages);
+    expect(frames).toHaveLength(7);
+    const back = frames.flatMap((frame) => {
+      expect(frame.length).toBeLessThanOrEqual(limits.FRAME_BYTES_MAX);
+      const result = decodeFrame(frame);
+      return result.ok ? result.value.messages : [];
+    });
+    expect(back).toEqual(messages);
+  });
+
+  it('packs no more messages in a frame than a receiver takes', () => {
+    const messages = Array.from({ length: 257 }, (_, stampMs): Message => ({ type: 'PING', stampMs }));
+    const frames = encodeMessages(messages);
+    expect(frames.map((frame) => errorOf(frame))).toEqual(['no error', 'no error']);
+    expect(errorOf(encodeFrame(messages.map(encodeMessage)))).toBe('TOO_MANY: more than 256 messages');
+    expect(encodeMessages([])).toEqual([]);
+  });
+
+  it('refuses nothing, another version, no messages and too many bytes, each by its code', () => {
+    expect(errorOf(new Uint8Array(0))).toMatch(/^EMPTY/);
+    expect(errorOf(new Uint8Array([1]))).toMatch(/^EMPTY/);
+    expect(errorOf(new Uint8Array([2, 0x92, 3, 0]))).toMatch(/^BAD_VERSION: version 2/);
+    expect(errorOf(new Uint8Array(limits.FRAME_BYTES_MAX + 1))).toMatch(/^TOO_LARGE/);
+  });
+
+  it('takes a frame of exactly the largest size', () => {
+    const rest = limits.FRAME_BYTES_MAX - 1;
+    const part = encode([200, new Uint8Array(rest - 6)]);
+    expect(encodeFrame([part]).length).toBe(limits.FRAME_BYTES_MAX);
+    expect(decodeFrame(encodeFrame([part]))).toMatchObject({ ok: true, value: { unknownTypes: 1 } });
+  });
+
+  it('reads a frame that a Buffer views, and hands out plain bytes of the frame alone', () => {
+    const pool = Buffer.concat([Buffer.alloc(9, 1), fromHex(VECTORS.GOSSIP), Buffer.alloc(9, 1)]);
+    const result = decodeFrame(pool.subarray(9, 9 + VECTORS.GOSSIP.length / 2));
+    expect(result).toEqual({ ok: true, value: { messages: [SAMPLES.GOSSIP], unknownTypes: 0, unknownFields: 0 } });
+  });
+});
+
+describe('what a newer version may send', () => {
+  it('skips and counts unknown types, whatever they hold', () => {
+    const odd = encodeFrame([
+      encode([99, { deep: [[[1]]] }, new Date(), 'x', 1.5, null]),
+      encodeMessage(SAMPLES.PING),
+      encode([-5]),
+      // An array with an extension of length 3 and a map whose key is an array: legal MessagePack, odd for the library.
+      new Uint8Array([0x93, 0x63, 0xc7, 3, 5, 1, 2, 3, 0x81, 0x91, 1, 2]),
+    ]);
+    expect(decodeFrame(odd)).toEqual({
+      ok: true,
+      value: { messages: [SAMPLES.PING], unknownTypes: 3, unknownFields: 0 },
+    });
+  });
+
+  it.each(Object.keys(VECTORS) as Message['type'][])('reads %s with further fields and counts those', (type) => {
+    const bytes = encodeMessage(SAMPLES[type]);
+    const count = (bytes[0] as number) & 15;
+    const grown = new Uint8Array([
+      0x90 + count + 3,
+      ...bytes.subarray(1),
+      0xc0,
+      0x81,
+      0x91,
+      1,
+      2,
+      0xd6,
+      0xff,
+      0,
+      0,
+      0,
+      0,
+    ]);
+    const twice = encodeFrame([grown, grown]);
+    expect(decodeFrame(twice)).toEqual({
+      ok: true,
+      value: { messages: [SAMPLES[type], SAMPLES[type]], unknownTypes: 0, unknownFields: 6 },
+    });
+  });
+
+  it('counts further fields of the peers in a list too', () => {
+    const peer = [fromHex(PEER_A), new Uint8Array(32).fill(0xab), 3, 5, 'new', 'newer'];
+    expect(decodeFrame(frameOf([5, 300, [peer]], [2, 'evicted', [peer]], [20, fromHex(OP), peer]))).toEqual({
+      ok: true,
+      value: { messages: [SAMPLES.NEIGHBOURS, SAMPLES.CLOSE, SAMPLES.DIAL], unknownTypes: 0, unknownFields: 6 },
+    });
+  });
+
+  it('reads an envelope with further fields', () => {
+    const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
+    expect(decodeEnvelope(encode([...fields, 'signature', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
+  });
+});
+
+describe('what is refused', () => {
+  const id20 = fromHex(PEER_A);
+  const peer = [id20, new Uint8Array(32), 3, 5];
+  const hello = [1, id20, new Uint8Array(10), new Uint8Array(10), true, 8, []];
+  const put = (fields: readonly unknown[], index: number, value: unknown): unknown[] => fields.with(index, value);
+  const BAD: readonly (readonly [what: string, message: unknown, why: RegExp])[] = [
+    ['a value that is no array', 7, /is no array/],
+    ['an array without a type', [], /is no array/],
+    ['a type that is text', ['PING', 1], /is no array/],
+    ['PING without its stamp', [3], /PING.*0 of 1/],
+    ['a stamp below zero', [3, -1], /PING.*stamp/],
+    ['a stamp that is no number', [4, 'x'], /PONG.*stamp/],
+    ['a stamp of NaN', [3, Number.NaN], /PING.*stamp/],
+    ['no hops', [32, 0, new Uint8Array(1)], /GOSSIP.*hops/],
+    ['hops over the limit', [32, 256, new Uint8Array(1)], /GOSSIP.*hops/],
+    ['an envelope that is text', [32, 1, 'x'], /GOSSIP/],
+    ['an envelope over its limit', [32, 1, new Uint8Array(limits.ENVELOPE_BYTES_MAX + 1)], /GOSSIP/],
+    ['a message id of 15 bytes', [33, new Uint8Array(15), id20, 1], /RECEIPT/],
+    ['a peer id of 21 bytes', put(hello, 1, new Uint8Array(21)), /HELLO.*field 0 is not 20 bytes/],
+    ['an attempt of 9 bytes', put(hello, 2, new Uint8Array(9)), /HELLO.*field 1 is not 10 bytes/],
+    ['`random` as a number', put(hello, 4, 1), /HELLO.*field 3/],
+    ['a cap of 1', put(hello, 5, 1), /HELLO.*field 4 is not an integer from 2 to 50/],
+    ['a cap of 51', put(hello, 5, 51), /HELLO/],
+    ['too many features', put(hello, 6, Array(17).fill('x')), /HELLO.*more than 16/],
+    ['a feature with a long name', put(hello, 6, ['x'.repeat(33)]), /HELLO.*field 5.0/],
+    ['a HELLO above its size', [...hello, new Uint8Array(500)], /HELLO.*more than 512 bytes/],
+    ['a long reason', [2, 'x'.repeat(129), []], /CLOSE.*field 0/],
+    ['too many alternatives', [2, '', Array(5).fill(peer)], /CLOSE.*more than 4/],
+    ['too many neighbours', [5, 1, Array(52).fill(peer)], /NEIGHBOURS.*more than 51/],
+    ['a peer without a degree', [5, 1, [peer.slice(0, 3)]], /NEIGHBOURS/],
+    ['a key of 31 bytes', [5, 1, [put(peer, 1, new Uint8Array(31))]], /NEIGHBOURS.*field 1.0.1 is not 32 bytes/],
+    ['free slots over the limit', [5, 1, [put(peer, 2, 51)]], /NEIGHBOURS.*field 1.0.2/],
+    ['a fraction as a count', [5, 1.5, []], /NEIGHBOURS.*field 0/],
+    ['a kind of lock that is none', [16, fromHex(OP), 2, id20, id20], /LOCK.*field 1/],
+    ['an operation of 7 bytes', [17, new Uint8Array(7)], /LOCKED/],
+    ['a target that is a map', [20, fromHex(OP), { id: 1 }], /DIAL/],
+    ['a forbidden key in a known field', [2, JSON.parse('{"__proto__":1}'), []], /CLOSE/],
+  ];
+
+  it.each(BAD)('%s makes the frame BAD_MESSAGE and is named', (_, message, why) => {
+    const error = errorOf(encodeFrame([encodeMessage(SAMPLES.PING), encode(message)]));
+    expect(error).toMatch(/^BAD_MESSAGE: message 1/);
+    expect(error).toMatch(why);
+  });
+
+  it('reports what is no MessagePack as BAD_ENCODING', () => {
+    expect(errorOf(new Uint8Array([1, 0xc1]))).toMatch(/^BAD_ENCODING/);
+    expect(errorOf(new Uint8Array([1, 0x92, 3]))).toMatch(/^BAD_ENCODING/);
+    expect(errorOf(new Uint8Array([1, 0x92, 0x63, 0xc1]))).toMatch(/^BAD_ENCODING/);
+  });
+
+  it('refuses envelopes field by field', () => {
+    const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
+    const wrong: readonly (readonly [index: number, value: unknown])[] = [
+      [0, new Uint8Array(15)],
+      [1, ''],
+      [1, 'x'.repeat(65)],
+      [2, null],
+      [3, 0],
+      [3, 1.5],
+      [4, 2],
+      [4, 0], // a broadcast with an addressee
+      [5, null], // a direct message without
+      [6, 0],
+      [6, 256],
+      [7, -1],
+      [8, 2 ** 33],
+      [9, 'x'.repeat(129)],
+      [10, 'text'],
+      [10, new Uint8Array(limits.PAYLOAD_BYTES_MAX + 1)],
+    ];
+    for (const [index, value] of wrong) {
+      expect(decodeEnvelope(encode(fields.with(index, value))), `field ${index} = ${value}`).toMatchObject({
+        ok: false,
+        error: { code: 'BAD_MESSAGE' },
+      });
+    }
+    expect(decodeEnvelope(encode(fields.slice(0, 10)))).toMatchObject({ error: { code: 'BAD_MESSAGE' } });
+    expect(decodeEnvelope(encode({ a: 1 }))).toMatchObject({ error: { code: 'BAD_ENCODING' } });
+    expect(decodeEnvelope(new Uint8Array(0))).toMatchObject({ error: { code: 'EMPTY' } });
+    expect(decodeEnvelope(new Uint8Array(limits.ENVELOPE_BYTES_MAX + 1))).toMatchObject({
+      error: { code: 'TOO_LARGE' },
+    });
+    const tail = new Uint8Array([...fromHex(ENVELOPE_HEX), 0xc0]);
+    expect(decodeEnvelope(tail)).toMatchObject({ error: { code: 'BAD_ENCODING' } });
+  });
+
+  it('refuses a network name that is not UTF-8', () => {
+    const bytes = fromHex(ENVELOPE_HEX.replace('a464656d6f', 'a4646580ff'));
+    expect(decodeEnvelope(bytes)).toMatchObject({ ok: false });
+  });
+});
+
+describe('what is never sent', () => {
+  const thrown = (encodeIt: () => unknown): unknown => {
+    try {
+      return encodeIt();
+    } catch (error) {
+      return error;
+    }
+  };
+  const BAD: readonly (readonly [what: string, message: Message, code: string])[] = [
+    ['a wrong peer id', { ...SAMPLES.HELLO, peerId: 'x' }, 'BAD_OPTION'],
+    ['an upper-case id', { ...SAMPLES.LOCK, other: PEER_A.toUpperCase() }, 'BAD_OPTION'],
+    ['a cap out of range', { ...SAMPLES.HELLO, cap: 51 }, 'BAD_OPTION'],
+    ['a HELLO above its size', { ...SAMPLES.HELLO, features: Array(16).fill('x'.repeat(32)) }, 'TOO_LARGE'],
+    ['a long reason', { ...SAMPLES.CLOSE, reason: 'x'.repeat(129) }, 'BAD_OPTION'],
+    ['half a character', { ...SAMPLES.CLOSE, reason: '\ud800' }, 'BAD_OPTION'],
+    ['a key that is none', { ...SAMPLES.DIAL, target: { ...AD, key: 'AAAA' } }, 'BAD_OPTION'],
+    ['a key with padding', { ...SAMPLES.DIAL, target: { ...AD, key: `${KEY}=` } }, 'BAD_OPTION'],
+    ['too many neighbours', { ...SAMPLES.NEIGHBOURS, peers: Array(52).fill(AD) }, 'BAD_OPTION'],
+    ['a stamp of NaN', { type: 'PING', stampMs: Number.NaN }, 'BAD_OPTION'],
+    ['no hops', { ...SAMPLES.GOSSIP, hops: 0 }, 'BAD_OPTION'],
+    ['an envelope over its limit', { ...SAMPLES.GOSSIP, envelope: new Uint8Array(16_321) }, 'TOO_LARGE'],
+    ['a receipt of nothing', { ...SAMPLES.RECEIPT, id: '' }, 'BAD_OPTION'],
+  ];
+  it.each(BAD)('%s throws a typed error', (_, message, code) => {
+    expect(thrown(() => encodeMessage(message))).toMatchObject({ name: 'MeshError', code });
+  });
+
+  it('refuses envelopes that no receiver would take', () => {
+    const { to: _, ...addressless } = ENVELOPE;
+    for (const envelope of [
+      addressless,
+      { ...ENVELOPE, kind: 'broadcast' as const },
+      { ...ENVELOPE, network: '' },
+      { ...ENVELOPE, topic: 'x'.repeat(129) },
+      { ...ENVELOPE, topic: '\udc00' },
+      { ...ENVELOPE, seq: 0 },
+      { ...ENVELOPE, ttlMs: 0.5 },
+      { ...ENVELOPE, id: PEER_A },
+    ]) {
+      expect(thrown(() => encodeEnvelope(envelope))).toMatchObject({ name: 'MeshError', code: 'BAD_OPTION' });
+    }
+    const payload = new Uint8Array(limits.PAYLOAD_BYTES_MAX + 1);
+    expect(thrown(() => encodeEnvelope({ ...ENVELOPE, payload }))).toMatchObject({ code: 'TOO_LARGE' });
+  });
+
+  it('fits the largest payload with the longest names into one frame', () => {
+    const envelope = encodeEnvelope({
+      ...ENVELOPE,
+      network: '\u20ac'.repeat(limits.NETWORK_NAME_MAX),
+      topic: '\u20ac'.repeat(limits.TOPIC_NAME_MAX),
+      seq: Number.MAX_SAFE_INTEGER,
+      hopsMax: 255,
+      sentAtMs: 1.7e12 + 0.5,
+      ttlMs: limits.TTL_LIMIT_MS,
+      payload: new Uint8Array(limits.PAYLOAD_BYTES_MAX),
+    });
+    const names = 3 * (limits.NETWORK_NAME_MAX + limits.TOPIC_NAME_MAX);
+    expect(envelope.length - names - limits.PAYLOAD_BYTES_MAX).toBeLessThanOrEqual(limits.ENVELOPE_FIXED_BYTES_MAX);
+    const frame = encodeFrame([encodeMessage({ type: 'GOSSIP', hops: 255, envelope })]);
+    expect(frame.length).toBeLessThanOrEqual(limits.FRAME_BYTES_MAX);
+    expect(decodeFrame(frame)).toMatchObject({ ok: true });
+    expect(decodeEnvelope(envelope)).toMatchObject({ ok: true });
+  });
+});
