@@ -44,6 +44,7 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           globalSetup: [DIST],
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 30_000,
         },
@@ -53,6 +54,9 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: BROWSER,
+          // One Chromium at a time, and nothing beside it: two cores carry no more without tests that wait in vain.
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
           globalSetup: [DIST, CHROMIUM],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -63,6 +67,8 @@ export default defineConfig({
         test: {
           name: 'package',
           include: PACKAGE,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
           globalSetup: [DIST, CHROMIUM],
           testTimeout: 180_000,
           hookTimeout: 300_000,

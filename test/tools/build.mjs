@@ -156,7 +156,7 @@ async function buildBundles() {
         sourcemap: true,
         minify: true,
         lib: { entry, formats: [format], name: 'XStateMesh', fileName: () => fileName },
-        rolldownOptions: { output: { codeSplitting: false } },
+        rolldownOptions: { output: { codeSplitting: false, minify: true } },
       },
     });
   }

@@ -37,7 +37,8 @@ async function bundle(external) {
       write: false,
       minify: true,
       lib: { entry: join(ROOT, 'dist/runtime/index.js'), formats: ['es'], fileName: () => 'entry.js' },
-      rolldownOptions: { external: [...external] },
+      // Whitespace too, which vite leaves in libraries and removes from apps.
+      rolldownOptions: { external: [...external], output: { minify: true } },
     },
   });
   const outputs = [result].flat();
