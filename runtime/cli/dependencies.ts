@@ -1,0 +1,81 @@
+/**
+ * Everything the command line touches outside itself, as one object: tests bring their own, `main.ts` the real one.
+ * The heavy parts are functions that load on use, so that `--help` needs no native code.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { MeshEvent, MeshMethods, MeshOptions } from '../api.ts';
+import type { Identity } from '../ports/identity.ts';
+import type { LinkPort } from '../ports/link.ts';
+
+export interface Subscription {
+  unsubscribe(): void;
+}
+
+/** The part of a MeshActor that the command line uses. */
+export interface CliMesh extends MeshMethods {
+  start(): unknown;
+  on(pattern: '*', handler: (event: MeshEvent) => void): Subscription;
+}
+
+/** The addresses of a hub that listens. */
+export interface HubAddress {
+  /** `ws://host:port` */
+  readonly url: string;
+  /** `http://host:port` */
+  readonly http: string;
+  readonly hubId: string;
+}
+
+/** An event of the hub actor: its name and a plain payload. */
+export interface HubEvent {
+  readonly type: string;
+}
+
+/** The part of a HubActor that the command line uses. */
+export interface CliHub {
+  start(): unknown;
+  /** Resolves with its addresses; rejects with ADDRESS_IN_USE and the like. */
+  listening(): Promise<HubAddress>;
+  shutdown(): Promise<unknown>;
+  on(pattern: '*', handler: (event: HubEvent) => void): Subscription;
+}
+
+/** An identity as it may be shown: no secret. */
+export interface PublicIdentity {
+  readonly peerId: string;
+  /** base64url without padding */
+  readonly publicKey: string;
+}
+
+/** Answers a plain HTTP request at the hub's port. True: the request was taken; false: the hub answers. */
+export type HttpHook = (
+  request: import('node:http').IncomingMessage,
+  response: import('node:http').ServerResponse,
+) => boolean | Promise<boolean>;
+
+export interface CliDependencies {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Calls `handler` at each SIGINT and SIGTERM until the result is called. */
+  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  /** Calls `handler` for an exception or a rejected promise that nobody caught. */
+  onCrash(handler: (error: unknown) => void): () => void;
+  /** Ends the process at once, without flushing. */
+  exit(code: number): void;
+  /** ms since 1970 */
+  now(): number;
+  version(): Promise<string>;
+  createMesh(options: MeshOptions): Promise<CliMesh>;
+  /** `env` has HubOptions by their environment names; `http` answers what is not the hub's own. Throws BAD_OPTION. */
+  createHub(env: Readonly<Record<string, string | undefined>>, http?: HttpHook): Promise<CliHub>;
+  /** The first `count` identities of the file, which gets the missing ones appended. Throws BAD_IDENTITY. */
+  identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
+  /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */
+  newIdentities(count: number, path: string | undefined): Promise<readonly PublicIdentity[]>;
+  /** The link adapter of that name; undefined when it is not built yet. */
+  linkPort(name: string): Promise<LinkPort | undefined>;
+  /** Folder of the built demo page; undefined when it was not built. */
+  demoPageFolder(): Promise<string | undefined>;
+}

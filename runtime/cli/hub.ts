@@ -1,0 +1,90 @@
+/** `xstate-mesh hub`: a signaling hub. Prints `listening` first, then what the hub tells; ends on a signal. */
+
+import { printable, shortId } from './chat-protocol.ts';
+import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running } from './command.ts';
+import type { HubAddress, HubEvent } from './dependencies.ts';
+import type { FlagValues } from './flags.ts';
+import { HUB_FLAGS, overlayEnvironment } from './hub-flags.ts';
+import { toJsonData } from './json-data.ts';
+import { errorLine, type OutputLine } from './peer-protocol.ts';
+
+export const hubCommand = defineCommand(
+  {
+    name: 'hub',
+    summary: 'Run a signaling hub',
+    flags: HUB_FLAGS,
+    notes: ['Every flag has an environment variable of the same meaning; the flag wins.'],
+    examples: ['xstate-mesh hub --port 3000', 'PORT=0 xstate-mesh hub --json'],
+  },
+  runHub,
+);
+
+async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): Promise<number> {
+  const { dependencies, output } = running;
+  const hub = await dependencies.createHub(overlayEnvironment(HUB_FLAGS, values, dependencies.env));
+  const printer = new HubPrinter(output);
+  const failed = new Promise<number>((resolve) => {
+    hub.on('*', (event) => {
+      printer.take(event);
+      if (event.type === 'hub.stopped' && 'reason' in event && event.reason === 'failed') resolve(EXIT_FAILED);
+    });
+  });
+  hub.start();
+  const stopped = running.stopped.then(async () => {
+    await hub.shutdown();
+    return EXIT_GOOD;
+  });
+  const address = await Promise.race([hub.listening(), stopped]);
+  if (typeof address === 'number') return address;
+  printer.open(address);
+  output.say('Stop it with Ctrl-C.');
+  return Promise.race([stopped, failed]);
+}
+
+/** Prints a hub's events, `listening` before all others. */
+export class HubPrinter {
+  readonly #output: Running['output'];
+  /** What came before the address was known; a hub that does not listen yet has few events. */
+  #early: HubEvent[] | undefined = [];
+
+  constructor(output: Running['output']) {
+    this.#output = output;
+  }
+
+  open({ url, http, hubId }: HubAddress): void {
+    this.#output.event({ event: 'listening', url, http, hubId });
+    this.#output.say(`Hub ${shortId(hubId)} listens at ${url} (${http}/health)`);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const event of early) this.#print(event);
+  }
+
+  take(event: HubEvent): void {
+    if (this.#early === undefined) this.#print(event);
+    else this.#early.push(event);
+  }
+
+  #print(event: HubEvent): void {
+    // It is what `listening` has told.
+    if (event.type === 'hub.listening') return;
+    this.#output.event(hubEventLine(event), event.type !== 'error');
+    this.#output.say(describeHubEvent(event));
+  }
+}
+
+/** A hub's event as a line. Pure. */
+export function hubEventLine(event: HubEvent): OutputLine {
+  const { type, ...payload } = event;
+  if (type === 'error' && 'error' in payload) return errorLine(payload.error);
+  return { ...(toJsonData(payload) as Record<string, unknown>), event: type };
+}
+
+/** The same for people: its name and its fields. Pure. */
+export function describeHubEvent(event: HubEvent): string {
+  const { event: name, ...fields } = hubEventLine(event);
+  const texts = Object.entries(fields).map(([key, value]) => {
+    const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+    return `${key}=${printable(text.length > 200 ? `${text.slice(0, 200)}...` : text)}`;
+  });
+  return [name, ...texts].join('  ');
+}

@@ -1,0 +1,67 @@
+/**
+ * The real surroundings of the command line: this process, the runtime, the hub and the adapters. Everything heavy is
+ * imported when it is first used.
+ */
+import { MeshError } from '../errors.ts';
+import type { LinkPort } from '../ports/link.ts';
+import type { CliDependencies } from './dependencies.ts';
+import { demoPageFolder, packageRoot } from './package-root.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const CRASHES = ['uncaughtException', 'unhandledRejection'] as const;
+
+export function nodeDependencies(): CliDependencies {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    onSignal(handler) {
+      const remove = SIGNALS.map((signal) => {
+        const listener = (): void => handler(signal);
+        process.on(signal, listener);
+        return () => process.off(signal, listener);
+      });
+      return () => remove.forEach((off) => void off());
+    },
+    onCrash(handler) {
+      for (const name of CRASHES) process.on(name, handler);
+      return () => {
+        for (const name of CRASHES) process.off(name, handler);
+      };
+    },
+    exit: (code) => process.exit(code),
+    now: () => Date.now(),
+    version: async () => (await packageRoot()).version,
+    async createMesh(options) {
+      const { createMeshActor } = await import('../create-mesh.ts');
+      return createMeshActor(options);
+    },
+    async createHub(env, http) {
+      const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
+      return createHubActor({ ...hubOptionsFromEnv(env), ...(http === undefined ? {} : { http }) });
+    },
+    async identitiesFromFile(path, count) {
+      const { ensureIdentities } = await import('../identity/identity-file.ts');
+      return ensureIdentities(path, count);
+    },
+    async newIdentities(count, path) {
+      const { appendIdentityRecords, newIdentityRecords } = await import('../identity/identity-file.ts');
+      const records = newIdentityRecords(count);
+      if (path !== undefined) appendIdentityRecords(path, records);
+      return records.map(({ peerId, publicKey }) => ({ peerId, publicKey }));
+    },
+    linkPort,
+    demoPageFolder,
+  };
+}
+
+async function linkPort(name: string): Promise<LinkPort | undefined> {
+  if (name !== 'simple-peer' && name !== 'roamhq') return undefined;
+  try {
+    const { roamhqLinkPort } = await import('../../adapters/webrtc-roamhq.ts');
+    return roamhqLinkPort({ name });
+  } catch (cause) {
+    throw new MeshError('PORT_MISSING', `@roamhq/wrtc cannot be loaded on this platform: ${String(cause)}`, { cause });
+  }
+}

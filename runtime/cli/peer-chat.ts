@@ -1,0 +1,121 @@
+/**
+ * The chat that a person has with `peer`: shows events, takes typed lines. The rules of both are in `chat-protocol.ts`.
+ */
+import type { MeshEvent } from '../api.ts';
+import {
+  CHAT_HELP,
+  describeEvent,
+  describeLinks,
+  describeStatus,
+  printable,
+  readChatLine,
+  resolvePrefix,
+  shortId,
+} from './chat-protocol.ts';
+import type { CliMesh } from './dependencies.ts';
+import type { LineEvent } from './lines.ts';
+import type { Output } from './output.ts';
+import { errorText } from './peer-protocol.ts';
+
+/** Senders remembered for `/to`, beside the links; the oldest are forgotten first. */
+const SENDERS_MAX = 256;
+
+export class Chat {
+  readonly #output: Output;
+  readonly #meshes: readonly CliMesh[];
+  readonly #senders = new Set<string>();
+  #speaker = 0;
+  #leave: (reason: string) => Promise<unknown> = () => Promise.resolve();
+
+  constructor(output: Output, meshes: readonly CliMesh[]) {
+    this.#output = output;
+    this.#meshes = meshes;
+  }
+
+  open(leave: (reason: string) => Promise<unknown>, hubs: readonly string[], network: string): void {
+    this.#leave = leave;
+    const ids = this.#meshes.map((mesh) => shortId(mesh.peerId)).join(', ');
+    this.#say(`Joining network "${printable(network)}" at ${hubs.join(', ')} as ${ids} …`);
+    for (const line of CHAT_HELP) this.#say(line);
+  }
+
+  /** Shows an event of peer `index`. */
+  show(index: number, event: MeshEvent): void {
+    if (event.type === 'message') this.#remember(event.from);
+    const text = this.#text(index, event);
+    if (text !== undefined) this.#say(this.#meshes.length > 1 ? `[${index}] ${text}` : text);
+  }
+
+  #text(index: number, event: MeshEvent): string | undefined {
+    const id = shortId(this.#meshes[index]?.peerId ?? '');
+    if (event.type === 'joined') return `Joined as ${id} after ${Math.round(event.ms)} ms.`;
+    if (event.type === 'left') return `${id} has left.`;
+    return describeEvent(event);
+  }
+
+  /** Takes what was typed. Never throws. */
+  take(event: LineEvent): void {
+    if (event.type === 'tooLong') return this.#say('! That line was too long: skipped.');
+    const mesh = this.#meshes[this.#speaker];
+    if (mesh === undefined) return;
+    try {
+      this.#obey(readChatLine(event.text, this.#meshes.length), mesh);
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #obey(line: ReturnType<typeof readChatLine>, mesh: CliMesh): void {
+    switch (line.type) {
+      case 'empty':
+        return;
+      case 'say':
+        mesh.broadcast(line.text);
+        return;
+      case 'whisper':
+        return this.#whisper(mesh, line.prefix, line.text);
+      case 'use':
+        this.#speaker = line.peer;
+        return this.#say(`Speaking as peer ${line.peer}.`);
+      case 'peers':
+        return describeLinks(mesh.status()).forEach((text) => void this.#say(text));
+      case 'status':
+        return describeStatus(mesh.status()).forEach((text) => void this.#say(text));
+      case 'help':
+        return CHAT_HELP.forEach((text) => void this.#say(text));
+      case 'leave':
+        void this.#leave('left');
+        return;
+      case 'unknown':
+        return this.#say(`! ${line.message}`);
+    }
+  }
+
+  #whisper(mesh: CliMesh, prefix: string, text: string): void {
+    const known = [...mesh.status().links.map((link) => link.peerId), ...this.#senders].filter(
+      (id) => id !== mesh.peerId,
+    );
+    const target = resolvePrefix(prefix, known);
+    if (!target.ok) return this.#say(`! ${target.message}`);
+    mesh.direct(target.id, text).then(
+      (receipt) => this.#say(`  (${shortId(target.id)} got it after ${Math.round(receipt.ms)} ms)`),
+      (error: unknown) => this.#complain(error),
+    );
+  }
+
+  #complain(error: unknown): void {
+    const { code, message } = errorText(error);
+    this.#say(`! ${code}: ${printable(message)}`);
+  }
+
+  #remember(sender: string): void {
+    this.#senders.delete(sender);
+    this.#senders.add(sender);
+    const [oldest] = this.#senders;
+    if (this.#senders.size > SENDERS_MAX && oldest !== undefined) this.#senders.delete(oldest);
+  }
+
+  #say(text: string): void {
+    this.#output.say(text);
+  }
+}

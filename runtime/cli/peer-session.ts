@@ -1,0 +1,181 @@
+/**
+ * One peer of the `peer` command: prints what its mesh reports and carries out what a driver asks of it. Owns the order
+ * of `joined`, replies and `left`, each of which is told once. It ends when its mesh has left.
+ */
+import type { MeshEvent } from '../api.ts';
+import { isStanding } from './chat-protocol.ts';
+import type { CliMesh } from './dependencies.ts';
+import {
+  errorLine,
+  errorText,
+  eventLine,
+  type LineOwner,
+  type OutputLine,
+  type PeerCommand,
+  type Ref,
+  replyLine,
+} from './peer-protocol.ts';
+
+export interface PeerSessionOptions {
+  readonly index: number;
+  readonly mesh: CliMesh;
+  /** Takes the lines. `droppable` ones may be lost to a slow reader. */
+  readonly print: (line: OutputLine, droppable?: boolean) => void;
+  /** Hears every event of the mesh, and `joined` and `left` as they are told. For human output. */
+  readonly watch?: (event: MeshEvent) => void;
+}
+
+export class PeerSession {
+  readonly owner: LineOwner;
+  readonly mesh: CliMesh;
+  /** Resolves when the mesh has left; false when leaving failed. */
+  readonly ended: Promise<boolean>;
+  readonly #print: PeerSessionOptions['print'];
+  readonly #watch: (event: MeshEvent) => void;
+  #resolveEnded: (good: boolean) => void = () => undefined;
+  #joinedTold = false;
+  #leftTold = false;
+  #left: { readonly reason: string; readonly good: boolean } | undefined;
+  /** `leave` commands whose reply is still to come: it goes before `left`. */
+  #leavesPending = 0;
+  #leaving = false;
+
+  constructor(options: PeerSessionOptions) {
+    this.mesh = options.mesh;
+    this.owner = { peer: options.index, peerId: options.mesh.peerId };
+    this.#print = options.print;
+    this.#watch = options.watch ?? (() => undefined);
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  /** Starts the mesh. A join that takes too long is told as an error; the mesh keeps trying. */
+  start(joinTimeoutMs: number): void {
+    this.mesh.on('*', (event) => this.#onEvent(event));
+    this.mesh.start();
+    this.mesh.joined({ timeoutMs: joinTimeoutMs }).then(
+      ({ ms }) => this.#tellJoined(ms),
+      (error: unknown) => {
+        // Leaving before having joined is no failure.
+        if (!this.#leaving) this.#print(errorLine(error, this.owner));
+      },
+    );
+  }
+
+  #onEvent(event: MeshEvent): void {
+    if (event.type === 'joined') return this.#tellJoined(event.ms);
+    if (event.type === 'left') return this.#settleLeft(event.reason, this.#leaving);
+    const line = eventLine(this.owner, event);
+    if (line !== undefined) this.#print(line, event.type !== 'error');
+    this.#watch(event);
+  }
+
+  #tellJoined(ms: number): void {
+    if (this.#joinedTold) return;
+    this.#joinedTold = true;
+    this.#print({ event: 'joined', ...this.owner, ms });
+    this.#watch({ type: 'joined', ms });
+  }
+
+  #settleLeft(reason: string, good: boolean): void {
+    this.#left ??= { reason, good };
+    this.#tellLeft();
+  }
+
+  #tellLeft(): void {
+    if (this.#left === undefined || this.#leftTold || this.#leavesPending > 0) return;
+    this.#leftTold = true;
+    const { reason, good } = this.#left;
+    this.#print({ event: 'left', ...this.owner, reason });
+    this.#watch({ type: 'left', reason });
+    this.#resolveEnded(good);
+  }
+
+  /** Leaves gracefully. Resolves when done, whatever happened. */
+  async leave(reason: string): Promise<void> {
+    this.#leaving = true;
+    try {
+      await this.mesh.leave(reason);
+      this.#settleLeft(reason, true);
+    } catch (error) {
+      this.#print(errorLine(error, this.owner));
+      this.#settleLeft(reason, false);
+    }
+  }
+
+  /** Carries out one command and prints its reply. Never rejects. */
+  async execute(command: PeerCommand, ref: Ref | undefined): Promise<void> {
+    if (command.cmd === 'leave') {
+      this.#leavesPending += 1;
+      await this.leave(command.reason ?? 'left');
+      this.#print(replyLine(this.owner, ref, { result: null }));
+      this.#leavesPending -= 1;
+      this.#tellLeft();
+      return;
+    }
+    try {
+      const result = await this.#carryOut(command);
+      this.#print(replyLine(this.owner, ref, { result }));
+    } catch (error) {
+      this.#print(replyLine(this.owner, ref, { error: errorText(error) }));
+    }
+  }
+
+  #carryOut(command: Exclude<PeerCommand, { readonly cmd: 'leave' }>): unknown {
+    const { mesh } = this;
+    switch (command.cmd) {
+      case 'broadcast': {
+        const { data, topic, hopsMax, ttlMs } = command;
+        return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs })) };
+      }
+      case 'direct': {
+        const { to, data, timeoutMs, hopsMax } = command;
+        return mesh.direct(to, data, given({ timeoutMs, hopsMax })).then(({ id, hops, ms }) => ({ id, hops, ms }));
+      }
+      case 'status':
+        return mesh.status();
+      case 'explain':
+        return mesh.explain();
+      case 'peers': {
+        const { links, discovered } = mesh.status();
+        return { peers: links.filter(isStanding).map((link) => link.peerId), discovered };
+      }
+      case 'connect':
+        mesh.connectTo(command.to);
+        return null;
+      case 'connectAll':
+        mesh.connectToAll();
+        return null;
+      case 'disconnect':
+        mesh.disconnectFrom(command.to, command.reason);
+        return null;
+      case 'set':
+        return this.#set(command);
+    }
+  }
+
+  #set(command: Extract<PeerCommand, { readonly cmd: 'set' }>): unknown {
+    const { mesh } = this;
+    const { maxPeers, minPeers, autoDiscovery, eviction, xorRouting } = command;
+    const before = mesh.status();
+    // Whichever order keeps minPeers below maxPeers at each step.
+    const minFirst = minPeers !== undefined && minPeers < before.minPeers;
+    if (minFirst) mesh.setMinPeers(minPeers);
+    if (maxPeers !== undefined) mesh.setMaxPeers(maxPeers);
+    if (minPeers !== undefined && !minFirst) mesh.setMinPeers(minPeers);
+    if (autoDiscovery !== undefined) mesh.setAutoDiscovery(autoDiscovery);
+    if (eviction !== undefined) mesh.setEviction(eviction);
+    if (xorRouting !== undefined) mesh.setXorRouting(xorRouting);
+    const after = mesh.status();
+    return { minPeers: after.minPeers, maxPeers: after.maxPeers };
+  }
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Leaves out what was not given: an option that is `undefined` is not an option. */
+function given<T extends Record<string, unknown>>(options: T): Given<T> {
+  // The filter removes exactly the undefined values, which the type says.
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}
