@@ -41,7 +41,10 @@ const isBorder = (target: string): boolean => starts(target, 'runtime/ports/') |
 type Rule = (path: string, target: string, kind: Import['kind'], isPackage: boolean) => string | undefined;
 
 const coreRule: Rule = (path, target, kind, isPackage) => {
-  if (isPackage) return 'a core imports no package';
+  if (isPackage) {
+    const isErased = kind === 'type' && !isXState(target);
+    return isErased ? zoneRule(path, target, kind, isPackage) : 'a core imports no package, and nothing of xstate';
+  }
   const inShared = starts(target, 'machines/shared/');
   const inFolder = posix.dirname(target) === posix.dirname(path) && !target.endsWith('.machine.ts');
   if (inShared || inFolder) return undefined;

@@ -115,8 +115,8 @@ export function impurities(source: Source): Finding[] {
     }
     return undefined;
   });
-  for (const { specifier, line } of importsOf(source)) {
-    if (specifier.startsWith('node:'))
+  for (const { specifier, kind, line } of importsOf(source)) {
+    if (specifier.startsWith('node:') && kind !== 'type')
       findings.push({ path: source.path, line, message: `${specifier}: not in a pure file` });
   }
   return findings;
