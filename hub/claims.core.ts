@@ -1,0 +1,80 @@
+/**
+ * Who holds a peer id, and who may take it. Rules: a free id goes to whoever comes first; a proof takes it from any
+ * holder; giving up an id never touches a newer claim. Owns the holders and the resume tokens, which stand for a proof
+ * made a short while ago. What a proof is, is the caller's business.
+ */
+import { HUB_RESUME_MAX, HUB_RESUME_TTL_MS } from '../machines/shared/limits.ts';
+import type { PeerId } from '../machines/shared/ids.ts';
+
+interface Resume {
+  readonly peerId: PeerId;
+  readonly expiresMs: number;
+}
+
+export class Claims<Holder> {
+  readonly #holders = new Map<PeerId, Holder>();
+  readonly #resumes = new Map<string, Resume>();
+  readonly #tokens = new Map<PeerId, string>();
+
+  holder(id: PeerId): Holder | undefined {
+    return this.#holders.get(id);
+  }
+
+  get resumeTokens(): number {
+    return this.#resumes.size;
+  }
+
+  /** Takes a free id. False when another one has it. */
+  claim(id: PeerId, holder: Holder): boolean {
+    const current = this.#holders.get(id);
+    if (current !== undefined) return current === holder;
+    this.#holders.set(id, holder);
+    return true;
+  }
+
+  /** A prover takes the id. The one it was taken from, if any, is the result. */
+  take(id: PeerId, holder: Holder): Holder | undefined {
+    const current = this.#holders.get(id);
+    this.#holders.set(id, holder);
+    return current === holder ? undefined : current;
+  }
+
+  /** Gives the id up, if it is still this holder's. */
+  release(id: PeerId, holder: Holder): void {
+    if (this.#holders.get(id) === holder) this.#holders.delete(id);
+  }
+
+  /** Keeps a token that stands for a proof of `id`; the id's former one is void. */
+  issueResume(id: PeerId, token: string, nowMs: number): void {
+    const former = this.#tokens.get(id);
+    if (former !== undefined) this.#resumes.delete(former);
+    this.#resumes.set(token, { peerId: id, expiresMs: nowMs + HUB_RESUME_TTL_MS });
+    this.#tokens.set(id, token);
+    if (this.#resumes.size <= HUB_RESUME_MAX) return;
+    for (const [oldest, resume] of this.#resumes) {
+      this.#drop(oldest, resume.peerId);
+      break;
+    }
+  }
+
+  /** Uses a token up. True when it stood for a proof of `id` and was still valid. */
+  redeem(id: PeerId, token: string, nowMs: number): boolean {
+    const resume = this.#resumes.get(token);
+    if (resume === undefined || resume.peerId !== id) return false;
+    this.#drop(token, id);
+    return nowMs < resume.expiresMs;
+  }
+
+  /** Drops the tokens that are no longer valid. Insertion order is order of expiry, as all live equally long. */
+  expire(nowMs: number): void {
+    for (const [token, resume] of this.#resumes) {
+      if (nowMs < resume.expiresMs) break;
+      this.#drop(token, resume.peerId);
+    }
+  }
+
+  #drop(token: string, id: PeerId): void {
+    this.#resumes.delete(token);
+    if (this.#tokens.get(id) === token) this.#tokens.delete(id);
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The hub as an operator holds it: joins the charts to the server and the data plane, and adds methods and safe
+ * listeners to the root actor.
+ */
+import { Actor, type ActorOptions } from 'xstate';
+import { HUB_SESSIONS_PER_SHARD, HUB_SHARDS_MAX } from '../machines/shared/limits.ts';
+import type { PeerId } from '../machines/shared/ids.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { MeshError } from '../runtime/errors.ts';
+import { createIdentity, fromBase64Url, peerIdOf, toBase64Url, verify } from '../runtime/identity/index.ts';
+import type { LoggerPort } from '../runtime/ports/logger.ts';
+import { systemRandom } from '../runtime/random.ts';
+import type { HttpSources, HubStats } from './http-routes.ts';
+import type { HubAddress, HubEvent, HubEventName } from './hub.events.ts';
+import { hubMachine } from './hub.machine.ts';
+import { checkOptions, type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.core.ts';
+import { createServerLogic } from './server.ts';
+import { type HubPeer, Switchboard } from './switchboard.ts';
+
+/** An event's name, `prefix.*`, or `*`. */
+export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | '*';
+export type HubEventOf<Pattern extends HubEventPattern> = Pattern extends '*'
+  ? HubEvent
+  : Pattern extends HubEventName
+    ? HubEvent<Pattern>
+    : Pattern extends `${infer Head}.*`
+      ? HubEvent<Extract<HubEventName, `${Head}.${string}`>>
+      : never;
+
+const matches = (pattern: string, type: string): boolean =>
+  pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)));
+
+/** A throw of an operator's code, as it is reported. */
+const listenerThrew = (what: string, error: unknown): MeshError =>
+  new MeshError('LISTENER_THREW', `${what} threw: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+
+/**
+ * A signaling hub: an actor with a server. Made by `createHubActor`.
+ *
+ * It listens after `start()`, and frees port, sockets and timers at `shutdown()`. A throw in one of its listeners harms
+ * nothing: it is reported as an `error` event (LISTENER_THREW).
+ */
+export class HubActor extends Actor<typeof hubMachine> {
+  /** Peer id of the hub's own identity. */
+  readonly hubId: PeerId;
+  readonly #board: Switchboard;
+  readonly #log: LoggerPort | undefined;
+  readonly #nowMs: () => number;
+  #startedMs: number | undefined;
+  #address: HubAddress | undefined;
+  #failure: MeshError | undefined;
+  #isReporting = false;
+
+  constructor(options: HubOptions) {
+    const settings = checkOptions(options);
+    const clock = options.clock ?? systemClock;
+    const hubId = (options.identity ?? createIdentity()).peerId;
+    // The actor does not exist yet when its parts are made: they reach it through this.
+    const self: { actor?: HubActor } = {};
+    const board = new Switchboard(settings, {
+      clock,
+      random: options.random ?? systemRandom,
+      verify,
+      peerIdOf,
+      toBase64Url,
+      fromBase64Url,
+      report: (fact) => self.actor?.report(fact),
+    });
+    const http: HttpSources = {
+      stats: () => (self.actor as HubActor).getStats(), // requests come after the start
+      hubs: () => board.peers().filter((peer) => peer.isHub),
+      hook: options.http,
+      hookFailed: (error) => self.actor?.report({ type: 'error', error: listenerThrew('The http hook', error) }),
+    };
+    const server = createServerLogic({ settings, board, clock, hubId, http });
+    const shards = Math.min(HUB_SHARDS_MAX, Math.ceil(settings.maxConnections / HUB_SESSIONS_PER_SHARD));
+    super(hubMachine.provide({ actors: { server } }), {
+      id: 'hub',
+      input: { board, shards, cleanupIntervalMs: settings.cleanupIntervalMs },
+      clock,
+      ...(options.inspect === undefined ? {} : { inspect: options.inspect as NonNullable<Inspect> }),
+    });
+    self.actor = this;
+    this.hubId = hubId;
+    this.#board = board;
+    this.#log = options.logger;
+    this.#nowMs = () => clock.now();
+    super.on('hub.listening', (event) => {
+      const { type: _, ...address } = event;
+      this.#address = address;
+    });
+    super.on('error', ({ error }) => {
+      this.#log?.log('error', error.message, { code: error.code });
+      if (this.getSnapshot().matches('starting')) this.#failure = error;
+    });
+    // Without an observer XState would throw an error of the root in a timer of its own, which ends the process.
+    super.subscribe({ error: (error) => this.#log?.log('error', 'The hub failed.', { error: String(error) }) });
+  }
+
+  override start(): this {
+    this.#startedMs ??= this.#nowMs();
+    super.start();
+    return this;
+  }
+
+  /**
+   * Resolves when the hub listens, with its addresses. Rejects with ADDRESS_IN_USE, with BAD_OPTION when the host cannot
+   * be bound, and with LEFT when the hub was stopped before.
+   */
+  listening(): Promise<HubAddress> {
+    if (this.#address !== undefined) return Promise.resolve(this.#address);
+    const stopped = (): MeshError => this.#failure ?? new MeshError('LEFT', 'This hub was stopped.');
+    if (this.getSnapshot().status !== 'active') return Promise.reject(stopped());
+    return new Promise((resolve, reject) => {
+      const subscriptions = [
+        super.on('hub.listening', () => {
+          for (const each of subscriptions) each.unsubscribe();
+          resolve(this.#address as HubAddress);
+        }),
+        super.on('hub.stopped', () => {
+          for (const each of subscriptions) each.unsubscribe();
+          reject(stopped());
+        }),
+      ];
+    });
+  }
+
+  /**
+   * Ends the hub gracefully: no new sockets, a DRAINING frame and close 1000 for each session, then the port. Resolves
+   * when sockets and timers are gone, after three seconds at most; again: as soon as that is so. Never rejects.
+   */
+  shutdown(): Promise<void> {
+    const { status } = this.getSnapshot();
+    if (status !== 'active') return Promise.resolve();
+    if (this.#startedMs === undefined) {
+      this.stop();
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      super.subscribe({ complete: resolve, error: () => resolve() });
+      this.send({ type: 'hub.stop' });
+    });
+  }
+
+  getStats(): HubStats {
+    const { sessions, directory, counters } = this.#board;
+    let peers = 0;
+    let hubs = 0;
+    for (const session of sessions.values()) {
+      if (session.members.length === 0) continue;
+      peers++;
+      if (session.members.some((member) => member.isHub)) hubs++;
+    }
+    return {
+      state: String(this.getSnapshot().value),
+      uptimeMs: this.#startedMs === undefined ? 0 : Math.floor(this.#nowMs() - this.#startedMs),
+      connections: sessions.size,
+      peers,
+      hubs,
+      networks: directory.networks.size,
+      counters: { ...counters, refused: { ...counters.refused } },
+    };
+  }
+
+  /** The announced peers. */
+  getPeers(): HubPeer[] {
+    return this.#board.peers();
+  }
+
+  /** Calls `handler` at each event of that name, of that prefix (`peer.*`), or at every one (`*`). */
+  override on<Pattern extends HubEventPattern>(
+    pattern: Pattern,
+    handler: (event: HubEventOf<Pattern>) => void,
+  ): { unsubscribe(): void } {
+    return super.on('*', (event) => {
+      if (!matches(pattern, event.type)) return;
+      this.#guard(() => handler(event as HubEventOf<Pattern>), `A listener of "${pattern}"`);
+    });
+  }
+
+  override subscribe(...args: unknown[]): { unsubscribe(): void } {
+    const [first, onError, onComplete] = args as [unknown, unknown, unknown];
+    const given = (typeof first === 'function' ? { next: first, error: onError, complete: onComplete } : first) as {
+      [name: string]: unknown;
+    };
+    const safe = (name: 'next' | 'error' | 'complete') => (value?: unknown) => {
+      const listener = given?.[name];
+      if (typeof listener === 'function') this.#guard(() => listener.call(given, value), `A subscriber's "${name}"`);
+    };
+    return super.subscribe({ next: safe('next'), error: safe('error'), complete: safe('complete') });
+  }
+
+  /** For the hub's own parts: what happened, for whoever listens. */
+  report(fact: HubEvent): void {
+    if (this.getSnapshot().status === 'active') this.send({ type: 'fact.reported', fact });
+  }
+
+  #guard(call: () => unknown, what: string): void {
+    try {
+      call();
+    } catch (error) {
+      const failure = listenerThrew(what, error);
+      this.#log?.log('error', failure.message, { code: failure.code });
+      // A listener of `error` that throws is not told of its own error, or that would never end.
+      if (this.#isReporting) return;
+      this.#isReporting = true;
+      try {
+        this.#tellError(failure);
+      } finally {
+        this.#isReporting = false;
+      }
+    }
+  }
+
+  #tellError(error: MeshError): void {
+    // Not by way of the mailbox: it would be handled after `isReporting` was reset. This is what `emit` ends in.
+    (this as unknown as { emit(event: HubEvent): void }).emit({ type: 'error', error }); // not in XState's public types
+  }
+}
+
+type Inspect = ActorOptions<typeof hubMachine>['inspect'];
+
+/**
+ * A signaling hub that speaks the protocol of the Pigeon family, with proofs of peer ids and typed refusals. It does
+ * nothing before `start()`. Throws BAD_OPTION for options out of range.
+ *
+ * @example
+ * const hub = createHubActor({ port: 0 }).start();
+ * const { url } = await hub.listening();
+ * await hub.shutdown();
+ */
+export const createHubActor = (options: HubOptions = {}): HubActor => new HubActor(options);
+
+/**
+ * A hub by its environment variables (`PORT`, `HOST`, `MAX_CONNECTIONS`, …). Throws BAD_OPTION for a value that cannot be
+ * read, and NOT_AVAILABLE when a variable asks for a part that is not built yet.
+ */
+export function createHubFromEnv(env: Environment, http?: HttpHook): HubActor {
+  const { options, notAvailable } = hubOptionsFromEnv(env);
+  if (notAvailable.length > 0) {
+    throw new MeshError('NOT_AVAILABLE', `Hubs of several are not built yet: unset ${notAvailable.join(', ')}.`);
+  }
+  return createHubActor(http === undefined ? options : { ...options, http });
+}

@@ -1,0 +1,139 @@
+/**
+ * The glossary of the hub's charts: what they hear, what they are given, what an operator hears from them, and the port
+ * through which a session's chart acts on its socket. Types only.
+ */
+import type { PeerId } from '../machines/shared/ids.ts';
+import type { MeshError } from '../runtime/errors.ts';
+import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
+
+/** How a hub can be reached. */
+export interface HubAddress {
+  /** `ws://host:port` of an address that is bound. */
+  readonly url: string;
+  /** The same as `http://…`. */
+  readonly http: string;
+  /** Peer id of the hub's own identity. */
+  readonly hubId: PeerId;
+  readonly port: number;
+}
+
+/** Why a session ended. */
+export type SessionEnd = 'closed' | 'goodbye' | 'replaced' | 'timedOut' | 'slow' | 'refused' | 'draining' | 'failed';
+
+/** The events of a hub, by name, without their `type`. */
+export interface HubEventMap {
+  'hub.listening': HubAddress;
+  /** A socket was let in; its id is not yet announced. */
+  'session.opened': { readonly peerId: PeerId };
+  'session.proven': { readonly peerId: PeerId; readonly resumed: boolean };
+  /** A socket was turned away or thrown out. */
+  'session.refused': { readonly peerId: PeerId | null; readonly code: HubErrorCode; readonly message: string };
+  /** A peer joined a network; announcing again is not told. */
+  'peer.announced': { readonly peerId: PeerId; readonly network: string; readonly isHub: boolean };
+  'peer.goodbye': { readonly peerId: PeerId; readonly network: string };
+  /** The socket of a peer that was let in is gone, or on its way out. */
+  'peer.disconnected': { readonly peerId: PeerId; readonly reason: SessionEnd };
+  error: { readonly error: MeshError };
+  'hub.stopped': { readonly reason: 'shutdown' | 'failed' };
+}
+export type HubEventName = keyof HubEventMap;
+export type HubEvent<Name extends HubEventName = HubEventName> = {
+  [N in Name]: { readonly type: N } & HubEventMap[N];
+}[Name];
+
+/**
+ * What the data plane lets a session do; set by the session's chart alone.
+ * `held`: the id belongs to another socket; `proofOnly`: the hub wants a proof first; `shut`: nothing in, nothing out.
+ */
+export type Gate = 'held' | 'proofOnly' | 'open' | 'shut';
+
+/** A session as its chart sees it: one socket and one claimed id. No method throws. */
+export interface SessionPort {
+  readonly id: number;
+  readonly peerId: PeerId;
+  /** The hub accepts proven ids only, and this one is not. */
+  mustProve(): boolean;
+  /** Another session has the id. */
+  isIdHeld(): boolean;
+  /** Where the data plane tells its facts from now on. */
+  bind(tell: (event: SessionEvent) => void): void;
+  /** The first frame: `connected`. */
+  greet(): void;
+  /** Takes the id, which is free. */
+  claimId(): void;
+  setGate(gate: Gate): void;
+  /** An error frame, then a close frame. */
+  close(reason: CloseReason): void;
+  /** Gives up id and networks; those who were told of the peer hear that it is gone. Again: nothing. */
+  withdraw(end: SessionEnd): void;
+  /** Cuts the socket without a word. */
+  terminate(): void;
+  toJSON(): string;
+}
+
+/** How a session is closed: the WebSocket's code and reason, and the error frame before it, if any. */
+export interface CloseReason {
+  /** 1000 to 4999 */
+  readonly status: number;
+  /** At most 123 bytes. */
+  readonly reason: string;
+  readonly end: SessionEnd;
+  readonly code?: HubErrorCode;
+  readonly message?: string;
+  readonly retryAfterMs?: number;
+}
+
+export type SessionEvent =
+  /** A frame other than a proof came through a gate that is `held` or `proofOnly`. */
+  | { readonly type: 'frame.early' }
+  /** The id is proven and this session's. */
+  | { readonly type: 'id.proven' }
+  /** Another session proved the id. */
+  | { readonly type: 'id.lost' }
+  /** The peer is in its first network. */
+  | { readonly type: 'peer.announced' }
+  /** The peer left its last network and kept the socket. */
+  | { readonly type: 'peer.withdrew' }
+  /** More waits to be sent than a hub keeps for one reader. */
+  | { readonly type: 'socket.congested' }
+  | { readonly type: 'socket.closed' }
+  /** A rule ends the session: silence, floods, failed proofs. */
+  | { readonly type: 'session.close'; readonly reason: CloseReason }
+  | { readonly type: 'hub.drain' };
+
+export interface SessionInput {
+  readonly session: SessionPort;
+}
+
+export type ShardEvent =
+  | { readonly type: 'session.opened'; readonly session: SessionPort }
+  | { readonly type: 'hub.drain' };
+
+/** What the charts above the sessions ask of the data plane. No method throws. */
+export interface SwitchboardPort {
+  /** Pings every socket, ends the silent ones. Once per cleanup interval. */
+  sweep(): void;
+  /** A session's chart failed: its socket is cut. */
+  abandon(sessionId: number, error: unknown): void;
+  toJSON(): string;
+}
+
+export interface HubInput {
+  readonly board: SwitchboardPort;
+  /** Supervisors of sessions. */
+  readonly shards: number;
+  readonly cleanupIntervalMs: number;
+}
+
+export type HubMachineEvent =
+  | { readonly type: 'server.listening'; readonly address: HubAddress }
+  | { readonly type: 'server.failed'; readonly error: MeshError }
+  | { readonly type: 'server.closed' }
+  | { readonly type: 'socket.opened'; readonly session: SessionPort }
+  /** Something an operator may hear of. */
+  | { readonly type: 'fact.reported'; readonly fact: HubEvent }
+  | { readonly type: 'sweep.due' }
+  | { readonly type: 'hub.stop' };
+
+/** What the root chart tells the server: stop listening and say `server.closed` when the last socket is gone; cut them. */
+export type ServerCommand = { readonly type: 'server.drain' } | { readonly type: 'server.cut' };

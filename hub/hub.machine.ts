@@ -1,0 +1,150 @@
+/**
+ * The root of a hub. Owns the hub's own modes, the server's lifetime and the shards that supervise the sessions; emits
+ * what an operator hears. It refuses to know frames, ids and networks. Started by `createHubActor`; ends after
+ * `hub.stop`, or when no address could be bound.
+ *
+ * Happy path: starting -> listening -> draining -> stopped.
+ */
+import { assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
+import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
+import { missingPort } from '../machines/shared/missing-port.ts';
+import { MeshError } from '../runtime/errors.ts';
+import type { HubEvent, HubInput, HubMachineEvent, ServerCommand, SwitchboardPort } from './hub.events.ts';
+import { shardMachine } from './shard.machine.ts';
+
+/** What the server's actor is given: nothing; the runtime closes over the rest. */
+export type ServerInput = { readonly board: SwitchboardPort };
+
+const asMeshError = (error: unknown, what: string): MeshError =>
+  error instanceof MeshError
+    ? error
+    : new MeshError('ACTOR_FAILED', `${what} failed: ${String(error)}`, { cause: error });
+
+export const hubMachine = setup({
+  types: {
+    context: {} as HubInput,
+    events: {} as HubMachineEvent,
+    input: {} as HubInput,
+    emitted: {} as HubEvent,
+    children: {} as { server: 'server'; [shardId: `shard:${number}`]: 'shard' },
+  },
+  actors: {
+    /** Binds the port and carries the sockets; answers with `server.*` and `socket.opened`. */
+    server: missingPort<ServerCommand, ServerInput>('server'),
+    shard: shardMachine,
+  },
+  actions: {
+    spawnShards: enqueueActions(({ context, enqueue }) => {
+      for (let i = 0; i < context.shards; i++) {
+        enqueue.spawnChild('shard', { id: `shard:${i}`, input: { board: context.board } });
+      }
+    }),
+    assignShard: enqueueActions(({ context, event, enqueue, self }) => {
+      assertEvent(event, 'socket.opened');
+      const { session } = event;
+      const shard = self.getSnapshot().children[`shard:${session.id % context.shards}`];
+      if (shard === undefined) context.board.abandon(session.id, new Error('The shard of this session failed.'));
+      else enqueue.sendTo(shard, { type: 'session.opened', session });
+    }),
+    drainShards: enqueueActions(({ context, enqueue, self }) => {
+      const { children } = self.getSnapshot();
+      for (let i = 0; i < context.shards; i++) {
+        const shard = children[`shard:${i}`];
+        if (shard !== undefined) enqueue.sendTo(shard, { type: 'hub.drain' });
+      }
+    }),
+    drainServer: sendTo('server', { type: 'server.drain' }),
+    cutServer: sendTo('server', { type: 'server.cut' }),
+    dropShard: enqueueActions(({ event, enqueue }) => {
+      const failure = event as unknown as { readonly actorId: string; readonly error: unknown }; // xstate.error.* is not in the union
+      enqueue.stopChild(failure.actorId);
+      enqueue.emit({ type: 'error', error: asMeshError(failure.error, failure.actorId) });
+    }),
+    emitListening: emit(({ event }) => {
+      assertEvent(event, 'server.listening');
+      return { type: 'hub.listening', ...event.address } as const;
+    }),
+    emitFact: emit(({ event }) => {
+      assertEvent(event, 'fact.reported');
+      return event.fact;
+    }),
+    emitServerError: emit(({ event }) => {
+      const { error } = event as unknown as { readonly error: unknown }; // server.failed or xstate.error.actor.server
+      return { type: 'error', error: asMeshError(error, 'The server') } as const;
+    }),
+    emitStopped: emit((_, params: { readonly reason: 'shutdown' | 'failed' }) => ({
+      type: 'hub.stopped' as const,
+      reason: params.reason,
+    })),
+    emitStartTimeout: emit({
+      type: 'error',
+      error: new MeshError('ACTOR_FAILED', `No address was bound within ${HUB_START_TIMEOUT_MS} ms.`),
+    }),
+    sweepSessions: ({ context }) => context.board.sweep(),
+    scheduleSweep: raise({ type: 'sweep.due' }, { id: 'sweep', delay: 'cleanupInterval' }),
+    cancelSweep: cancel('sweep'),
+  },
+  delays: {
+    cleanupInterval: ({ context }) => context.cleanupIntervalMs,
+    startTimeout: HUB_START_TIMEOUT_MS,
+    drainTimeout: HUB_DRAIN_TIMEOUT_MS,
+  },
+}).createMachine({
+  id: 'hub',
+  context: ({ input }) => input,
+  description: 'A signaling hub.',
+  entry: 'spawnShards',
+  invoke: {
+    id: 'server',
+    src: 'server',
+    input: ({ context }) => ({ board: context.board }),
+    onError: {
+      target: '.failed',
+      actions: 'emitServerError',
+    },
+  },
+  initial: 'starting',
+  on: {
+    'fact.reported': { actions: 'emitFact' },
+    'server.failed': { target: '.failed', actions: 'emitServerError' },
+    'xstate.error.actor.*': { actions: 'dropShard', description: 'A shard failed; its sessions went with it.' },
+  },
+  states: {
+    starting: {
+      description: 'The server binds its addresses.',
+      on: {
+        'server.listening': 'listening',
+        'hub.stop': 'draining',
+      },
+      after: { startTimeout: { target: 'failed', actions: 'emitStartTimeout' } },
+    },
+    listening: {
+      description: 'Sockets come and go.',
+      entry: ['emitListening', 'scheduleSweep'],
+      exit: 'cancelSweep',
+      on: {
+        'socket.opened': { actions: 'assignShard' },
+        'sweep.due': { actions: ['sweepSessions', 'scheduleSweep'] },
+        'hub.stop': 'draining',
+      },
+    },
+    draining: {
+      description: 'No new sockets; every session is told and closes.',
+      entry: ['drainServer', 'drainShards'],
+      on: { 'server.closed': 'stopped' },
+      after: {
+        drainTimeout: { actions: 'cutServer', description: 'Whoever still holds on is cut; server.closed follows.' },
+      },
+    },
+    stopped: {
+      description: 'Sockets, server and timers are gone.',
+      type: 'final',
+      entry: { type: 'emitStopped', params: { reason: 'shutdown' } },
+    },
+    failed: {
+      description: 'The hub could not listen, or its server broke.',
+      type: 'final',
+      entry: { type: 'emitStopped', params: { reason: 'failed' } },
+    },
+  },
+});

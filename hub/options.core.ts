@@ -1,0 +1,202 @@
+/**
+ * What an operator can set: types, defaults, checks, and the same from environment variables. Pure.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  HUB_CLEANUP_INTERVAL_MS,
+  HUB_MAX_CONNECTIONS,
+  HUB_MAX_MESSAGE_BYTES,
+  HUB_PEER_TIMEOUT_MS,
+  HUB_PER_IP_MAX,
+  HUB_PORT,
+  HUB_RATE_LIMIT,
+} from '../machines/shared/limits.ts';
+import { MeshError } from '../runtime/errors.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { Identity } from '../runtime/ports/identity.ts';
+import type { LoggerPort } from '../runtime/ports/logger.ts';
+import type { RandomPort } from '../runtime/ports/random.ts';
+
+/** Answers an HTTP request that is not the hub's own. True: it was taken; else the hub answers 404. */
+export type HttpHook = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** Everything is optional. A value out of range makes `createHubActor` throw BAD_OPTION. */
+export interface HubOptions {
+  /** 0 to 65535; 0 picks a free one. Default 3000. */
+  readonly port?: number;
+  /** Name or address to listen on. `localhost` binds 127.0.0.1 and, where there is one, ::1. Default `localhost`. */
+  readonly host?: string;
+  /** Sockets at most, 1 to 100,000. Default 1000. */
+  readonly maxConnections?: number;
+  /** A socket that sends no frame for this long is closed, 1,000 to 86,400,000. Default 300000. */
+  readonly peerTimeoutMs?: number;
+  /** Interval of pings; two missed ones end a socket. 10 to 3,600,000. Default 30000. */
+  readonly cleanupIntervalMs?: number;
+  /** Largest frame in bytes, 1,024 to 16,777,216; up to four times as much is refused and the socket stays. Default 65536. */
+  readonly maxMessageSize?: number;
+  /** Clients send it as `Authorization: Bearer …` or `?token=…`; others get HTTP 401. Default: none. */
+  readonly authToken?: string;
+  /** Origins that browsers may come from: `*`, one, several with commas, or a list. Default `*`. */
+  readonly corsOrigin?: string | readonly string[];
+  /** Sockets of one address (IPv6: of one /64), 1 to 100,000. Default 64, loopback exempt; when set, for loopback too. */
+  readonly perIpMax?: number;
+  /** Frames of one socket in 10 s, 0 (no limit) to 1,000,000. Default 500. */
+  readonly rateLimit?: number;
+  /** Let in proven ids only. Unmodified clients of the family cannot prove. Default false. */
+  readonly requireProof?: boolean;
+  /** One proxy stands in front: addresses and host names are those of its X-Forwarded headers. Default false. */
+  readonly trustProxy?: boolean;
+  /**
+   * Names that clients dial this hub by (`hub.example.org`, `hub.example.org:8443`); a proof for another name is
+   * refused, since it may have been made for somebody else. Loopback names and the address of the socket always count.
+   */
+  readonly publicHosts?: readonly string[];
+  /** The hub's own keys. Default: new ones. */
+  readonly identity?: Identity;
+  /** Serves more on the same port, such as a page. */
+  readonly http?: HttpHook;
+  readonly clock?: MeshClock;
+  readonly random?: RandomPort;
+  readonly logger?: LoggerPort;
+  /** XState inspection, as `createActor` takes it. */
+  readonly inspect?: unknown;
+}
+
+/** The checked options of a hub's data plane and server. */
+export interface HubSettings {
+  readonly port: number;
+  readonly host: string;
+  readonly maxConnections: number;
+  readonly peerTimeoutMs: number;
+  readonly cleanupIntervalMs: number;
+  readonly maxMessageBytes: number;
+  readonly authToken: string | undefined;
+  /** Undefined = any. */
+  readonly origins: ReadonlySet<string> | undefined;
+  readonly perIpMax: number;
+  readonly isLoopbackExempt: boolean;
+  readonly rateLimit: number;
+  readonly requireProof: boolean;
+  readonly trustProxy: boolean;
+  /** Lower case. */
+  readonly publicHosts: ReadonlySet<string>;
+}
+
+const bad = (name: string, wanted: string, got: unknown): MeshError =>
+  new MeshError('BAD_OPTION', `${name} must be ${wanted}, not ${typeof got === 'string' ? `"${got}"` : String(got)}.`);
+
+function integer(name: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw bad(name, `a whole number from ${min} to ${max}`, value);
+  }
+  return value;
+}
+function flag(name: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  if (typeof value !== 'boolean') throw bad(name, 'true or false', value);
+  return value;
+}
+function text(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value.length === 0) throw bad(name, 'a text that is not empty', value);
+  return value;
+}
+
+function originsOf(value: string | readonly string[] | undefined): ReadonlySet<string> | undefined {
+  const list = typeof value === 'string' ? value.split(',') : (value ?? ['*']);
+  if (!Array.isArray(list) || !list.every((origin) => typeof origin === 'string')) {
+    throw bad('corsOrigin', 'a text or a list of texts', value);
+  }
+  const origins = list.map((origin: string) => origin.trim().toLowerCase().replace(/\/$/, '')).filter(Boolean);
+  if (origins.length === 0) throw bad('corsOrigin', '* or at least one origin', value);
+  return origins.includes('*') ? undefined : new Set(origins);
+}
+
+/** Checks options and fills in defaults. Throws BAD_OPTION. */
+export function checkOptions(options: HubOptions): HubSettings {
+  const hosts = options.publicHosts ?? [];
+  if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === 'string')) {
+    throw bad('publicHosts', 'a list of host names', hosts);
+  }
+  return {
+    port: integer('port', options.port, HUB_PORT, 0, 65_535),
+    host: text('host', options.host) ?? 'localhost',
+    maxConnections: integer('maxConnections', options.maxConnections, HUB_MAX_CONNECTIONS, 1, 100_000),
+    peerTimeoutMs: integer('peerTimeoutMs', options.peerTimeoutMs, HUB_PEER_TIMEOUT_MS, 1_000, 86_400_000),
+    cleanupIntervalMs: integer('cleanupIntervalMs', options.cleanupIntervalMs, HUB_CLEANUP_INTERVAL_MS, 10, 3_600_000),
+    maxMessageBytes: integer('maxMessageSize', options.maxMessageSize, HUB_MAX_MESSAGE_BYTES, 1_024, 16_777_216),
+    authToken: text('authToken', options.authToken),
+    origins: originsOf(options.corsOrigin),
+    perIpMax: integer('perIpMax', options.perIpMax, HUB_PER_IP_MAX, 1, 100_000),
+    isLoopbackExempt: options.perIpMax === undefined,
+    rateLimit: integer('rateLimit', options.rateLimit, HUB_RATE_LIMIT, 0, 1_000_000),
+    requireProof: flag('requireProof', options.requireProof),
+    trustProxy: flag('trustProxy', options.trustProxy),
+    publicHosts: new Set(hosts.map((host) => host.trim().toLowerCase()).filter(Boolean)),
+  };
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Options as `createHubActor` takes them, and the variables that were set for parts which do not exist yet. */
+export interface HubEnvironment {
+  readonly options: HubOptions;
+  /** Names such as `BOOTSTRAP_HUBS`. A caller refuses to start when there are any: NOT_AVAILABLE. */
+  readonly notAvailable: readonly string[];
+}
+
+const LATER = [
+  'BOOTSTRAP_HUBS',
+  'IS_HUB',
+  'HUB_MESH_NAMESPACE',
+  'HUB_MESH_MIN_PEERS',
+  'HUB_MESH_MAX_PEERS',
+  'MESH_MIGRATION_DELAY_MS',
+] as const;
+
+const isSet = (value: string | undefined): value is string => value !== undefined && value.trim() !== '';
+
+function numberOf(env: Environment, name: string): number | undefined {
+  const value = env[name];
+  if (!isSet(value)) return undefined;
+  if (!/^\d{1,9}$/.test(value.trim())) throw bad(name, 'a whole number', value);
+  return Number(value);
+}
+function flagOf(env: Environment, name: string): boolean | undefined {
+  const value = env[name];
+  if (!isSet(value)) return undefined;
+  const word = value.trim().toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  throw bad(name, 'true or false', value);
+}
+const textOf = (env: Environment, name: string): string | undefined => {
+  const value = env[name];
+  return isSet(value) ? value.trim() : undefined;
+};
+/** Entries that are undefined are left out, so that defaults apply. */
+const defined = <T extends object>(entries: { [K in keyof T]: T[K] | undefined }): T =>
+  Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as T;
+
+/** Reads HubOptions by their environment names; empty = not set. Throws BAD_OPTION for what cannot be read. */
+export function hubOptionsFromEnv(env: Environment): HubEnvironment {
+  const options = defined<HubOptions>({
+    port: numberOf(env, 'PORT'),
+    host: textOf(env, 'HOST'),
+    maxConnections: numberOf(env, 'MAX_CONNECTIONS'),
+    peerTimeoutMs: numberOf(env, 'PEER_TIMEOUT_MS'),
+    cleanupIntervalMs: numberOf(env, 'CLEANUP_INTERVAL_MS'),
+    maxMessageSize: numberOf(env, 'MAX_MESSAGE_SIZE'),
+    authToken: textOf(env, 'AUTH_TOKEN'),
+    corsOrigin: textOf(env, 'CORS_ORIGIN'),
+    perIpMax: numberOf(env, 'PER_IP_MAX'),
+    rateLimit: numberOf(env, 'RATE_LIMIT'),
+    requireProof: flagOf(env, 'REQUIRE_PROOF'),
+    trustProxy: flagOf(env, 'TRUST_PROXY'),
+    publicHosts: textOf(env, 'PUBLIC_HOSTS')?.split(','),
+  });
+  const notAvailable = LATER.filter((name) => (name === 'IS_HUB' ? flagOf(env, name) === true : isSet(env[name])));
+  checkOptions(options);
+  return { options, notAvailable };
+}

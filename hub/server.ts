@@ -1,0 +1,282 @@
+/**
+ * The server of a hub as an actor port: HTTP, upgrades, sockets. Owns who may open a socket (origin, token, limits) and
+ * the sockets' events; what frames mean is the switchboard's business. Stopped with its root, it cuts everything.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { type CallbackActorLogic, fromCallback } from 'xstate';
+import { isPeerId, type PeerId } from '../machines/shared/ids.ts';
+import {
+  HUB_CLOSE_TIMEOUT_MS,
+  HUB_PAYLOAD_FACTOR,
+  HUB_REFUSALS_MAX,
+  HUB_RETRY_AFTER_MS,
+} from '../machines/shared/limits.ts';
+import { MeshError } from '../runtime/errors.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
+import {
+  addressKey,
+  clientAddress,
+  hostOfProof,
+  isLoopback,
+  isOriginAllowed,
+  type Rejection,
+  readQuery,
+  tokenOf,
+} from './admission.core.ts';
+import { bind } from './bind.ts';
+import { errorFrame } from './frames.core.ts';
+import { answerHttp, type HttpSources } from './http-routes.ts';
+import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
+import type { ServerInput } from './hub.machine.ts';
+import type { HubSettings } from './options.core.ts';
+import type { Switchboard } from './switchboard.ts';
+
+/** A request whose headers do not come within this time is cut: sockets that never speak must not pile up. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Plain HTTP connections beside the sockets: health checks must get through when the hub is full. */
+const SPARE_CONNECTIONS = 512;
+
+export interface ServerParts {
+  readonly settings: HubSettings;
+  readonly board: Switchboard;
+  readonly clock: MeshClock;
+  readonly hubId: PeerId;
+  readonly http: HttpSources;
+}
+
+/** The actor port `server` of the hub's root. */
+export function createServerLogic(parts: ServerParts): CallbackActorLogic<ServerCommand, ServerInput> {
+  return fromCallback<ServerCommand, ServerInput>(({ sendBack, receive }) => {
+    const server = new HubServer(parts, sendBack as (event: HubMachineEvent) => void);
+    receive((command) => {
+      if (command.type === 'server.drain') server.drain();
+      else server.cut();
+    });
+    server.listen();
+    return () => {
+      server.drain();
+      server.cut();
+    };
+  });
+}
+
+interface Guest {
+  readonly peerId: PeerId | undefined;
+  readonly address: string;
+  readonly host: string | undefined;
+}
+
+class HubServer {
+  readonly #parts: ServerParts;
+  readonly #sendBack: (event: HubMachineEvent) => void;
+  readonly #upgrader: WebSocketServer;
+  readonly #sockets = new Set<WebSocket>();
+  readonly #rawSockets = new Set<Duplex>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #tokenDigest: Buffer | undefined;
+  #refusals = 0;
+  #servers: readonly Server[] = [];
+  #isDraining = false;
+
+  constructor(parts: ServerParts, sendBack: (event: HubMachineEvent) => void) {
+    this.#parts = parts;
+    this.#sendBack = sendBack;
+    const { maxMessageBytes, authToken } = parts.settings;
+    this.#tokenDigest = authToken === undefined ? undefined : digest(authToken);
+    this.#upgrader = new WebSocketServer({
+      noServer: true,
+      maxPayload: maxMessageBytes * HUB_PAYLOAD_FACTOR,
+      perMessageDeflate: false,
+      clientTracking: false,
+    });
+  }
+
+  listen(): void {
+    const { settings, hubId } = this.#parts;
+    bind(() => this.#createServer(), settings.host, settings.port).then(
+      ({ servers, port, urlHost }) => {
+        this.#servers = servers;
+        if (this.#isDraining) return this.#closeServers();
+        for (const server of servers) server.on('error', (error) => this.#serverFailed(error));
+        const address = { url: `ws://${urlHost}:${port}`, http: `http://${urlHost}:${port}`, hubId, port };
+        this.#sendBack({ type: 'server.listening', address });
+      },
+      (error: MeshError) => {
+        if (this.#isDraining) this.#sendBack({ type: 'server.closed' });
+        else this.#sendBack({ type: 'server.failed', error });
+      },
+    );
+  }
+
+  /** No new connections; `server.closed` when the last one is gone. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    if (this.#servers.length > 0) this.#closeServers();
+  }
+
+  /** Ends every connection at once. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.terminate();
+    for (const server of this.#servers) server.closeAllConnections();
+    for (const socket of this.#rawSockets) socket.destroy();
+  }
+
+  #closeServers(): void {
+    let open = this.#servers.length;
+    for (const server of this.#servers) {
+      server.close(() => {
+        open--;
+        if (open === 0) this.#sendBack({ type: 'server.closed' });
+      });
+      server.closeIdleConnections();
+    }
+  }
+
+  #createServer(): Server {
+    const { settings, http } = this.#parts;
+    const server = createServer((request, response) => {
+      if (this.#isDraining) response.setHeader('Connection', 'close');
+      answerHttp(request, response, settings, http);
+    });
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
+    server.maxConnections = settings.maxConnections + HUB_REFUSALS_MAX + SPARE_CONNECTIONS;
+    server.on('connection', (socket) => {
+      this.#rawSockets.add(socket);
+      socket.on('close', () => this.#rawSockets.delete(socket));
+    });
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    return server;
+  }
+
+  #serverFailed(error: Error): void {
+    const failure = new MeshError('ACTOR_FAILED', `The server failed: ${error.message}`, { cause: error });
+    this.#sendBack({ type: 'fact.reported', fact: { type: 'error', error: failure } });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until ws takes over nobody else listens, and an unheard error event would end the process.
+    socket.on('error', ignoreError);
+    const { settings, board } = this.#parts;
+    if (this.#isDraining) return refuseUpgrade(socket, 503, 'DRAINING', 'This hub is shutting down.');
+    const query = readQuery(request.url);
+    if (query === undefined) return refuseUpgrade(socket, 400, 'BAD_FRAME', 'The target of this request is no path.');
+    if (!isOriginAllowed(request.headers.origin, settings.origins)) {
+      return refuseUpgrade(socket, 403, 'UNAUTHORIZED', 'This origin may not use this hub.');
+    }
+    if (!this.#isTokenRight(tokenOf(request.headers.authorization, query))) {
+      return refuseUpgrade(socket, 401, 'UNAUTHORIZED', 'This hub wants a token: Authorization: Bearer …, or ?token=…');
+    }
+    const guest = this.#guestOf(request, query.peerId);
+    const rejection = this.#rejectionOf(guest);
+    if (rejection !== undefined && this.#refusals >= HUB_REFUSALS_MAX) {
+      return refuseUpgrade(socket, 503, rejection.code, rejection.message);
+    }
+    this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignoreError);
+      this.#sockets.add(webSocket);
+      webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why
+      webSocket.on('close', () => this.#sockets.delete(webSocket));
+      if (rejection !== undefined || guest.peerId === undefined) this.#reject(webSocket, guest, rejection);
+      else this.#admit(webSocket, guest.peerId, guest, board);
+    });
+  }
+
+  #guestOf(request: IncomingMessage, peerId: string | undefined): Guest {
+    const { settings } = this.#parts;
+    const { headers, socket } = request;
+    const remote = socket.remoteAddress ?? '';
+    const forwardedHost = settings.trustProxy ? headerText(headers['x-forwarded-host']) : undefined;
+    const dialed = {
+      host: forwardedHost ?? headers.host,
+      remoteAddress: remote,
+      localAddress: socket.localAddress ?? '',
+    };
+    return {
+      peerId: isPeerId(peerId) ? peerId : undefined,
+      address: clientAddress(remote, headerText(headers['x-forwarded-for']), settings.trustProxy),
+      host: hostOfProof(dialed, settings.publicHosts),
+    };
+  }
+
+  #rejectionOf(guest: Guest): Rejection | undefined {
+    const { settings, board } = this.#parts;
+    if (guest.peerId === undefined) {
+      const message = 'Open the socket with ?peerId= and 40 lower-case hex digits.';
+      return { code: 'BAD_PEER_ID', reason: 'Invalid peerId format', message };
+    }
+    const retryAfterMs = HUB_RETRY_AFTER_MS;
+    if (board.sessions.size >= settings.maxConnections) {
+      const message = `This hub holds at most ${settings.maxConnections} connections.`;
+      return { code: 'TOO_MANY_CONNECTIONS', reason: 'Maximum connections reached', message, retryAfterMs };
+    }
+    const isExempt = settings.isLoopbackExempt && isLoopback(guest.address);
+    if (!isExempt && (this.#perAddress.get(addressKey(guest.address)) ?? 0) >= settings.perIpMax) {
+      const message = `This hub holds at most ${settings.perIpMax} connections of one address.`;
+      return { code: 'TOO_MANY_CONNECTIONS', reason: 'Too many connections', message, retryAfterMs };
+    }
+    return undefined;
+  }
+
+  #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): void {
+    const key = addressKey(guest.address);
+    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+    const session = board.open(socket, peerId, guest.host);
+    socket.on('message', (data, isBinary) => board.receive(session, data as Buffer, isBinary));
+    socket.on('pong', () => board.pong(session));
+    socket.on('close', () => {
+      const left = (this.#perAddress.get(key) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(key, left);
+      else this.#perAddress.delete(key);
+      board.closed(session);
+    });
+    this.#sendBack({ type: 'socket.opened', session });
+  }
+
+  /** Says why in a frame, closes, and cuts a client that does not close in turn. */
+  #reject(socket: WebSocket, guest: Guest, rejection: Rejection | undefined): void {
+    const { clock, board } = this.#parts;
+    const { code, reason, message, retryAfterMs } = rejection ?? { code: 'BAD_PEER_ID', reason: '', message: '' };
+    this.#refusals++;
+    board.counters.sessionsRefused++;
+    const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    socket.send(errorFrame(refusal, undefined, board.nowMs()));
+    socket.close(1008, reason);
+    const timer = clock.setTimeout(() => socket.terminate(), HUB_CLOSE_TIMEOUT_MS);
+    socket.on('close', () => {
+      clock.clearTimeout(timer);
+      this.#refusals--;
+    });
+    const fact = { type: 'session.refused', peerId: guest.peerId ?? null, code, message } as const;
+    this.#sendBack({ type: 'fact.reported', fact });
+  }
+
+  #isTokenRight(token: string | undefined): boolean {
+    if (this.#tokenDigest === undefined) return true;
+    // Digests are equally long, so that the comparison takes the same time whatever was sent.
+    return timingSafeEqual(this.#tokenDigest, digest(token ?? ''));
+  }
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const headerText = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value.join(',') : value;
+
+/** A socket's errors end in its `close`, which is heard; the error itself says nothing more. */
+function ignoreError(): void {
+  return;
+}
+
+function refuseUpgrade(socket: Duplex, status: number, code: string, error: string): void {
+  const body = JSON.stringify({ code, error });
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,172 @@
+/**
+ * One session: one socket that claims one peer id. Owns whether the id is waited for, proven or announced, and how the
+ * session ends. It never sees a signal: routing is a plain function of the data plane, which tells this chart changes of
+ * mode only. Spawned by a shard; done when the socket is gone.
+ *
+ * Happy path: arriving -> greeting -> announced -> gone.
+ */
+import { assign, setup } from 'xstate';
+import {
+  HUB_ANNOUNCE_TIMEOUT_MS,
+  HUB_CLOSE_TIMEOUT_MS,
+  HUB_RETRY_AFTER_MS,
+  HUB_SLOW_TIMEOUT_MS,
+} from '../machines/shared/limits.ts';
+import { CLOSE_REPLACED } from '../runtime/wire/signaling-frames.ts';
+import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionInput, SessionPort } from './hub.events.ts';
+
+const DRAINING: CloseReason = {
+  status: 1000,
+  reason: 'Server shutting down',
+  end: 'draining',
+  code: 'DRAINING',
+  message: 'This hub is shutting down; links between peers stand.',
+  retryAfterMs: HUB_RETRY_AFTER_MS,
+};
+const REPLACED: CloseReason = {
+  status: CLOSE_REPLACED,
+  reason: 'Replaced by a proven connection',
+  end: 'replaced',
+  code: 'ID_IN_USE',
+  message: 'Another connection proved this peer id.',
+};
+const HELD: CloseReason = {
+  status: 1008,
+  reason: 'Peer already connected',
+  end: 'refused',
+  code: 'ID_IN_USE',
+  message: 'Another connection holds this peer id; only a proof of its key replaces it.',
+};
+const NOT_ANNOUNCED: CloseReason = {
+  status: 1008,
+  reason: 'No announcement',
+  end: 'timedOut',
+  code: 'NOT_ANNOUNCED',
+  message: `A socket announces within ${HUB_ANNOUNCE_TIMEOUT_MS} ms.`,
+};
+const NOT_PROVEN: CloseReason = {
+  status: 1008,
+  reason: 'No proof',
+  end: 'timedOut',
+  code: 'PROOF_REQUIRED',
+  message: `The peer id is to be proven within ${HUB_ANNOUNCE_TIMEOUT_MS} ms.`,
+};
+const SLOW: CloseReason = {
+  status: 1013,
+  reason: 'Reading too slowly',
+  end: 'slow',
+  code: 'SLOW_READER',
+  message: 'More frames wait for this socket than a hub keeps.',
+};
+
+export const sessionMachine = setup({
+  types: {
+    context: {} as { readonly session: SessionPort; readonly closing: CloseReason },
+    events: {} as SessionEvent,
+    input: {} as SessionInput,
+  },
+  guards: {
+    mustProve: ({ context }) => context.session.mustProve(),
+    isIdHeld: ({ context }) => context.session.isIdHeld(),
+    isIdFree: ({ context }) => !context.session.isIdHeld(),
+  },
+  actions: {
+    bindPort: ({ context, self }) => context.session.bind((event) => self.send(event)),
+    greetClient: ({ context }) => context.session.greet(),
+    claimId: ({ context }) => context.session.claimId(),
+    setGate: ({ context }, params: { readonly gate: Gate }) => context.session.setGate(params.gate),
+    chooseEnd: assign({ closing: (_, params: { readonly reason: CloseReason }) => params.reason }),
+    closeSocket: ({ context }) => context.session.close(context.closing),
+    withdrawPeer: ({ context }) => context.session.withdraw(context.closing.end),
+    withdrawClosed: ({ context }, params: { readonly end: SessionEnd }) => context.session.withdraw(params.end),
+    terminateSocket: ({ context }) => context.session.terminate(),
+  },
+  delays: {
+    announceTimeout: HUB_ANNOUNCE_TIMEOUT_MS,
+    closeTimeout: HUB_CLOSE_TIMEOUT_MS,
+    slowTimeout: HUB_SLOW_TIMEOUT_MS,
+  },
+}).createMachine({
+  id: 'session',
+  context: ({ input }) => ({ session: input.session, closing: NOT_ANNOUNCED }),
+  description: 'One socket and the peer id it claims.',
+  initial: 'arriving',
+  on: {
+    'socket.closed': { target: '.gone', description: 'From every state: nothing outlives its socket.' },
+    'id.lost': { target: '.closing', actions: { type: 'chooseEnd', params: { reason: REPLACED } } },
+    'hub.drain': { target: '.closing', actions: { type: 'chooseEnd', params: { reason: DRAINING } } },
+    'session.close': {
+      target: '.closing',
+      actions: { type: 'chooseEnd', params: ({ event }) => ({ reason: event.reason }) },
+    },
+    'socket.congested': { target: '.slow', actions: { type: 'chooseEnd', params: { reason: SLOW } } },
+  },
+  states: {
+    arriving: {
+      description: 'The socket opened; whether its id may be used is decided at once.',
+      entry: ['bindPort', 'greetClient'],
+      always: [
+        { guard: 'mustProve', target: 'proving.required' },
+        { guard: 'isIdHeld', target: 'proving.contested' },
+        { target: 'greeting' },
+      ],
+    },
+    greeting: {
+      description: 'The id is this session’s; it is in no network yet, or in none any more.',
+      entry: ['claimId', { type: 'setGate', params: { gate: 'open' } }],
+      on: { 'peer.announced': 'announced' },
+      after: {
+        announceTimeout: { target: 'closing', actions: { type: 'chooseEnd', params: { reason: NOT_ANNOUNCED } } },
+      },
+    },
+    proving: {
+      description: 'Only a proof of the key gives this session the id.',
+      initial: 'required',
+      on: { 'id.proven': 'greeting' },
+      after: {
+        announceTimeout: { target: 'closing', actions: { type: 'chooseEnd', params: { reason: NOT_PROVEN } } },
+      },
+      states: {
+        required: {
+          description: 'The hub lets in proven ids alone; other frames are refused and the socket stays.',
+          entry: { type: 'setGate', params: { gate: 'proofOnly' } },
+        },
+        contested: {
+          description:
+            'Another socket has the id. The first frame decides: a proof takes it, any other ends the session.',
+          entry: { type: 'setGate', params: { gate: 'held' } },
+          on: {
+            'frame.early': [
+              { guard: 'isIdFree', target: '#session.greeting', description: 'The holder has gone meanwhile.' },
+              { target: '#session.closing', actions: { type: 'chooseEnd', params: { reason: HELD } } },
+            ],
+          },
+        },
+      },
+    },
+    announced: {
+      description: 'The peer is in one network or two; its signals are routed without this chart.',
+      on: { 'peer.withdrew': 'greeting' },
+    },
+    slow: {
+      description: 'The reader is too far behind: it is told, gets nothing more, and is cut soon.',
+      entry: ['closeSocket', { type: 'setGate', params: { gate: 'shut' } }, 'withdrawPeer'],
+      on: { 'id.lost': {}, 'hub.drain': {}, 'session.close': {}, 'socket.congested': {} },
+      after: { slowTimeout: { actions: 'terminateSocket' } },
+    },
+    closing: {
+      description: 'The close frame is sent; the other side may answer it for a while.',
+      entry: ['closeSocket', { type: 'setGate', params: { gate: 'shut' } }, 'withdrawPeer'],
+      on: { 'id.lost': {}, 'hub.drain': {}, 'session.close': {}, 'socket.congested': {} },
+      after: { closeTimeout: { actions: 'terminateSocket' } },
+    },
+    gone: {
+      description: 'The socket is gone; the shard drops this actor.',
+      type: 'final',
+      entry: [
+        { type: 'setGate', params: { gate: 'shut' } },
+        { type: 'withdrawClosed', params: { end: 'closed' } },
+      ],
+    },
+  },
+});

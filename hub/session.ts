@@ -1,0 +1,130 @@
+/**
+ * One socket and the peer id it claims, as the data plane holds it. The chart of the session is the only one that opens
+ * or shuts its gate and closes it; everything here is what those decisions are carried out with.
+ */
+import type { WebSocket } from 'ws';
+import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
+import type { Member } from './directory.core.ts';
+import { errorFrame } from './frames.core.ts';
+import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
+import { newRate, type RateState } from './rate.core.ts';
+
+/** What a session needs of the switchboard. */
+export interface SessionHome {
+  nowMs(): number;
+  mustProve(session: Session): boolean;
+  isIdHeld(session: Session): boolean;
+  claimId(session: Session): void;
+  greet(session: Session): void;
+  withdraw(session: Session, end: SessionEnd): void;
+  refusedSession(session: Session, reason: CloseReason): void;
+  sentFrame(): void;
+}
+
+export interface SessionParts {
+  readonly id: number;
+  readonly peerId: PeerId;
+  readonly socket: WebSocket;
+  readonly nonce: string;
+  /** The host a proof must be made for; undefined: none can be accepted. */
+  readonly host: string | undefined;
+}
+
+export class Session implements SessionPort {
+  readonly id: number;
+  readonly peerId: PeerId;
+  readonly nonce: string;
+  readonly host: string | undefined;
+  readonly rate: RateState;
+  readonly openedMs: number;
+  /** Its places in networks; at most HUB_NETWORKS_PER_PEER_MAX. */
+  members: Member<Session>[] = [];
+  isProven = false;
+  failedProofs = 0;
+  heardMs: number;
+  missedPings = 0;
+  gate: Gate = 'held';
+  end: SessionEnd | undefined;
+  readonly #socket: WebSocket;
+  readonly #home: SessionHome;
+  #tell: ((event: SessionEvent) => void) | undefined;
+  #isCongested = false;
+
+  constructor(parts: SessionParts, home: SessionHome) {
+    this.id = parts.id;
+    this.peerId = parts.peerId;
+    this.nonce = parts.nonce;
+    this.host = parts.host;
+    this.#socket = parts.socket;
+    this.#home = home;
+    this.openedMs = home.nowMs();
+    this.heardMs = this.openedMs;
+    this.rate = newRate(this.openedMs);
+  }
+
+  /** Queues a text frame. What comes after the gate was shut is dropped: the peer is on its way out. */
+  send(text: string): void {
+    if (this.gate === 'shut') return;
+    this.#socket.send(text);
+    this.#home.sentFrame();
+    if (this.#isCongested || this.#socket.bufferedAmount <= HUB_SEND_BUFFER_BYTES) return;
+    this.#isCongested = true;
+    // In a turn of its own: the chart tells other peers, which must not happen amid a fan-out.
+    queueMicrotask(() => this.tell({ type: 'socket.congested' }));
+  }
+
+  /** The place in the network of that name, if any. */
+  memberOf(network: string): Member<Session> | undefined {
+    for (const member of this.members) if (member.network.name === network) return member;
+    return undefined;
+  }
+
+  tell(event: SessionEvent): void {
+    this.#tell?.(event);
+  }
+
+  ping(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+  }
+
+  bind(tell: (event: SessionEvent) => void): void {
+    this.#tell = tell;
+  }
+  mustProve(): boolean {
+    return this.#home.mustProve(this);
+  }
+  isIdHeld(): boolean {
+    return this.#home.isIdHeld(this);
+  }
+  greet(): void {
+    this.#home.greet(this);
+  }
+  claimId(): void {
+    this.#home.claimId(this);
+  }
+  setGate(gate: Gate): void {
+    this.gate = gate;
+  }
+  withdraw(end: SessionEnd): void {
+    this.end ??= end;
+    this.#home.withdraw(this, this.end);
+  }
+  close(reason: CloseReason): void {
+    this.end ??= reason.end;
+    if (reason.code !== undefined) {
+      const { code, message = reason.reason, retryAfterMs } = reason;
+      const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      this.send(errorFrame(refusal, undefined, this.#home.nowMs()));
+    }
+    this.#home.refusedSession(this, reason);
+    this.#socket.close(reason.status, reason.reason);
+  }
+  terminate(): void {
+    this.#socket.terminate();
+  }
+  /** Snapshots that hold a session stay small. */
+  toJSON(): string {
+    return `session:${this.id}`;
+  }
+}
