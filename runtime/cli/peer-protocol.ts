@@ -18,11 +18,8 @@ const peerIdText = v.pipe(
   v.check((text) => isPeerId(text), 'must be a peer id: 40 hex digits'),
 );
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-/** JSON data with its `$bytes` already turned into bytes. `undefined` means that the field was missing. */
-const data = v.pipe(
-  v.unknown(),
-  v.check((value) => value !== undefined, 'is missing'),
-);
+/** JSON data with its `$bytes` already turned into bytes; the key must be there, whatever its value. */
+const data = v.unknown();
 const hopsMax = v.optional(whole(1, HOPS_LIMIT));
 
 const COMMAND_SCHEMAS = {
@@ -121,7 +118,8 @@ function issueText(issues: readonly v.BaseIssue<unknown>[]): string {
   const issue = issues[0];
   if (issue === undefined) return 'not understood';
   const path = (issue.path ?? []).map((item) => String(item.key)).join('.');
-  return clip(path === '' ? issue.message : `${path}: ${issue.message}`);
+  const text = issue.kind === 'schema' && issue.received === 'undefined' ? 'is missing' : issue.message;
+  return clip(path === '' ? text : `${path}: ${text}`);
 }
 
 const clip = (text: string): string => (text.length > 200 ? `${text.slice(0, 197)}...` : text);

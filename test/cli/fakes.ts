@@ -1,0 +1,215 @@
+/** A command line without a process: streams in memory, a mesh that obeys the test. For tests of parsing and protocol. */
+import { PassThrough, Writable } from 'node:stream';
+import type { MeshEvent, MeshStatus } from '../../runtime/api.ts';
+import type { CliDependencies, CliMesh } from '../../runtime/cli/dependencies.ts';
+import { MeshError } from '../../runtime/errors.ts';
+
+/** Collects what is written and tells who waits for it. */
+export class Sink extends Writable {
+  text = '';
+  #waiting: (() => void)[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    for (const wake of this.#waiting.splice(0)) wake();
+    done();
+  }
+
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+
+  get json(): Record<string, unknown>[] {
+    return this.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** Resolves when `holds` for what was written. */
+  async until(holds: (sink: this) => boolean): Promise<void> {
+    while (!holds(this)) {
+      await new Promise<void>((wake) => {
+        this.#waiting.push(wake);
+      });
+    }
+  }
+
+  /** Resolves with the first JSON line that fits. */
+  async line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
+    await this.until(() => this.json.some(fits));
+    return this.json.find(fits) ?? {};
+  }
+}
+
+export const idOf = (index: number): string => index.toString(16).padStart(40, '0');
+
+/** A mesh without a network: it joins at once and records what it was asked. */
+export class FakeMesh implements CliMesh {
+  readonly peerId: string;
+  readonly asked: unknown[] = [];
+  maxPeers = 8;
+  minPeers = 5;
+  #listeners: ((event: MeshEvent) => void)[] = [];
+  #left = false;
+
+  constructor(index: number) {
+    this.peerId = idOf(index);
+  }
+
+  start(): this {
+    return this;
+  }
+  on(_pattern: '*', handler: (event: MeshEvent) => void) {
+    this.#listeners.push(handler);
+    return { unsubscribe: () => undefined };
+  }
+  emit(event: MeshEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+  async joined() {
+    this.emit({ type: 'joined', ms: 7 });
+    return { ms: 7 };
+  }
+  async leave(reason = 'left') {
+    if (this.#left) return;
+    this.#left = true;
+    this.emit({ type: 'left', reason });
+  }
+  broadcast(data: unknown, options?: unknown): string {
+    if (this.#left) throw new MeshError('LEFT', 'This mesh has left.');
+    this.asked.push(['broadcast', data, options]);
+    return 'ab'.repeat(16);
+  }
+  async direct(to: string, data: unknown, options?: unknown) {
+    this.asked.push(['direct', to, data, options]);
+    if (to === idOf(999)) throw new MeshError('DIRECT_TIMEOUT', 'Nobody answered.', { peerId: to });
+    return { id: 'cd'.repeat(16), to, hops: 1, ms: 3 };
+  }
+  status(): MeshStatus {
+    const { peerId, minPeers, maxPeers } = this;
+    const links = [
+      { peerId: idOf(0xabc), state: 'connected.healthy', role: 'near', adapter: 'memory', rttMs: 1.5 },
+      { peerId: idOf(0xabd), state: 'dialing', role: 'far', adapter: 'memory', rttMs: null },
+    ] as const;
+    return {
+      peerId,
+      network: 'n',
+      state: 'joined',
+      links,
+      discovered: 2,
+      hubs: [{ url: 'ws://localhost:1', state: 'open' }],
+      minPeers,
+      maxPeers,
+      uptimeMs: 5,
+      counters: {},
+    };
+  }
+  explain(): never {
+    throw new MeshError('FEATURE_OFF', 'Not in this fake.');
+  }
+  connectTo(remote: string): void {
+    this.asked.push(['connectTo', remote]);
+  }
+  disconnectFrom(remote: string, reason?: string): void {
+    this.asked.push(['disconnectFrom', remote, reason]);
+  }
+  connectToAll(): void {
+    this.asked.push(['connectToAll']);
+  }
+  has(): boolean {
+    return false;
+  }
+  canAcceptMore(): boolean {
+    return true;
+  }
+  setMaxPeers(count: number): void {
+    if (this.minPeers >= count) throw new MeshError('BAD_OPTION', 'minPeers must be below maxPeers');
+    this.maxPeers = count;
+  }
+  setMinPeers(count: number): void {
+    if (count >= this.maxPeers) throw new MeshError('BAD_OPTION', 'minPeers must be below maxPeers');
+    this.minPeers = count;
+  }
+  setAutoDiscovery(on: boolean): void {
+    this.asked.push(['setAutoDiscovery', on]);
+  }
+  setEviction(on: boolean): void {
+    this.asked.push(['setEviction', on]);
+  }
+  setXorRouting(on: boolean): void {
+    this.asked.push(['setXorRouting', on]);
+  }
+}
+
+export interface FakeWorld {
+  readonly dependencies: CliDependencies;
+  readonly stdin: PassThrough;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly meshes: FakeMesh[];
+  /** Options that each mesh was made with. */
+  readonly options: unknown[];
+  readonly exits: number[];
+  signal(name: 'SIGINT' | 'SIGTERM'): void;
+  crash(error: unknown): void;
+}
+
+/** Surroundings without hub and network. `overrides` replaces single parts. */
+export function fakeWorld(overrides: Partial<CliDependencies> = {}): FakeWorld {
+  const stdin = new PassThrough();
+  const stdout = new Sink();
+  const stderr = new Sink();
+  const meshes: FakeMesh[] = [];
+  const options: unknown[] = [];
+  const exits: number[] = [];
+  let onSignal: (signal: 'SIGINT' | 'SIGTERM') => void = () => undefined;
+  let onCrash: (error: unknown) => void = () => undefined;
+  const dependencies: CliDependencies = {
+    stdin,
+    stdout,
+    stderr,
+    env: {},
+    onSignal: (handler) => {
+      onSignal = handler;
+      return () => undefined;
+    },
+    onCrash: (handler) => {
+      onCrash = handler;
+      return () => undefined;
+    },
+    exit: (code) => void exits.push(code),
+    now: () => 0,
+    version: async () => '9.9.9',
+    createMesh: async (given) => {
+      options.push(given);
+      const mesh = new FakeMesh(meshes.length + 1);
+      meshes.push(mesh);
+      return mesh;
+    },
+    createHub: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'No hub here.')),
+    identitiesFromFile: async () => [],
+    newIdentities: async (count) =>
+      Array.from({ length: count }, (_, index) => ({ peerId: idOf(index), publicKey: 'k'.repeat(43) })),
+    linkPort: async (name) =>
+      name === 'node-datachannel'
+        ? undefined
+        : {
+            name,
+            capabilities: { restart: false, rollback: false, media: false },
+            open: () => {
+              throw new Error('no links here');
+            },
+          },
+    demoPageFolder: async () => undefined,
+    ...overrides,
+  };
+  return {
+    dependencies,
+    stdin,
+    stdout,
+    stderr,
+    meshes,
+    options,
+    exits,
+    signal: (name) => onSignal(name),
+    crash: (error) => onCrash(error),
+  };
+}
