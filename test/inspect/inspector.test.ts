@@ -18,8 +18,8 @@ const counting = setup({
 
 /** A root with children as a mesh has them: two peers, each counting, and a data plane without a chart. */
 const tree = setup({
-  types: { events: {} as { type: 'count'; child: string } | { type: 'frame' } | { type: 'end'; child: string } },
-  actors: { counting, exchange: fromCallback<{ type: 'frame' }>(() => {}) },
+  types: { events: {} as { type: 'frame' } },
+  actors: { counting, exchange: fromCallback<{ type: 'frame' }>(() => undefined) },
 }).createMachine({
   id: 'mesh',
   invoke: [

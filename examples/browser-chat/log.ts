@@ -1,0 +1,101 @@
+/** The list of messages: owns the children of #log. Shows each line once and its outcome when it comes. */
+import { make, showPeer } from './dom.ts';
+import type { Line, Outcome } from './session.ts';
+
+/** Lines kept on the page. */
+const LINES_MAX = 300;
+
+export interface LogDeps {
+  nameOf(peerId: string): string;
+  /** The visitor wants to send a failed line once more. */
+  onAgain(line: Line): void;
+}
+
+export class Log {
+  readonly #list: HTMLOListElement;
+  readonly #empty: HTMLElement;
+  readonly #deps: LogDeps;
+  readonly #rows = new Map<number, HTMLLIElement>();
+
+  constructor(list: HTMLOListElement, empty: HTMLElement, deps: LogDeps) {
+    this.#list = list;
+    this.#empty = empty;
+    this.#deps = deps;
+    // It scrolls, so the keyboard must be able to reach it; not every browser sees to that by itself.
+    list.tabIndex = 0;
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#list.replaceChildren();
+    this.#empty.hidden = false;
+  }
+
+  show(line: Line): void {
+    const known = this.#rows.get(line.key);
+    if (known !== undefined) {
+      showOutcome(known, line, () => this.#deps.onAgain(line));
+      return;
+    }
+    // Who reads back is not pulled down by what comes in.
+    const isAtEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
+    const row = this.#row(line);
+    this.#rows.set(line.key, row);
+    this.#list.append(row);
+    this.#empty.hidden = true;
+    for (const [key, oldest] of this.#rows) {
+      if (this.#rows.size <= LINES_MAX) break;
+      this.#rows.delete(key);
+      oldest.remove();
+    }
+    if (isAtEnd || line.mine) this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  #row(line: Line): HTMLLIElement {
+    const row = make('li', `line ${line.kind}${line.mine ? ' mine' : ''}`);
+    if (line.kind === 'note' || line.from === undefined) {
+      row.append(make('p', 'text', line.text));
+      return row;
+    }
+    const head = make('p', 'head');
+    if (line.mine) head.append(make('span', 'peer-name', 'You'));
+    else head.append(...peer(line.from, this.#deps.nameOf(line.from)));
+    if (line.to !== undefined) head.append(make('span', 'arrow', 'to'), ...peer(line.to, this.#deps.nameOf(line.to)));
+    if (line.kind === 'direct' && !line.mine) head.append(make('span', 'tag', 'only to you'));
+    if (line.hops !== undefined && line.hops > 1) head.append(make('span', 'hops', `over ${line.hops} links`));
+    row.append(head, make('p', 'text', line.text));
+    showOutcome(row, line, () => this.#deps.onAgain(line));
+    return row;
+  }
+}
+
+function peer(id: string, name: string): HTMLElement[] {
+  const label = make('span', 'peer-name');
+  const code = make('code', 'peer-id');
+  showPeer(label, code, id, name);
+  return name === '' ? [code] : [label, code];
+}
+
+function showOutcome(row: HTMLLIElement, line: Line, again: () => void): void {
+  const { outcome } = line;
+  if (outcome === undefined) return;
+  const said = make('p', `outcome ${outcome.kind}`, outcomeText(outcome));
+  if (outcome.kind === 'failed' && outcome.retryable) {
+    const button = make('button', 'quiet', 'Send again');
+    button.type = 'button';
+    button.addEventListener('click', () => {
+      button.disabled = true;
+      again();
+    });
+    said.append(' ', button);
+  }
+  row.querySelector('.outcome')?.remove();
+  row.append(said);
+}
+
+function outcomeText(outcome: Outcome): string {
+  if (outcome.kind === 'sending') return 'sending…';
+  if (outcome.kind === 'failed') return `not delivered: ${outcome.message} (${outcome.code})`;
+  const { hops, ms } = outcome.receipt;
+  return `delivered in ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms over ${hops} link${hops === 1 ? '' : 's'}`;
+}
