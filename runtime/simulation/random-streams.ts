@@ -1,8 +1,8 @@
 /**
  * Seeded randomness for simulations and tests: one named stream for each part, so that a further draw in one part does
- * not change what another sees. Not for secrets. The generator is sfc32 of Chris Doty-Humphrey's PractRand 0.95 (public
- * domain): 128 bits of state, a period of at least 2^32, passes PractRand. The seeding is FNV-1a over the stream's name
- * in four lanes, then 20 rounds to mix, 8 more than PractRand's own seeding takes.
+ * not change what another sees. Not for secrets. The generator is sfc32 of Chris Doty-Humphrey's PractRand (public
+ * domain): 96 bits of state and a counter, hence a period of at least 2^32. The state comes from FNV-1a over the stream's
+ * name in three lanes; a few rounds then mix it.
  */
 import type { RandomPort } from '../ports/random.ts';
 
