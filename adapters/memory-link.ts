@@ -80,7 +80,8 @@ export class MemoryEnd implements Link {
 
   send(frame: Uint8Array): boolean {
     const peer = this.#peer;
-    if (this.#mode !== 'open' || peer === undefined || frame.byteLength > FRAME_BYTES_MAX) return false;
+    if (this.#mode !== 'open' || peer === undefined) return false;
+    if (frame.byteLength === 0 || frame.byteLength > FRAME_BYTES_MAX) return false;
     const { clock, bytesPerMs, latencyMs, copyFrames } = this.#fabric;
     this.#buffered += frame.byteLength;
     let delayMs = latencyMs(this.local, this.remote);

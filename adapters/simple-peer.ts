@@ -1,4 +1,6 @@
 /** `xstate-mesh/adapters/simple-peer`: links in browsers, or with a WebRTC implementation passed in. */
+
+export { type SimplePeerLinkPortOptions, simplePeerLinkPort } from './webrtc-simple-peer.browser.ts';
 export {
   createSimplePeerPort,
   type SimplePeerClass,
@@ -6,4 +8,3 @@ export {
   type SimplePeerParts,
   type SimplePeerPortOptions,
 } from './webrtc-simple-peer.ts';
-export { type SimplePeerLinkPortOptions, simplePeerLinkPort } from './webrtc-simple-peer.browser.ts';

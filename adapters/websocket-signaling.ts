@@ -63,12 +63,7 @@ class WebSocketConnection implements SignalingConnection {
   #early: string[] | undefined = [];
   #cause = '';
 
-  constructor(
-    url: string,
-    peerId: PeerId,
-    options: WebSocketSignalingOptions,
-    onFact: (fact: SignalingFact) => void,
-  ) {
+  constructor(url: string, peerId: PeerId, options: WebSocketSignalingOptions, onFact: (fact: SignalingFact) => void) {
     this.#peerId = peerId;
     this.#onFact = onFact;
     try {
@@ -154,7 +149,7 @@ class WebSocketConnection implements SignalingConnection {
       socket.onmessage = null;
       socket.onclose = null;
       // `ws` would throw an error that nobody listens for.
-      socket.onerror = () => {};
+      socket.onerror = () => undefined;
     }
     if (onFact !== undefined) queueMicrotask(() => onFact({ type: 'closed', code, reason }));
   }

@@ -1,0 +1,412 @@
+/**
+ * What every link adapter must do, as a suite that any adapter can be run against: the in-memory one, WebRTC in Node, in
+ * a browser, or one of your own. It needs nothing but a test runner's `describe` and `it`.
+ */
+import { FRAME_BYTES_MAX, LINK_BUFFER_HIGH_BYTES, LINK_BUFFER_LOW_BYTES } from '../../machines/shared/limits.ts';
+import type { Link, LinkHandlers, LinkPort } from '../../runtime/ports/link.ts';
+import type { LinkSignal } from '../../runtime/ports/signaling.ts';
+import { type ContractRunner, check, until, type Waiting } from './contract.ts';
+
+/** Two ports that can link to each other (they may be one), and how to wait. */
+export interface LinkHarness extends Waiting {
+  /** Opens the initiator's end. */
+  readonly left: LinkPort;
+  /** Opens the answering end. */
+  readonly right: LinkPort;
+  /** What the adapter still holds after every link closed, as far as it can tell: 0 is good. */
+  leaks?(): number;
+  dispose?(): void | Promise<void>;
+}
+
+const LEFT = '11'.repeat(20);
+const RIGHT = 'ee'.repeat(20);
+
+/** One end with everything that it reported. */
+class End {
+  readonly signals: LinkSignal[] = [];
+  readonly frames: Uint8Array[] = [];
+  readonly connectivity: string[] = [];
+  opens = 0;
+  drains = 0;
+  closes = 0;
+  error: Error | undefined;
+  afterClose = 0;
+  synchronous = 0;
+  onOpen: (() => void) | undefined;
+  onFrame: ((frame: Uint8Array) => void) | undefined;
+  onSignal: ((signal: LinkSignal) => void) | undefined;
+  readonly link: Link;
+  #busy = false;
+
+  constructor(port: LinkPort, initiator: boolean) {
+    const ids = initiator ? { local: LEFT, remote: RIGHT } : { local: RIGHT, remote: LEFT };
+    this.link = this.during(() => port.open({ ...ids, initiator }, this.#handlers()));
+  }
+
+  /** Calls the port, noting handlers that run before the call returned. */
+  during<T>(call: () => T): T {
+    this.#busy = true;
+    try {
+      return call();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  signal(signal: LinkSignal): void {
+    this.during(() => this.link.signal(signal));
+  }
+
+  close(): void {
+    this.during(() => this.link.close());
+  }
+
+  #note(): void {
+    if (this.#busy) this.synchronous++;
+    if (this.closes > 0) this.afterClose++;
+  }
+
+  #handlers(): LinkHandlers {
+    return {
+      onSignal: (signal) => {
+        this.#note();
+        this.signals.push(signal);
+        this.onSignal?.(signal);
+      },
+      onOpen: () => {
+        this.#note();
+        this.opens++;
+        this.onOpen?.();
+      },
+      onFrame: (frame) => {
+        this.#note();
+        this.frames.push(frame);
+        this.onFrame?.(frame);
+      },
+      onDrain: () => {
+        this.#note();
+        this.drains++;
+      },
+      onConnectivity: (state) => {
+        this.#note();
+        this.connectivity.push(state);
+      },
+      onClosed: (error) => {
+        this.#note();
+        this.closes++;
+        this.error = error;
+      },
+    };
+  }
+}
+
+interface Pair {
+  readonly left: End;
+  readonly right: End;
+}
+
+/** Both ends, each handing its signals to the other as a hub would. */
+function pair(
+  harness: LinkHarness,
+  carries: (from: 'left' | 'right', signal: LinkSignal) => boolean = () => true,
+): Pair {
+  const left = new End(harness.left, true);
+  const right = new End(harness.right, false);
+  left.onSignal = (signal) => carries('left', signal) && right.signal(signal);
+  right.onSignal = (signal) => carries('right', signal) && left.signal(signal);
+  return { left, right };
+}
+
+async function openPair(harness: LinkHarness): Promise<Pair> {
+  const ends = pair(harness);
+  await until(harness, () => ends.left.opens > 0 && ends.right.opens > 0, 'both ends open');
+  return ends;
+}
+
+/** What must hold of every end when a test is over. */
+function checkEnd(name: string, end: End): void {
+  check(end.closes === 1, `${name}: closed ${end.closes} times instead of once`);
+  check(end.afterClose === 0, `${name}: ${end.afterClose} handlers ran after onClosed`);
+  check(end.synchronous === 0, `${name}: ${end.synchronous} handlers ran within a call to the port`);
+  check(end.opens <= 1, `${name}: opened ${end.opens} times`);
+}
+
+async function closePair(harness: LinkHarness, { left, right }: Pair): Promise<void> {
+  left.close();
+  right.close();
+  await until(harness, () => left.closes > 0 && right.closes > 0, 'both ends closed');
+  await harness.settle?.();
+  checkEnd('left', left);
+  checkEnd('right', right);
+}
+
+/** Bytes that tell where they belong. */
+function patterned(length: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + seed * 17) & 255;
+  return bytes;
+}
+
+const same = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a !== undefined && a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+
+type Case = (harness: LinkHarness) => Promise<void>;
+
+const opening: Record<string, Case> = {
+  'opens on both ends, once, with an offer, an answer and candidates': async (harness) => {
+    const ends = await openPair(harness);
+    check(ends.left.signals[0]?.kind === 'offer', 'the initiator offers first');
+    check(ends.right.signals[0]?.kind === 'answer', 'the other end answers first');
+    check(ends.left.signals.filter(({ kind }) => kind === 'offer').length === 1, 'one offer');
+    check(
+      [...ends.left.signals, ...ends.right.signals].some(({ kind }) => kind === 'candidate'),
+      'candidates are given out one by one',
+    );
+    await closePair(harness, ends);
+  },
+  'carries its signals as JSON': async (harness) => {
+    const left = new End(harness.left, true);
+    const right = new End(harness.right, false);
+    left.onSignal = (signal) => right.signal(JSON.parse(JSON.stringify(signal)) as LinkSignal);
+    right.onSignal = (signal) => left.signal(JSON.parse(JSON.stringify(signal)) as LinkSignal);
+    await until(harness, () => left.opens > 0 && right.opens > 0, 'both ends open');
+    await closePair(harness, { left, right });
+  },
+  'takes candidates that came before their description': async (harness) => {
+    const held: LinkSignal[] = [];
+    const ends = pair(harness, (from, signal) => {
+      if (from !== 'left' || signal.kind !== 'offer') return true;
+      held.push(signal);
+      return false;
+    });
+    await until(harness, () => ends.left.signals.some(({ kind }) => kind === 'candidate'), 'a candidate of the left');
+    for (const signal of held) ends.right.signal(signal);
+    await until(harness, () => ends.left.opens > 0 && ends.right.opens > 0, 'both ends open');
+    await closePair(harness, ends);
+  },
+  'takes a repeated description as one': async (harness) => {
+    const ends = pair(harness);
+    const { left, right } = ends;
+    left.onSignal = (signal) => {
+      right.signal(signal);
+      right.signal(signal);
+    };
+    right.onSignal = (signal) => {
+      left.signal(signal);
+      left.signal(signal);
+    };
+    await until(harness, () => left.opens > 0 && right.opens > 0, 'both ends open');
+    await closePair(harness, ends);
+  },
+  'opens several links at a time, each for itself': async (harness) => {
+    const pairs = [pair(harness), pair(harness), pair(harness)];
+    await until(harness, () => pairs.every(({ left, right }) => left.opens + right.opens === 2), 'all open');
+    for (const [i, { left }] of pairs.entries()) left.link.send(patterned(10, i));
+    await until(harness, () => pairs.every(({ right }) => right.frames.length === 1), 'a frame each');
+    for (const [i, { right }] of pairs.entries()) check(same(right.frames[0], patterned(10, i)), `frame of link ${i}`);
+    for (const ends of pairs) await closePair(harness, ends);
+  },
+};
+
+const carrying: Record<string, Case> = {
+  'keeps order and borders of frames from 1 byte to 16 KiB, both ways': async (harness) => {
+    const ends = await openPair(harness);
+    const sizes = [1, 2, 3, 100, 1_199, 1_200, 1_201, 4_096, 16_383, FRAME_BYTES_MAX, 1, FRAME_BYTES_MAX];
+    const sent = sizes.map((size, i) => patterned(size, i));
+    for (const frame of sent) check(ends.left.link.send(frame) && ends.right.link.send(frame), 'accepted');
+    const arrived = (end: End) => end.frames.length >= sent.length;
+    await until(harness, () => arrived(ends.left) && arrived(ends.right), 'all frames');
+    for (const end of [ends.left, ends.right]) {
+      for (const [i, frame] of sent.entries()) check(same(end.frames[i], frame), `frame ${i} of ${frame.byteLength} B`);
+    }
+    await closePair(harness, ends);
+  },
+  'keeps the order of frames that are sent within onOpen': async (harness) => {
+    const ends = pair(harness);
+    for (const end of [ends.left, ends.right]) {
+      end.onOpen = () => {
+        for (let i = 0; i < 40; i++) check(end.link.send(patterned(8_000, i)), 'a link that opened takes frames');
+      };
+    }
+    await until(harness, () => ends.left.frames.length + ends.right.frames.length === 80, 'all frames');
+    for (const end of [ends.left, ends.right]) {
+      for (const [i, frame] of end.frames.entries()) check(same(frame, patterned(8_000, i)), `frame ${i} in its place`);
+    }
+    await closePair(harness, ends);
+  },
+  'carries 1,000 small frames in order': async (harness) => {
+    const ends = await openPair(harness);
+    for (let i = 0; i < 1_000; i++) ends.left.link.send(Uint8Array.of(i & 255, i >> 8, 7));
+    await until(harness, () => ends.right.frames.length >= 1_000, '1,000 frames');
+    for (const [i, frame] of ends.right.frames.entries()) {
+      check(same(frame, Uint8Array.of(i & 255, i >> 8, 7)), `frame ${i}`);
+    }
+    await closePair(harness, ends);
+  },
+  'sends a view into a larger buffer as that view, and hands out bytes of the receiver alone': async (harness) => {
+    const ends = await openPair(harness);
+    const large = patterned(1_000, 5);
+    const view = large.subarray(100, 200);
+    ends.left.link.send(view);
+    large.fill(0);
+    await until(harness, () => ends.right.frames.length === 1, 'the frame');
+    const frame = ends.right.frames[0] as Uint8Array;
+    check(same(frame, patterned(1_000, 5).subarray(100, 200)), 'the bytes as they were at the time of the call');
+    check(frame.buffer.byteLength === 100, 'a buffer of its own');
+    await closePair(harness, ends);
+  },
+  'tells how much is buffered, and when it drained': async (harness) => {
+    const ends = await openPair(harness);
+    let sent = 0;
+    while (ends.left.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 4 && sent < 2_000) {
+      check(ends.left.link.send(patterned(FRAME_BYTES_MAX, sent)), 'accepted');
+      sent++;
+    }
+    const high = ends.left.link.bufferedBytes;
+    check(high > LINK_BUFFER_LOW_BYTES && high <= LINK_BUFFER_HIGH_BYTES, `${high} B are buffered`);
+    await until(harness, () => ends.left.drains > 0, 'onDrain');
+    check(ends.left.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES, 'the buffer is low when drained');
+    await until(harness, () => ends.right.frames.length === sent, 'all frames');
+    await closePair(harness, ends);
+  },
+  'refuses what is no frame, and frames while it is not open': async (harness) => {
+    const ends = pair(harness);
+    check(!ends.left.link.send(Uint8Array.of(1)), 'not open yet');
+    check(ends.left.link.bufferedBytes === 0, 'nothing is buffered');
+    await until(harness, () => ends.left.opens > 0 && ends.right.opens > 0, 'both ends open');
+    check(!ends.left.link.send(new Uint8Array(0)), 'an empty frame');
+    check(!ends.left.link.send(new Uint8Array(FRAME_BYTES_MAX + 1)), 'a frame beyond 16 KiB');
+    await closePair(harness, ends);
+    check(!ends.left.link.send(Uint8Array.of(1)), 'closed');
+    check(ends.left.link.bufferedBytes === 0, 'nothing is buffered');
+  },
+};
+
+const closing: Record<string, Case> = {
+  'closes from the left: both ends hear it once, without an error': (harness) => closeFrom(harness, 'left', 'right'),
+  'closes from the right: both ends hear it once, without an error': (harness) => closeFrom(harness, 'right', 'left'),
+  'delivers what was sent before close': async (harness) => {
+    const ends = await openPair(harness);
+    for (let i = 0; i < 50; i++) ends.left.link.send(patterned(FRAME_BYTES_MAX, i));
+    ends.left.close();
+    await until(harness, () => ends.right.closes > 0 && ends.left.closes > 0, 'closed');
+    check(ends.right.frames.length === 50, `${ends.right.frames.length} of 50 frames arrived before the close`);
+    await closePair(harness, ends);
+  },
+  'hands out nothing but onClosed after close': async (harness) => {
+    const ends = await openPair(harness);
+    ends.left.close();
+    check(!ends.left.link.send(Uint8Array.of(1)), 'takes no frames');
+    for (let i = 0; i < 10; i++) ends.right.link.send(patterned(1_000, i));
+    await until(harness, () => ends.left.closes > 0 && ends.right.closes > 0, 'closed');
+    check(ends.left.frames.length === 0, 'no frame after close');
+    await closePair(harness, ends);
+  },
+  'closes before anything was exchanged': async (harness) => {
+    const left = new End(harness.left, true);
+    left.close();
+    await until(harness, () => left.closes > 0, 'closed');
+    check(left.error === undefined && left.opens === 0, 'no error, never open');
+    const right = new End(harness.right, false);
+    right.close();
+    right.close();
+    await until(harness, () => right.closes > 0, 'closed');
+    await closePair(harness, { left, right });
+  },
+  'closes while its offer is under way, and takes late signals without harm': async (harness) => {
+    const left = new End(harness.left, true);
+    const right = new End(harness.right, false);
+    left.onSignal = (signal) => right.signal(signal);
+    await until(harness, () => right.signals.some(({ kind }) => kind === 'answer'), 'an answer');
+    left.close();
+    await until(harness, () => left.closes > 0, 'closed');
+    for (const signal of right.signals) left.signal(signal);
+    await closePair(harness, { left, right });
+    for (const signal of left.signals) right.signal(signal);
+    await harness.settle?.();
+    check(left.opens === 0 && right.opens === 0, 'never open');
+    checkEnd('left', left);
+    checkEnd('right', right);
+  },
+};
+
+async function closeFrom(harness: LinkHarness, near: 'left' | 'right', far: 'left' | 'right'): Promise<void> {
+  const ends = await openPair(harness);
+  ends[near].close();
+  await until(harness, () => ends[near].closes > 0 && ends[far].closes > 0, 'both ends closed');
+  check(ends[near].error === undefined, `an error where nobody erred: ${ends[near].error?.message}`);
+  check(ends[far].error === undefined, `an error where nobody erred: ${ends[far].error?.message}`);
+  await closePair(harness, ends);
+  check((harness.leaks?.() ?? 0) === 0, `${harness.leaks?.()} things are still held`);
+}
+
+const failing: Record<string, Case> = {
+  'ends in onClosed with an error on a bad offer': async (harness) => {
+    const right = new End(harness.right, false);
+    right.signal({ kind: 'offer', sdp: 'v=0\r\nnonsense' });
+    await until(harness, () => right.closes > 0, 'closed');
+    check(right.error instanceof Error, 'an error');
+    checkEnd('right', right);
+  },
+  'ends in onClosed with an error on a description of the wrong kind': async (harness) => {
+    const left = new End(harness.left, true);
+    const other = new End(harness.left, true);
+    await until(harness, () => left.signals.length > 0 && other.signals.length > 0, 'offers');
+    left.signal(other.signals[0] as LinkSignal);
+    await until(harness, () => left.closes > 0, 'closed');
+    check(left.error instanceof Error, 'an error');
+    await closePair(harness, { left, right: other });
+  },
+  'survives, or ends in onClosed on, a bad candidate': async (harness) => {
+    const ends = await openPair(harness);
+    ends.left.signal({ kind: 'candidate', candidate: 'candidate:nonsense', sdpMid: '0', sdpMLineIndex: 0 });
+    ends.left.signal({ kind: 'candidate', candidate: '', sdpMid: null, sdpMLineIndex: null });
+    ends.left.signal({ kind: 'candidate', candidate: 'candidate:1 1 udp 1 127.0.0.1 9 typ host' });
+    await closePair(harness, ends);
+  },
+  'does not open on the answer to another offer': async (harness) => {
+    const dead = new End(harness.left, true);
+    const right = new End(harness.right, false);
+    dead.onSignal = (signal) => right.signal(signal);
+    await until(harness, () => right.signals.some(({ kind }) => kind === 'answer'), 'an answer');
+    dead.close();
+    const left = new End(harness.left, true);
+    await until(harness, () => left.signals.length > 0 && dead.closes > 0, 'an offer');
+    for (const signal of right.signals) left.signal(signal);
+    await harness.settle?.();
+    check(left.opens === 0 && right.opens === 0, 'never open');
+    await closePair(harness, { left, right });
+    checkEnd('dead', dead);
+  },
+  'frees everything on dispose': async (harness) => {
+    if (harness.left.dispose === undefined) return;
+    const ends = await openPair(harness);
+    harness.left.dispose();
+    if (harness.right !== harness.left) harness.right.dispose?.();
+    await until(harness, () => ends.left.closes > 0 && ends.right.closes > 0, 'closed');
+    await closePair(harness, ends);
+  },
+};
+
+/** Runs the suite against what `makeHarness` makes, anew for each case. */
+export function linkPortContract(
+  name: string,
+  makeHarness: () => LinkHarness | Promise<LinkHarness>,
+  { describe, it }: ContractRunner,
+): void {
+  describe(`link port contract: ${name}`, () => {
+    for (const [title, run] of Object.entries({ ...opening, ...carrying, ...closing, ...failing })) {
+      it(title, async () => {
+        const harness = await makeHarness();
+        try {
+          await run(harness);
+        } finally {
+          await harness.dispose?.();
+        }
+      });
+    }
+  });
+}
+
+/** The cases by name, for runners of another kind (a page in a browser). */
+export const linkPortCases: Readonly<Record<string, Case>> = { ...opening, ...carrying, ...closing, ...failing };
