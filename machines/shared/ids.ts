@@ -24,6 +24,14 @@ export const isMessageId = (value: unknown): value is MessageId => typeof value 
 export const isOperationId = (value: unknown): value is OperationId =>
   typeof value === 'string' && OPERATION_ID.test(value);
 
+/** 32 bytes of base64url leave two bits in the last digit, which are zero: one text per key. */
+const PUBLIC_KEY = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+/**
+ * Whether a text is a public key as JSON carries it, the only form that the codec sends on. Check every key that a
+ * stranger announced with this before it enters a list of peers.
+ */
+export const isPublicKeyText = (value: unknown): value is string => typeof value === 'string' && PUBLIC_KEY.test(value);
+
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Bytes as lower-case hex, two digits a byte. */
@@ -49,6 +57,9 @@ export function fromHex(text: string): Uint8Array {
 export function attemptId(nowMs: number, randomBytes: Uint8Array): AttemptId {
   return Math.max(0, Math.floor(nowMs)).toString(16).padStart(12, '0').slice(-12) + toHex(randomBytes.subarray(0, 4));
 }
+
+/** Sorts before every attempt: the mark of a mesh that made none. */
+export const NO_ATTEMPT: AttemptId = '0'.repeat(20);
 
 /** The instant part of an attempt id, in ms of its maker's clock. */
 export const attemptTime = (id: AttemptId): number => Number.parseInt(id.slice(0, 12), 16);

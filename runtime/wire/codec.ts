@@ -1,39 +1,24 @@
 /**
- * Messages to bytes and back, as `messages.ts` lays them down. Decoders are total: whatever the bytes, they end with a
- * value or a DecodeError, and what they allocate is bounded by the length of the input.
- *
- * An envelope is a MessagePack array too:
- * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct, to: bin 20 | nil, hopsMax: int,
- * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`; further fields are ignored. A PeerAd is
- * `[id: bin 20, key: bin 32, free: int, degree: int]`; LOCK's kind is 0 splice, 1 handOver.
+ * Messages to bytes and back, as `messages.ts` lays them down; envelopes are in `envelope.ts`. Decoders are total:
+ * whatever the bytes, they end with a value or a DecodeError, and what they allocate is bounded by the length of the
+ * input. A PeerAd is `[id: bin 20, key: bin 32 (or 0: not known), free: int, degree: int]`; LOCK's kind is 0 splice,
+ * 1 handOver.
  */
-import { Decoder, Encoder } from '@msgpack/msgpack';
+import { Decoder } from '@msgpack/msgpack';
 import * as v from 'valibot';
-import { isMessageId, isPeerId, toHex } from '../../machines/shared/ids.ts';
+import { isMessageId, isPeerId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
   FRAME_BYTES_MAX,
   HELLO_BYTES_MAX,
   HOPS_LIMIT,
   MESSAGES_PER_FRAME_MAX,
-  NETWORK_NAME_MAX,
-  PAYLOAD_BYTES_MAX,
-  TOPIC_NAME_MAX,
-  TTL_LIMIT_MS,
   WIRE_VERSION,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
-import {
-  type Decoded,
-  type DecodedFrame,
-  type DecodeError,
-  type Envelope,
-  type Gossip,
-  MESSAGE_TYPES,
-  type Message,
-  type Receipt,
-} from './messages.ts';
-import { Cursor } from './msgpack-cursor.ts';
+import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
+import { type Decoded, type DecodedFrame, type Gossip, MESSAGE_TYPES, type Message, type Receipt } from './messages.ts';
+import { Cursor, plainView } from './msgpack-cursor.ts';
 import {
   bytesOf,
   CONTROL,
@@ -44,10 +29,8 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 
-const ENVELOPE_FIELDS = 11;
-const LONE_SURROGATE = /\p{Surrogate}/u;
+export { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 
-const encoder = new Encoder();
 /**
  * The cursor has walked over the bytes before, so lengths are honest and the frame bounds them. Extensions and odd map
  * keys can only be in fields we do not know: they must not fail.
@@ -64,11 +47,6 @@ const decoder = new Decoder<undefined>({
 const TYPE_NAMES: ReadonlyMap<number, Message['type']> = new Map(
   Object.entries(MESSAGE_TYPES).map(([name, type]) => [type, name as Message['type']]),
 );
-
-const fail = (code: DecodeError['code'], why: string): { readonly ok: false; readonly error: DecodeError } => ({
-  ok: false,
-  error: { code, why },
-});
 
 // ---- encoding ------------------------------------------------------------------------------------------------------
 
@@ -171,68 +149,9 @@ function encodeControl(message: ControlMessage): Uint8Array {
   return bytes;
 }
 
-/** What the source says, as bytes that nobody on the way changes. Throws BAD_OPTION, and TOO_LARGE for the payload. */
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  if (envelope.payload.length > PAYLOAD_BYTES_MAX) {
-    throw new MeshError(
-      'TOO_LARGE',
-      `A payload has at most ${PAYLOAD_BYTES_MAX} bytes, this one ${envelope.payload.length}.`,
-    );
-  }
-  return guarded('envelope', () => {
-    const { kind, to, topic } = envelope;
-    if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
-    if ((kind === 'direct') !== (to !== undefined))
-      throw new TypeError('a direct message has a `to`, a broadcast none');
-    checkText('network', envelope.network, 1, NETWORK_NAME_MAX);
-    if (topic !== undefined) checkText('topic', topic, 0, TOPIC_NAME_MAX);
-    checkInteger('seq', envelope.seq, 1, Number.MAX_SAFE_INTEGER);
-    checkInteger('hopsMax', envelope.hopsMax, 1, HOPS_LIMIT);
-    checkInteger('ttlMs', envelope.ttlMs, 0, TTL_LIMIT_MS);
-    checkRange('sentAtMs', envelope.sentAtMs, 0, Number.MAX_SAFE_INTEGER);
-    return encoder.encode([
-      bytesOf('id', envelope.id, isMessageId),
-      envelope.network,
-      bytesOf('source', envelope.source, isPeerId),
-      envelope.seq,
-      kind === 'direct' ? 1 : 0,
-      to === undefined ? null : bytesOf('to', to, isPeerId),
-      envelope.hopsMax,
-      envelope.sentAtMs,
-      envelope.ttlMs,
-      topic ?? null,
-      envelope.payload,
-    ]);
-  });
-}
-
-function checkInteger(field: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value)) throw new TypeError(`${field} is not an integer`);
-  checkRange(field, value, min, max);
-}
-
-function checkRange(field: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) throw new TypeError(`${field} is not a number from ${min} to ${max}`);
-}
-
-function checkText(field: string, value: string, min: number, max: number): void {
-  if (value.length < min || value.length > max) throw new TypeError(`${field} has not ${min} to ${max} characters`);
-  if (LONE_SURROGATE.test(value)) throw new TypeError(`${field} is not well-formed Unicode`);
-}
-
-function guarded(what: string, encode: () => Uint8Array): Uint8Array {
-  try {
-    return encode();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MeshError('BAD_OPTION', `Cannot encode ${what}: ${why}.`, { cause });
-  }
-}
-
 // ---- decoding ------------------------------------------------------------------------------------------------------
 
 const frameCursor = new Cursor();
-const envelopeCursor = new Cursor();
 
 /**
  * All messages of a frame. Never throws. One bad message of a known type makes the whole frame an error, since the sender
@@ -292,8 +211,8 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
     }
     case 'RECEIPT': {
       if (fields < 3) return missing(3, fields);
-      const id = readId(cursor, 16);
-      const from = readId(cursor, 20);
+      const id = cursor.hex(16);
+      const from = cursor.hex(20);
       const hops = cursor.integer(1, HOPS_LIMIT);
       skipSurplus(cursor, fields - 3);
       return cursor.ok ? { type: 'RECEIPT', id, from, hops } : { problem: 'id, peer or hops are not of their kind' };
@@ -348,66 +267,4 @@ function broken(
   probe.skip();
   const which = `message ${index}${name === undefined ? '' : ` (${name})`}`;
   return fail(probe.ok ? 'BAD_MESSAGE' : 'BAD_ENCODING', `${which}: ${problem}`);
-}
-
-/** A Buffer's `subarray` gives Buffers; views of a frame are plain Uint8Arrays whoever delivered it. */
-function plainView(bytes: Uint8Array): Uint8Array {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function readId(cursor: Cursor, length: number): string {
-  const start = cursor.binaryAt(length);
-  return cursor.ok ? toHex(cursor.bytes.subarray(start, start + length)) : '';
-}
-
-/** An envelope as its source wrote it. Never throws. The payload is a view of `bytes`. */
-export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
-  if (bytes.length > ENVELOPE_BYTES_MAX)
-    return fail('TOO_LARGE', `${bytes.length} bytes, at most ${ENVELOPE_BYTES_MAX}`);
-  if (bytes.length === 0) return fail('EMPTY', 'no bytes');
-  const cursor = envelopeCursor;
-  cursor.reset(plainView(bytes), 0);
-  const count = cursor.array();
-  if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is no array');
-  if (count < ENVELOPE_FIELDS) return fail('BAD_MESSAGE', `the envelope has ${count} of ${ENVELOPE_FIELDS} fields`);
-  const id = readId(cursor, 16);
-  const network = cursor.text(1, NETWORK_NAME_MAX);
-  const source = readId(cursor, 20);
-  const seq = cursor.integer(1, Number.MAX_SAFE_INTEGER);
-  const direct = cursor.integer(0, 1) === 1;
-  const to = cursor.nil() ? undefined : readId(cursor, 20);
-  const hopsMax = cursor.integer(1, HOPS_LIMIT);
-  const sentAtMs = cursor.duration();
-  const ttlMs = cursor.integer(0, TTL_LIMIT_MS);
-  const topic = cursor.nil() ? undefined : cursor.text(0, TOPIC_NAME_MAX);
-  const payload = cursor.binary(0, PAYLOAD_BYTES_MAX);
-  if (!cursor.ok) return brokenEnvelope(cursor.bytes);
-  for (let left = count - ENVELOPE_FIELDS; left > 0 && cursor.ok; left--) cursor.skip();
-  if (!cursor.ok || cursor.at !== bytes.length) return fail('BAD_ENCODING', 'the envelope is cut off or has a tail');
-  if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
-  const envelope: Envelope = {
-    id,
-    network,
-    source,
-    seq,
-    kind: direct ? 'direct' : 'broadcast',
-    hopsMax,
-    sentAtMs,
-    ttlMs,
-    payload,
-  };
-  if (to === undefined && topic === undefined) return { ok: true, value: envelope };
-  return {
-    ok: true,
-    value: { ...envelope, ...(to === undefined ? {} : { to }), ...(topic === undefined ? {} : { topic }) },
-  };
-}
-
-function brokenEnvelope(bytes: Uint8Array): Decoded<never> {
-  const probe = new Cursor();
-  probe.reset(bytes, 0);
-  probe.skip();
-  return probe.ok
-    ? fail('BAD_MESSAGE', 'a field of the envelope is missing, of another kind or out of range')
-    : fail('BAD_ENCODING', 'the envelope is cut off or nested too deep');
 }

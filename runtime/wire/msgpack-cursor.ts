@@ -4,6 +4,8 @@
  * of the length that a stranger wrote), and to read the messages of the hot path field by field.
  */
 
+import { toHex } from '../../machines/shared/ids.ts';
+
 /** Depth up to which `skip` follows nested arrays and maps. */
 export const SKIP_DEPTH_MAX = 32;
 /** Largest text read by the cursor itself, byte by byte, when it is ASCII. */
@@ -138,6 +140,12 @@ export class Cursor {
       this.binary(length, length);
     } else this.#content(this.#uint(1), length, length);
     return this.#start;
+  }
+
+  /** Binary data of exactly `length` bytes as lower-case hex. */
+  hex(length: number): string {
+    const start = this.binaryAt(length);
+    return this.ok ? toHex(this.bytes.subarray(start, start + length)) : '';
   }
 
   /** Well-formed UTF-8 text of `min` to `max` UTF-16 units. */
@@ -280,4 +288,9 @@ export class Cursor {
       return '';
     }
   }
+}
+
+/** A Buffer's `subarray` gives Buffers; views of a frame are plain Uint8Arrays whoever delivered it. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

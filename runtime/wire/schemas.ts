@@ -4,7 +4,7 @@
  * envelope are read by hand in `codec.ts`, since they are the hot path.
  */
 import * as v from 'valibot';
-import { fromHex, isAttemptId, isOperationId, isPeerId, toHex } from '../../machines/shared/ids.ts';
+import { fromHex, isAttemptId, isOperationId, isPeerId, isPublicKeyText, toHex } from '../../machines/shared/ids.ts';
 import {
   ALTERNATIVES_MAX,
   FEATURE_NAME_MAX,
@@ -23,6 +23,7 @@ export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEI
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;
+const NO_KEY = new Uint8Array(0);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Index on the wire; the order is part of the protocol. */
 const LOCK_KINDS = ['splice', 'handOver'] as const;
@@ -53,8 +54,12 @@ const listOf = <Value>(item: v.GenericSchema<unknown, Value>, max: number) =>
 const peerId = hexOf(20);
 const attempt = hexOf(10);
 const op = hexOf(8);
+/** No bytes: the sender of the list does not know the key. */
 const key = v.pipe(
-  bytes(KEY_BYTES),
+  v.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && (value.length === KEY_BYTES || value.length === 0),
+    `is not ${KEY_BYTES} bytes`,
+  ),
   v.transform((value) => toBase64Url(value)),
 );
 /** `v.tuple` drops surplus items, which the codec has counted by then. */
@@ -166,10 +171,13 @@ export function bytesOf(field: string, id: string, isId: (value: unknown) => boo
   return fromHex(id);
 }
 
+/**
+ * A key that is none is sent as not known instead of throwing: it came from a stranger's announcement, and one bad entry
+ * must not cost the neighbours the whole list.
+ */
 function adFields(ad: PeerAd): unknown[] {
-  const key = fromBase64Url(ad.key);
-  if (key?.length !== KEY_BYTES) throw new TypeError(`the key of peer ${ad.id} is not ${KEY_BYTES} bytes of base64url`);
-  return [bytesOf('id', ad.id, isPeerId), key, ad.free, ad.degree];
+  const key = isPublicKeyText(ad.key) ? fromBase64Url(ad.key) : undefined;
+  return [bytesOf('id', ad.id, isPeerId), key ?? NO_KEY, ad.free, ad.degree];
 }
 
 /** Fields beyond the known ones in the peers that these fields list; nested surplus is counted like that of messages. */
