@@ -52,7 +52,7 @@ function sourceHash() {
 }
 
 /** True when `dist` was built, without errors or with them, from the present sources. */
-function isFresh() {
+export function isFresh() {
   return existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sourceHash();
 }
 
