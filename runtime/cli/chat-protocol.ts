@@ -67,11 +67,21 @@ export const shortId = (id: string): string => id.slice(0, 8);
 export const printable = (text: string): string =>
   text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\u00b7');
 
+/** Topic under which the chat page tells links rather than talks. */
+const PAGE_LINKS_TOPIC = 'browser-chat/links';
+
+/** What a person said in the chat page of the demo, with the name they gave. */
+function pageText(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null || !('kind' in data) || data.kind !== 'text') return undefined;
+  if (!('text' in data) || typeof data.text !== 'string') return undefined;
+  return 'name' in data && typeof data.name === 'string' ? `(${data.name.slice(0, 32)}) ${data.text}` : data.text;
+}
+
 /** Longest message text that is shown in one line. */
 const SHOWN_CHARS_MAX = 2_000;
 
 export function shownData(data: unknown): string {
-  const text = typeof data === 'string' ? data : (JSON.stringify(toJsonData(data)) ?? 'undefined');
+  const text = typeof data === 'string' ? data : (pageText(data) ?? JSON.stringify(toJsonData(data)) ?? 'undefined');
   return printable(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text);
 }
 
@@ -79,6 +89,7 @@ export function shownData(data: unknown): string {
 export function describeEvent(event: MeshEvent): string | undefined {
   switch (event.type) {
     case 'message':
+      if (event.topic === PAGE_LINKS_TOPIC) return undefined;
       return `${shortId(event.from)}${event.kind === 'direct' ? ' (to you)' : ''}: ${shownData(event.data)}`;
     case 'peer.connected':
       return `+ linked to ${shortId(event.remote)}`;

@@ -79,7 +79,11 @@ async function openHub(
   const env = overlayEnvironment(FLAGS, values, dependencies.env);
   const page = folder === undefined ? pageMissing : staticFiles(folder);
   const open = async (port: string | undefined) => {
-    const hub = await dependencies.createHub(port === undefined ? env : { ...env, PORT: port }, page);
+    const hub = await dependencies.createHub({
+      env: port === undefined ? env : { ...env, PORT: port },
+      logger: output.logger,
+      http: page,
+    });
     hub.start();
     return { hub, address: await hub.listening() };
   };
@@ -97,7 +101,7 @@ async function openHub(
   return opened;
 }
 
-const pageMissing: HttpHook = async (request, response) => {
+const pageMissing: HttpHook = (request, response) => {
   if (request.url !== '/' || request.method !== 'GET') return false;
   response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
   response.end('The demo page was not built: "npm run build:page" builds it.\n');

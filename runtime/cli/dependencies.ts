@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { MeshEvent, MeshMethods, MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
+import type { LoggerPort } from '../ports/logger.ts';
 
 export interface Subscription {
   unsubscribe(): void;
@@ -51,7 +52,14 @@ export interface PublicIdentity {
 export type HttpHook = (
   request: import('node:http').IncomingMessage,
   response: import('node:http').ServerResponse,
-) => boolean | Promise<boolean>;
+) => boolean;
+
+export interface HubSetup {
+  /** The hub's options by their environment names. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: LoggerPort;
+  readonly http?: HttpHook;
+}
 
 export interface CliDependencies {
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -68,8 +76,8 @@ export interface CliDependencies {
   now(): number;
   version(): Promise<string>;
   createMesh(options: MeshOptions): Promise<CliMesh>;
-  /** `env` has HubOptions by their environment names; `http` answers what is not the hub's own. Throws BAD_OPTION. */
-  createHub(env: Readonly<Record<string, string | undefined>>, http?: HttpHook): Promise<CliHub>;
+  /** Throws BAD_OPTION for options that cannot be read, NOT_AVAILABLE for those of parts that are not built yet. */
+  createHub(setup: HubSetup): Promise<CliHub>;
   /** The first `count` identities of the file, which gets the missing ones appended. Throws BAD_IDENTITY. */
   identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
   /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */

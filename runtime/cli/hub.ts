@@ -21,7 +21,10 @@ export const hubCommand = defineCommand(
 
 async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): Promise<number> {
   const { dependencies, output } = running;
-  const hub = await dependencies.createHub(overlayEnvironment(HUB_FLAGS, values, dependencies.env));
+  const hub = await dependencies.createHub({
+    env: overlayEnvironment(HUB_FLAGS, values, dependencies.env),
+    logger: output.logger,
+  });
   const printer = new HubPrinter(output);
   const failed = new Promise<number>((resolve) => {
     hub.on('*', (event) => {
@@ -30,11 +33,16 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
     });
   });
   hub.start();
+  let isStopping = false;
   const stopped = running.stopped.then(async () => {
+    isStopping = true;
     await hub.shutdown();
     return EXIT_GOOD;
   });
-  const address = await Promise.race([hub.listening(), stopped]);
+  const address = await hub.listening().catch((error: unknown) => {
+    if (isStopping) return stopped;
+    throw error;
+  });
   if (typeof address === 'number') return address;
   printer.open(address);
   output.say('Stop it with Ctrl-C.');
@@ -76,7 +84,7 @@ export class HubPrinter {
 export function hubEventLine(event: HubEvent): OutputLine {
   const { type, ...payload } = event;
   if (type === 'error' && 'error' in payload) return errorLine(payload.error);
-  return { ...(toJsonData(payload) as Record<string, unknown>), event: type };
+  return { event: type, ...(toJsonData(payload) as Record<string, unknown>) };
 }
 
 /** The same for people: its name and its fields. Pure. */

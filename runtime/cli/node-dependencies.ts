@@ -37,9 +37,13 @@ export function nodeDependencies(): CliDependencies {
       const { createMeshActor } = await import('../create-mesh.ts');
       return createMeshActor(options);
     },
-    async createHub(env, http) {
+    async createHub({ env, logger, http }) {
       const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
-      return createHubActor({ ...hubOptionsFromEnv(env), ...(http === undefined ? {} : { http }) });
+      const { options, notAvailable } = hubOptionsFromEnv(env);
+      if (notAvailable.length > 0) {
+        throw new MeshError('NOT_AVAILABLE', `Hubs of several are not built yet: unset ${notAvailable.join(', ')}.`);
+      }
+      return createHubActor({ ...options, logger, ...(http === undefined ? {} : { http }) });
     },
     async identitiesFromFile(path, count) {
       const { ensureIdentities } = await import('../identity/identity-file.ts');

@@ -154,8 +154,8 @@ export function eventLine(owner: LineOwner, event: MeshEvent): OutputLine | unde
       };
     default: {
       const { type, ...payload } = event;
-      // The owner last: a payload can never pass for another peer.
-      return { event: type, ...(toJsonData(payload) as Record<string, unknown>), ...owner };
+      // The owner first for the reader and last for the value: a payload can never pass for another peer.
+      return { event: type, ...owner, ...(toJsonData(payload) as Record<string, unknown>), ...owner };
     }
   }
 }

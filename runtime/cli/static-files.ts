@@ -2,8 +2,7 @@
  * Serves the files of one folder over HTTP: the demo page. Reads only regular files inside the folder, whatever the path
  * in the request says, and has no directory listing.
  */
-import { createReadStream } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { createReadStream, realpathSync, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join, sep } from 'node:path';
 
@@ -47,13 +46,16 @@ export function requestedPath(url: string): string | undefined {
 export const cacheControl = (path: string): string =>
   HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache';
 
-/** A handler for GET and HEAD that says whether it took the request: it leaves unknown paths to others. */
-export function staticFiles(folder: string): (request: IncomingMessage, response: ServerResponse) => Promise<boolean> {
-  return async (request, response) => {
+/**
+ * A handler for GET and HEAD that says at once whether it took the request: it leaves unknown paths to others. It looks at
+ * the file synchronously, because the hub wants its answer in the same turn; only the content is streamed.
+ */
+export function staticFiles(folder: string): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return false;
     const path = requestedPath(request.url ?? '');
     if (path === undefined) return false;
-    const found = await findFile(folder, path);
+    const found = findFile(folder, path);
     if (found === undefined) return false;
     const headers = {
       'content-type': CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
@@ -73,13 +75,13 @@ export function staticFiles(folder: string): (request: IncomingMessage, response
   };
 }
 
-async function findFile(folder: string, path: string) {
+function findFile(folder: string, path: string) {
   try {
-    const root = await realpath(folder);
-    const file = await realpath(join(root, path));
+    const root = realpathSync(folder);
+    const file = realpathSync(join(root, path));
     // A symbolic link may point out of the folder: what counts is where the file really is.
     if (!file.startsWith(root + sep)) return undefined;
-    const about = await stat(file);
+    const about = statSync(file);
     if (!about.isFile()) return undefined;
     return { file, bytes: about.size, etag: `"${about.size.toString(36)}-${Math.floor(about.mtimeMs).toString(36)}"` };
   } catch {

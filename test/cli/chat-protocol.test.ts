@@ -46,6 +46,15 @@ describe('chat', () => {
     expect(text).toBe('00000000: a·[2Jb·c·');
   });
 
+  it('understands the chat page and leaves out its lists of links', () => {
+    const event = { type: 'message', from: idOf(1), kind: 'broadcast', id: 'x', hops: 1 } as const;
+    expect(describeEvent({ ...event, data: { kind: 'text', text: 'hi', name: 'Ada' } })).toBe('00000000: (Ada) hi');
+    expect(
+      describeEvent({ ...event, data: { kind: 'links', links: [] }, topic: 'browser-chat/links' }),
+    ).toBeUndefined();
+    expect(describeEvent({ ...event, data: { answer: 42 } })).toBe('00000000: {"answer":42}');
+  });
+
   it('tells links and status in a few lines', () => {
     const status = new FakeMesh(1).status();
     expect(describeLinks(status)[0]).toMatch(/connected\.healthy {2}near {2}2 ms$/);

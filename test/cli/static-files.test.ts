@@ -11,9 +11,7 @@ let folder = '';
 let port = 0;
 let hook: ReturnType<typeof staticFiles>;
 const server = createServer((incoming, response) => {
-  void hook(incoming, response).then((taken) => {
-    if (!taken) response.writeHead(404).end('hub');
-  });
+  if (!hook(incoming, response)) response.writeHead(404).end('hub');
 });
 
 beforeAll(async () => {

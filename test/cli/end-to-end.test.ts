@@ -1,0 +1,198 @@
+/** Goal: the built program does what docs/cli.md says, as real processes with real sockets and real WebRTC. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { cli, startHub } from './processes.ts';
+
+it('answers help, version and usage errors', async () => {
+  const help = cli(['--help']);
+  expect(await help.exited).toBe(0);
+  expect(help.lines.join('\n')).toContain('demo');
+  expect(await cli(['--version']).exited).toBe(0);
+  const wrong = cli(['hub', '--prot', '1']);
+  expect(await wrong.exited).toBe(2);
+  expect(wrong.stderr).toBe('xstate-mesh: BAD_OPTION: Unknown flag --prot. See xstate-mesh hub --help\n');
+});
+
+it('makes identities, with secrets in a private file only', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ids-'));
+  try {
+    const file = join(folder, 'peers.ids');
+    const id = cli(['id', '-n', '2', '--json', '--out', file]);
+    expect(await id.exited).toBe(0);
+    const stored = (await readFile(file, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(id.json).toEqual(stored.map(({ peerId, publicKey }) => ({ event: 'identity', peerId, publicKey })));
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(id.lines.join()).not.toContain(stored[0].secretKey);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+it('runs a hub: listening first and once, its events, a graceful end', async () => {
+  const { hub, url } = await startHub();
+  expect(hub.json[0]).toEqual({
+    event: 'listening',
+    url: expect.stringMatching(/^ws:\/\//),
+    http: expect.stringMatching(/^http:\/\//),
+    hubId: expect.stringMatching(/^[0-9a-f]{40}$/),
+  });
+  const health = await fetch(new URL('/health', url.replace('ws:', 'http:')));
+  expect(health.status).toBe(200);
+  await health.arrayBuffer();
+  expect(await hub.end('SIGINT')).toBe(0);
+  expect(hub.json.filter(({ event }) => event === 'listening')).toHaveLength(1);
+});
+
+it('says that a port is taken, and that hubs of several are not there yet', async () => {
+  const { url } = await startHub();
+  const second = cli(['hub', '--json'], { PORT: new URL(url).port });
+  expect(await second.exited).toBe(1);
+  expect(second.json.at(-1)).toMatchObject({ event: 'error', code: 'ADDRESS_IN_USE' });
+  const linked = cli(['hub', '--bootstrap-hubs', url]);
+  expect(await linked.exited).toBe(2);
+  expect(linked.stderr).toContain('NOT_AVAILABLE');
+});
+
+it('drives peers over stdin: joined, linked, broadcast, direct, status, leave', async () => {
+  const { url } = await startHub();
+  const peers = cli(['peer', '--json', '--hub', url, '--network', 'e2e', '--count', '3']);
+  const joined = await peers.linesOf({ event: 'joined' }, 3);
+  expect(joined.map(({ peer }) => peer).sort()).toEqual([0, 1, 2]);
+  // Three peers below their floor link each to each.
+  await peers.linesOf({ event: 'peer.connected' }, 6);
+  const ids = [0, 1, 2].map((peer) => String(joined.find((line) => line['peer'] === peer)?.['peerId']));
+
+  peers.say({ cmd: 'broadcast', peer: 0, data: { bytes: { $bytes: 'AAH/' }, text: 'é' }, ref: 'b' });
+  const { result } = (await peers.line({ event: 'reply', ref: 'b' })) as { result?: { id?: string } };
+  const heard = await peers.linesOf({ event: 'message', kind: 'broadcast' }, 2);
+  expect(heard.map(({ peer }) => peer).sort()).toEqual([1, 2]);
+  for (const message of heard) {
+    expect(message).toMatchObject({ from: ids[0], id: result?.id, data: { bytes: { $bytes: 'AAH/' }, text: 'é' } });
+  }
+
+  peers.say({ cmd: 'direct', peer: 1, to: ids[2], data: 'psst', ref: 'd' });
+  expect(await peers.line({ event: 'reply', ref: 'd' })).toMatchObject({
+    ok: true,
+    result: { id: expect.stringMatching(/^[0-9a-f]{32}$/), hops: 1, ms: expect.any(Number) },
+  });
+  expect(await peers.line({ event: 'message', kind: 'direct' })).toMatchObject({ peer: 2, from: ids[1], data: 'psst' });
+
+  peers.say({ cmd: 'status', ref: 's' });
+  for (const { result: status } of await peers.linesOf({ event: 'reply', ref: 's' }, 3)) {
+    expect(status).toMatchObject({
+      network: 'e2e',
+      state: 'joined',
+      hubs: [{ url, state: 'open' }],
+      maxPeers: 8,
+      uptimeMs: expect.any(Number),
+      counters: expect.any(Object),
+    });
+  }
+
+  peers.say('this is no command');
+  expect(await peers.line({ event: 'error', code: 'BAD_COMMAND' })).not.toHaveProperty('peer');
+  peers.say({ cmd: 'leave', peer: 0, ref: 'l' });
+  await peers.line({ event: 'left', peer: 0 });
+  await peers.linesOf({ event: 'peer.disconnected', remote: ids[0] }, 2);
+  peers.child.stdin.end();
+  expect(await peers.end('SIGTERM')).toBe(0);
+  expect(peers.json.filter(({ event }) => event === 'left')).toHaveLength(3);
+});
+
+it('survives a reader that closes stdout', async () => {
+  const { hub, url } = await startHub();
+  const peers = cli(['peer', '--json', '--hub', url, '--count', '2']);
+  await peers.linesOf({ event: 'joined' }, 2);
+  peers.child.stdout.destroy();
+  peers.say({ cmd: 'status' });
+  peers.say({ cmd: 'leave' });
+  expect(await peers.exited).toBe(0);
+  await hub.linesOf({ event: 'peer.goodbye' }, 2);
+});
+
+it('keeps the same peers with an identity file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ids-'));
+  try {
+    const { url } = await startHub();
+    const file = join(folder, 'mine.ids');
+    const idsOf = async (count: number): Promise<unknown[]> => {
+      const peers = cli(['peer', '--json', '--hub', url, '--count', String(count), '--identity', file]);
+      const joined = await peers.linesOf({ event: 'joined' }, count);
+      expect(await peers.end('SIGINT')).toBe(0);
+      return joined.sort((a, b) => Number(a['peer']) - Number(b['peer'])).map(({ peerId }) => peerId);
+    };
+    const first = await idsOf(1);
+    expect((await idsOf(2))[0]).toBe(first[0]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+it('demo --once: every peer joined, one component, every message delivered', async () => {
+  const demo = cli(['demo', '--once', '--json', '--port', '0']);
+  expect(await demo.exited).toBe(0);
+  const summary = demo.json.find(({ event }) => event === 'summary');
+  expect(summary).toEqual({
+    event: 'summary',
+    url: expect.stringMatching(/^ws:\/\/.+:\d+$/),
+    page: expect.stringMatching(/^http:\/\/.+:\d+\/?$/),
+    peers: 3,
+    components: 1,
+    joinedMs: expect.any(Number),
+    broadcast: { expected: 6, delivered: 6 },
+  });
+});
+
+it('demo stays up with its page, for people and for peers, until it is told to stop', async () => {
+  const demo = cli(['demo', '--json', '--port', '0', '--peers', '4']);
+  const { url, page } = await demo.line({ event: 'summary', peers: 4, components: 1 });
+  const answer = await fetch(String(page));
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toContain('text/html');
+  expect(await answer.text()).toContain('<script');
+  const guest = cli(['peer', '--json', '--hub', String(url), '--network', 'demo']);
+  const { peerId } = await guest.line({ event: 'joined' });
+  await guest.line({ event: 'peer.connected' });
+  guest.say({ cmd: 'broadcast', data: 'hello demo' });
+  const heard = await demo.until(({ json }) => {
+    const messages = json.filter(({ event, from }) => event === 'message' && from === peerId);
+    return messages.length >= 4 && messages;
+  });
+  expect(new Set(heard.map(({ peer }) => peer)).size).toBe(4);
+  await guest.end();
+  expect(await demo.end('SIGINT')).toBe(0);
+});
+
+it('demo fails plainly when the port asked for is taken', async () => {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  try {
+    const demo = cli(['demo', '--once', '--json', '--host', '127.0.0.1', '--port', String(port)]);
+    expect(await demo.exited).toBe(1);
+    expect(demo.json.at(-1)).toMatchObject({ event: 'error', code: 'ADDRESS_IN_USE' });
+  } finally {
+    await new Promise((closed) => server.close(closed));
+  }
+});
+
+it('chats with people', async () => {
+  const { url } = await startHub();
+  const ada = cli(['peer', '--hub', url]);
+  const bob = cli(['peer', '--hub', url]);
+  await ada.until(({ lines }) => lines.some((line) => line.startsWith('+ linked')));
+  await bob.until(({ lines }) => lines.some((line) => line.startsWith('+ linked')));
+  ada.say('hello Bob');
+  await bob.until(({ lines }) => lines.some((line) => line.endsWith(': hello Bob')));
+  ada.say('/leave');
+  expect(await ada.exited).toBe(0);
+  await bob.until(({ lines }) => lines.some((line) => line.startsWith('- link to')));
+  expect(await bob.end('SIGINT')).toBe(0);
+});
