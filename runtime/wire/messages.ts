@@ -4,8 +4,8 @@
  *
  * A frame is one version byte, then up to MESSAGES_PER_FRAME_MAX MessagePack arrays back to back, each
  * `[type, ...fields]` in the order given here; the frame is at most FRAME_BYTES_MAX long. Peer ids are 20 raw bytes,
- * keys 32 (0 when not known), attempts 10, operations 8, message ids 16. Further fields at the end of an array are ignored and counted, and
- * so is a type that is not known. Since version 1 unless a message says otherwise.
+ * keys 32 (0 when not known), attempts 10, operations 8, message ids 16. Further fields at the end of an array are
+ * ignored and counted, and so is a type that is not known. Since version 1 unless a message says otherwise.
  */
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
