@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { badShape, hiddenTests, longFunctions, strayPlaces } from './files.ts';
+import { badShape, hiddenTests, longFunctions, strayPlaces, unexplained } from './files.ts';
 import { filesOf, PRODUCT, ROOT, report, type Source, typescriptOf } from './source.ts';
 
 const all = typescriptOf([...PRODUCT, 'examples', 'test']);
@@ -31,6 +31,7 @@ describe('files of this tree', () => {
   });
   it('are short and well named', () => expect(report(all.flatMap(badShape))).toBe(''));
   it('hold no function that is too long', () => expect(report(product.flatMap(longFunctions))).toBe(''));
+  it('explain their casts and dropped errors', () => expect(report(product.flatMap(unexplained))).toBe(''));
   it('hide no test', () => expect(report(all.flatMap(hiddenTests))).toBe(''));
   it('name no place of one machine and no registry', () => {
     const hosts = registryHosts();
@@ -49,6 +50,13 @@ describe('the rules themselves', () => {
   it('find a long function', () => {
     expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(90)}}`))).toHaveLength(1);
     expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(20)}}`))).toHaveLength(0);
+  });
+  it('find casts and dropped errors without a reason', () => {
+    expect(unexplained(file('const a = b as unknown as string;'))).toHaveLength(1);
+    expect(unexplained(file('// The parser gives texts only.\nconst a = b as unknown as string;'))).toHaveLength(0);
+    expect(unexplained(file('try { a(); } catch { b(); }'))).toHaveLength(1);
+    expect(unexplained(file('try { a(); } catch {\n  // Not there: nothing to do.\n}'))).toHaveLength(0);
+    expect(unexplained(file('try { a(); } catch (error) { b(error); }'))).toHaveLength(0);
   });
   it('find hidden tests', () => {
     for (const way of [

@@ -75,3 +75,34 @@ export function strayPlaces({ path, text }: Source, hosts: readonly string[]): F
   }
   return findings;
 }
+
+/** Casts through `unknown` and caught errors that are dropped: each needs a comment that says why. */
+export function unexplained(source: Source): Finding[] {
+  const findings: Finding[] = [];
+  const lines = source.text.split('\n');
+  const isComment = (line: string | undefined): boolean => /^\s*(?:\/\/|\*|\/\*)|\/\/ /.test(line ?? '');
+  walk(parse(source), (node) => {
+    const first = lineAt(source.text, node.start);
+    const inner = node.type === 'TSAsExpression' && isNode(node.expression) ? node.expression : undefined;
+    const isDouble = inner?.type === 'TSAsExpression' && isNode(inner.typeAnnotation);
+    if (isDouble && (inner.typeAnnotation as Node).type === 'TSUnknownKeyword') {
+      // The comment stands above the statement, or anywhere in it.
+      const last = lineAt(source.text, node.end);
+      if (!lines.slice(Math.max(0, first - 4), last).some(isComment)) {
+        findings.push({
+          path: source.path,
+          line: first,
+          message: 'a cast through unknown needs its reason in a comment',
+        });
+      }
+    }
+    if (node.type === 'CatchClause' && node.param === null) {
+      const body = source.text.slice(node.start, node.end);
+      if (!/\/\/|\/\*/.test(body)) {
+        findings.push({ path: source.path, line: first, message: 'a dropped error needs its reason in a comment' });
+      }
+    }
+    return undefined;
+  });
+  return findings;
+}
