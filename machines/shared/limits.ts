@@ -97,6 +97,8 @@ export const SDP_CHARS_MAX = 65_536;
 /** Send buffer of a link: between these marks a channel runs at full speed. Above high it is congested. */
 export const LINK_BUFFER_LOW_BYTES = 65_536;
 export const LINK_BUFFER_HIGH_BYTES = 1_048_576;
+/** Messages held back for a congested link. Beyond it they are dropped and counted. */
+export const LINK_QUEUE_BYTES_MAX = 4_194_304;
 /** Frames that came before their link was admitted by its chart. */
 export const EARLY_FRAMES_MAX = 64;
 /** Descriptions and candidates that one link takes in; more are dropped. Guess: browsers give out 5 to 30, with many interfaces and TURN servers about 100. */

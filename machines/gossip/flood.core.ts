@@ -1,0 +1,64 @@
+/**
+ * Flooding with duplicate suppression: the decision about one message that arrived or is to be sent. Every link but the
+ * one it came from carries it once; a peer delivers it once; hop limit and memory are bounded.
+ *
+ * The state is mutable and belongs to the exchange, which calls this for every message.
+ */
+import type { Envelope } from '../../runtime/wire/messages.ts';
+import type { MessageId, PeerId } from '../shared/ids.ts';
+import { SEEN_MAX, SEEN_MS } from '../shared/limits.ts';
+
+interface Seen {
+  readonly atMs: number;
+  /** The neighbour that brought it first: receipts go back that way. Undefined for our own. */
+  readonly from: PeerId | undefined;
+}
+
+export interface FloodState {
+  /** In order of arrival, so that the first entries are the oldest. */
+  readonly seen: Map<MessageId, Seen>;
+}
+
+export const createFlood = (): FloodState => ({ seen: new Map() });
+
+/** A clock of a stranger may be off by this much before its messages count as expired. Guess: phones without time sync. */
+const CLOCK_SKEW_MS = 600_000;
+
+export type FloodVerdict =
+  | { readonly verdict: 'duplicate' | 'expired' | 'foreign' | 'echo' | 'overHops' }
+  /** Deliver and relay as said; `relay` is false at the addressee of a direct message and at the hop limit. */
+  | { readonly verdict: 'fresh'; readonly deliver: boolean; readonly relay: boolean };
+
+/** What to do with an envelope that `from` brought after `hops` links. */
+export function receive(
+  state: FloodState,
+  self: PeerId,
+  network: string,
+  envelope: Envelope,
+  hops: number,
+  from: PeerId,
+  nowMs: number,
+): FloodVerdict {
+  if (envelope.network !== network) return { verdict: 'foreign' };
+  if (envelope.source === self) return { verdict: 'echo' };
+  if (state.seen.has(envelope.id)) return { verdict: 'duplicate' };
+  if (nowMs > envelope.sentAtMs + envelope.ttlMs + CLOCK_SKEW_MS) return { verdict: 'expired' };
+  if (hops > envelope.hopsMax) return { verdict: 'overHops' };
+  remember(state, envelope.id, from, nowMs);
+  const isDirect = envelope.kind === 'direct';
+  const isForUs = !isDirect || envelope.to === self;
+  return { verdict: 'fresh', deliver: isForUs, relay: hops < envelope.hopsMax && !(isDirect && isForUs) };
+}
+
+/** Remembers a message, and forgets the oldest beyond SEEN_MAX or SEEN_MS. */
+export function remember(state: FloodState, id: MessageId, from: PeerId | undefined, nowMs: number): void {
+  const { seen } = state;
+  seen.set(id, { atMs: nowMs, from });
+  for (const [oldest, { atMs }] of seen) {
+    if (seen.size <= SEEN_MAX && nowMs - atMs < SEEN_MS) break;
+    seen.delete(oldest);
+  }
+}
+
+/** The neighbour through which a message came, to send its receipt back; undefined when unknown or our own. */
+export const cameFrom = (state: FloodState, id: MessageId): PeerId | undefined => state.seen.get(id)?.from;

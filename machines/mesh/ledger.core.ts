@@ -1,0 +1,153 @@
+/**
+ * The mesh's ledger: which peers hold a slot, which are only known. Every change of it goes through here, so that each
+ * exit frees its slot and every list keeps its bound.
+ */
+import type { PeerAd } from '../../runtime/ports/signaling.ts';
+import { attemptId, type PeerId } from '../shared/ids.ts';
+import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX } from '../shared/limits.ts';
+import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
+import { type AdmissionView, type DialView, type LinkView, type Shape, shapeOf } from './topology.core.ts';
+
+export const shapeFor = (context: MeshContext): Shape =>
+  shapeOf(context.settings.maxPeers, context.settings.minPeers);
+
+const holdsLink = (slot: Slot): boolean => slot.phase === 'linked';
+
+/** Links that carry messages, as the rules see them. */
+export function linksOf(context: MeshContext): LinkView[] {
+  const links: LinkView[] = [];
+  for (const [id, slot] of Object.entries(context.slots)) {
+    if (!holdsLink(slot)) continue;
+    const degree = slot.neighbours.length;
+    links.push({
+      id,
+      random: slot.random,
+      sinceMs: slot.sinceMs,
+      neighbours: slot.neighbours,
+      degree,
+      free: Math.max(0, slot.cap - Math.max(1, degree)),
+      key: slot.key,
+    });
+  }
+  return links;
+}
+
+export const linkCount = (context: MeshContext): number => Object.values(context.slots).filter(holdsLink).length;
+
+export function openingOf(context: MeshContext): DialView['opening'] {
+  return Object.entries(context.slots)
+    .filter(([, slot]) => slot.phase === 'opening')
+    .map(([id, slot]) => ({ id, random: slot.random, dialed: slot.dialed && slot.op === undefined }));
+}
+
+/** Slots without link or attempt. */
+export const freeSlots = (context: MeshContext): number =>
+  Math.max(0, context.settings.maxPeers - linkCount(context) - openingOf(context).length);
+
+/** Peers that may be dialed now. */
+export function candidatesOf(context: MeshContext): PeerAd[] {
+  const ads: PeerAd[] = [];
+  for (const [id, peer] of Object.entries(context.known)) {
+    if (!peer.legacy && !peer.buried) ads.push({ id, key: peer.key, free: peer.free, degree: peer.degree });
+  }
+  for (const [id, slot] of Object.entries(context.slots)) {
+    if (slot.phase === 'ready') ads.push({ id, key: slot.key, free: 1, degree: 0 });
+  }
+  return ads;
+}
+
+export const dialView = (context: MeshContext): DialView => ({
+  self: context.self,
+  shape: shapeFor(context),
+  xor: context.settings.xorRouting,
+  links: linksOf(context),
+  opening: openingOf(context),
+  candidates: candidatesOf(context),
+});
+
+export const admissionView = (context: MeshContext, mayOperate: boolean): AdmissionView => ({
+  shape: shapeFor(context),
+  links: linksOf(context),
+  opening: openingOf(context),
+  busy: context.operation !== undefined,
+  mayOperate,
+});
+
+/** Our neighbours as NEIGHBOURS tells them. */
+export const neighbourAds = (context: MeshContext): PeerAd[] =>
+  linksOf(context).map(({ id, key, free, degree }) => ({ id, key, free, degree }));
+
+// ---- changes -------------------------------------------------------------------------------------------------------
+
+export const emit = (work: MeshWork, event: MeshEmitted): void => void work.effects.push({ do: 'emit', event });
+
+export function patch(work: MeshWork, change: Partial<MeshContext>): void {
+  work.context = { ...work.context, ...change };
+}
+
+export function setSlot(work: MeshWork, id: PeerId, slot: Slot): void {
+  patch(work, { slots: { ...work.context.slots, [id]: slot } });
+}
+
+export function dropSlot(work: MeshWork, id: PeerId): void {
+  const { [id]: _gone, ...slots } = work.context.slots;
+  patch(work, { slots });
+}
+
+export function forget(work: MeshWork, id: PeerId): void {
+  if (work.context.known[id] === undefined) return;
+  const { [id]: _gone, ...known } = work.context.known;
+  patch(work, { known });
+}
+
+/**
+ * Remembers a peer that may be dialed. Over KNOWN_PEERS_MAX the one learnt first is forgotten. `announced` says that the
+ * peer told of itself just now, which digs up one that was given up.
+ */
+export function learn(work: MeshWork, id: PeerId, peer: Omit<KnownPeer, 'buried'>, announced: boolean): boolean {
+  const { context } = work;
+  if (id === context.self) return false;
+  const before = context.known[id];
+  const buried = announced ? false : (before?.buried ?? false);
+  if (before === undefined && context.slots[id] !== undefined) return false;
+  const known: Record<PeerId, KnownPeer> = { ...context.known, [id]: { ...peer, buried } };
+  const ids = Object.keys(known);
+  if (ids.length > KNOWN_PEERS_MAX) {
+    const oldest = ids.find((other) => other !== id);
+    if (oldest !== undefined) delete known[oldest];
+  }
+  patch(work, { known });
+  return before === undefined;
+}
+
+/** Alternatives named by somebody who refused or evicted us. */
+export function learnAlternatives(work: MeshWork, alternatives: readonly PeerAd[]): void {
+  for (const ad of alternatives.slice(0, ALTERNATIVES_MAX)) {
+    learn(work, ad.id, { key: ad.key, free: ad.free, degree: ad.degree, legacy: false, hub: '' }, false);
+  }
+}
+
+/** Frees the oldest waiting actors beyond BACKING_OFF_MAX. */
+export function boundWaiting(work: MeshWork): void {
+  const waiting = Object.entries(work.context.slots).filter(([, s]) => s.phase === 'waiting' || s.phase === 'ready');
+  const surplus = waiting.length - BACKING_OFF_MAX;
+  if (surplus <= 0) return;
+  waiting.sort((a, b) => a[1].sinceMs - b[1].sinceMs);
+  for (const [id] of waiting.slice(0, surplus)) {
+    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.release', reason: 'disconnected' } });
+  }
+}
+
+/** A new attempt id: later than every one before, even within the same millisecond. */
+export function nextAttempt(work: MeshWork): string {
+  const { ports, mark } = work.context;
+  let nowMs = ports.clock.now();
+  const entropy = ports.random.bytes(4);
+  let id = attemptId(nowMs, entropy);
+  while (id <= mark) {
+    nowMs += 1;
+    id = attemptId(nowMs, entropy);
+  }
+  patch(work, { mark: id });
+  return id;
+}

@@ -1,0 +1,219 @@
+/**
+ * What the mesh does as it joins, configures itself, leaves, and when one of its actors fails.
+ */
+import type { DiscoveryOutput } from '../discovery/discovery.events.ts';
+import type { EvictionOutput } from '../eviction/eviction.events.ts';
+import type { PeerOutput } from '../peer/peer.events.ts';
+import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
+import { endOperation, dial, dialWanted, needOf, onPeerDone, release } from './links.core.ts';
+import { dropSlot, emit, freeSlots, linkCount, linksOf, patch, shapeFor } from './ledger.core.ts';
+import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
+import { onEvictionDone } from './operations.core.ts';
+import { rolesOf } from './topology.core.ts';
+
+type Command<T extends MeshCommand['type']> = Extract<MeshCommand, { type: T }>;
+
+export const blankContext = (input: MeshInput): MeshContext => ({
+  ...input,
+  self: input.ports.identity.peerId,
+  slots: {},
+  known: {},
+  hubs: {},
+  mark: NO_ATTEMPT,
+  cycles: 0,
+  operations: 0,
+  discovering: false,
+  operation: undefined,
+  entry: undefined,
+  startedMs: 0,
+  joinedMs: undefined,
+  operationStartedMs: Number.NEGATIVE_INFINITY,
+  locksGrantedMs: [],
+  leaveReason: 'left',
+});
+
+export function join(work: MeshWork): void {
+  const { ports, network, settings } = work.context;
+  patch(work, { startedMs: ports.clock.now() });
+  const { maxPeers, directTimeoutMs } = settings;
+  const input = { ports, network, maxPeers, directTimeoutMs };
+  work.effects.push({ do: 'spawn', spawn: { actor: 'exchange', id: 'exchange', input } });
+  const hubs: Record<string, boolean> = {};
+  ports.signaling.forEach((port, index) => {
+    hubs[port.url] = false;
+    const id = `signaling:${port.url}` as const;
+    work.effects.push({ do: 'spawn', spawn: { actor: 'signaling', id, input: { ports, index, network } } });
+  });
+  patch(work, { hubs });
+}
+
+/** A hub or a link is there: for the first time, or again after isolation. */
+export function noteJoined(work: MeshWork): void {
+  const { ports, startedMs, joinedMs } = work.context;
+  if (joinedMs !== undefined) {
+    return emit(work, { type: 'status.changed', level: 'info', code: 'REJOINED', message: 'No longer isolated.' });
+  }
+  const nowMs = ports.clock.now();
+  patch(work, { joinedMs: nowMs });
+  emit(work, { type: 'joined', ms: nowMs - startedMs });
+}
+
+// ---- hubs ------------------------------------------------------------------------------------------------------------
+
+export function onHubOpened(work: MeshWork, url: string): void {
+  const { context } = work;
+  if (context.hubs[url] === undefined) return;
+  patch(work, { hubs: { ...context.hubs, [url]: true } });
+  emit(work, { type: 'hub.connected', url });
+  const presence = { v: 1, key: context.key, free: freeSlots(context), degree: linkCount(context) } as const;
+  const command = { type: 'announce', network: context.network, presence } as const;
+  work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+}
+
+export function onHubLost(work: MeshWork, url: string, reason: string): void {
+  const wasOpen = work.context.hubs[url] === true;
+  if (work.context.hubs[url] === undefined) return;
+  patch(work, { hubs: { ...work.context.hubs, [url]: false } });
+  if (wasOpen) emit(work, { type: 'hub.disconnected', url, reason });
+  else emit(work, { type: 'status.changed', level: 'warn', code: 'HUB_UNREACHABLE', message: `${url}: ${reason}` });
+}
+
+// ---- discovery -------------------------------------------------------------------------------------------------------
+
+export function startDiscovery(work: MeshWork): void {
+  const cycles = work.context.cycles + 1;
+  patch(work, { cycles, discovering: true });
+  const input = { ports: work.context.ports, need: needOf(work.context) };
+  work.effects.push({ do: 'spawn', spawn: { actor: 'discovery', id: `discovery:${cycles}`, input } });
+}
+
+export function stopDiscovery(work: MeshWork): void {
+  if (!work.context.discovering) return;
+  work.effects.push({ do: 'stop', id: `discovery:${work.context.cycles}` });
+  patch(work, { discovering: false });
+}
+
+export function askHubs(work: MeshWork): void {
+  for (const [url, open] of Object.entries(work.context.hubs)) {
+    if (!open) continue;
+    const command = { type: 'discover', network: work.context.network } as const;
+    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+  }
+}
+
+// ---- commands --------------------------------------------------------------------------------------------------------
+
+export function configure(work: MeshWork, { settings }: Command<'mesh.configure'>): void {
+  patch(work, { settings: { ...work.context.settings, ...settings } });
+  shed(work);
+  if (work.context.discovering) {
+    const event = { type: 'discovery.need', need: needOf(work.context) } as const;
+    work.effects.push({ do: 'send', to: `discovery:${work.context.cycles}`, event });
+  }
+}
+
+/** After the cap was lowered: gives up what is beyond it, spare and far links first. */
+function shed(work: MeshWork): void {
+  const { context } = work;
+  const links = linksOf(context);
+  const surplus = links.length - context.settings.maxPeers;
+  if (surplus <= 0) return;
+  const roles = rolesOf(context.self, links, shapeFor(context), context.settings.xorRouting);
+  const order = ['spare', 'far', 'near', 'random'];
+  const ranked = [...links].sort((a, b) => order.indexOf(roles.get(a.id) ?? '') - order.indexOf(roles.get(b.id) ?? ''));
+  const ads = links.map(({ id, key, free, degree }) => ({ id, key, free, degree }));
+  for (const link of ranked.slice(0, surplus)) {
+    const alternatives = ads.filter((ad) => ad.id !== link.id).slice(0, 4);
+    release(work, link.id, 'evicted', alternatives);
+  }
+}
+
+/** The app wants a link: it is tried now, whatever the topology thinks, if there is a slot. */
+export function connect(work: MeshWork, remote: PeerId): void {
+  const { context } = work;
+  const phase = context.slots[remote]?.phase;
+  const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
+  if (!isPeerId(remote) || remote === context.self || !isIdle || freeSlots(context) < 1) return;
+  dial(work, remote, false);
+}
+
+export function connectAll(work: MeshWork): void {
+  for (const [id, peer] of Object.entries(work.context.known)) if (!peer.legacy) connect(work, id);
+}
+
+export function leave(work: MeshWork): void {
+  stopDiscovery(work);
+  for (const id of Object.keys(work.context.slots)) release(work, id, 'left');
+  if (work.context.operation?.part === 'owner') {
+    work.effects.push({ do: 'stop', id: `eviction:${work.context.operations}` });
+  }
+  endOperation(work);
+  for (const url of Object.keys(work.context.hubs)) {
+    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.leave' } });
+  }
+}
+
+/** An operation cannot go on: its chart is stopped, a lock is let go. */
+export function abandonOperation(work: MeshWork): void {
+  const { operation, operations } = work.context;
+  if (operation?.part === 'owner') work.effects.push({ do: 'stop', id: `eviction:${operations}` });
+  endOperation(work);
+}
+
+// ---- ends of actors --------------------------------------------------------------------------------------------------
+
+/** Routes the end of a child by its id; every end stops the child, else it would stay in the tree. */
+export function onChildDone(work: MeshWork, actorId: string, output: unknown): void {
+  const [kind] = actorId.split(':', 1);
+  switch (kind) {
+    case 'peer':
+      return onPeerDone(work, output as PeerOutput);
+    case 'eviction':
+      return onEvictionDone(work, actorId, output as EvictionOutput);
+    case 'discovery':
+      return onDiscoveryDone(work, actorId, output as DiscoveryOutput);
+    case 'signaling':
+      work.effects.push({ do: 'stop', id: actorId });
+      return dropHub(work, actorId.slice('signaling:'.length));
+    default:
+      work.effects.push({ do: 'stop', id: actorId });
+  }
+}
+
+function onDiscoveryDone(work: MeshWork, actorId: string, _output: DiscoveryOutput): void {
+  work.effects.push({ do: 'stop', id: actorId });
+  if (actorId !== `discovery:${work.context.cycles}`) return;
+  patch(work, { discovering: false });
+  work.effects.push({ do: 'raise', event: { type: 'discovery.rested' } });
+}
+
+function dropHub(work: MeshWork, url: string): void {
+  const { [url]: _gone, ...hubs } = work.context.hubs;
+  patch(work, { hubs });
+}
+
+/** A child failed: a bug or a missing port. Its slot is freed, the app is told, the mesh goes on. */
+export function onChildFailed(work: MeshWork, actorId: string, error: unknown): void {
+  const [kind = ''] = actorId.split(':', 1);
+  work.effects.push({ do: 'stop', id: actorId });
+  const remote = actorId.slice(kind.length + 1);
+  if (kind === 'peer' && work.context.slots[remote] !== undefined) {
+    work.effects.push({ do: 'stop', id: `gossip:${remote}` });
+    dropSlot(work, remote);
+    dialWanted(work);
+  }
+  if (kind === 'eviction') endOperation(work);
+  if (kind === 'signaling') dropHub(work, remote);
+  if (kind === 'discovery') {
+    patch(work, { discovering: false });
+    work.effects.push({ do: 'raise', event: { type: 'discovery.rested' } });
+  }
+  reportFailure(work, actorId, error);
+}
+
+export function reportFailure(work: MeshWork, actor: string, error: unknown): void {
+  const known = error as { code?: unknown; message?: unknown } | null | undefined;
+  const code = known?.code === 'PORT_MISSING' ? 'PORT_MISSING' : 'ACTOR_FAILED';
+  const why = typeof known?.message === 'string' ? known.message : String(error);
+  emit(work, { type: 'failed', code, message: `${actor} failed: ${why}`, cause: error });
+}

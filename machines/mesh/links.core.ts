@@ -1,0 +1,293 @@
+/**
+ * What the mesh does when links are wanted, open and end. Each function takes the work in hand and adds to it.
+ */
+import type { AnswerSignal, PeerSignal } from '../../runtime/ports/signaling.ts';
+import type { Need } from '../discovery/discovery.events.ts';
+import type { PeerEnd, PeerOutput, PeerReport, Utterance } from '../peer/peer.events.ts';
+import type { OperationId, PeerId } from '../shared/ids.ts';
+import {
+  boundWaiting,
+  dialView,
+  dropSlot,
+  emit,
+  forget,
+  freeSlots,
+  learn,
+  learnAlternatives,
+  linkCount,
+  neighbourAds,
+  nextAttempt,
+  patch,
+  setSlot,
+  shapeFor,
+} from './ledger.core.ts';
+import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
+import { chooseDials } from './topology.core.ts';
+
+type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
+
+// ---- signals out ---------------------------------------------------------------------------------------------------
+
+/** The hub to use for a peer: the one it was heard through, else any that is open. */
+function routeTo(context: MeshContext, to: PeerId): string | undefined {
+  const heard = context.slots[to]?.hub ?? context.known[to]?.hub;
+  if (heard !== undefined && context.hubs[heard]) return heard;
+  return Object.keys(context.hubs).find((url) => context.hubs[url]);
+}
+
+/** Sends a signal. Without any open hub an offer fails at once, so that its peer backs off and frees the slot. */
+export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
+  const { context } = work;
+  const url = routeTo(context, to);
+  if (url !== undefined) {
+    const command = { type: 'signal', network: context.network, to, signal } as const;
+    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+  } else if (signal.kind === 'offer' && context.slots[to] !== undefined) {
+    const event = { type: 'signal.undeliverable', attempt: signal.attempt } as const;
+    work.effects.push({ do: 'send', to: `peer:${to}`, event });
+  }
+}
+
+/** A peer chart speaks: an offer gets what only the mesh knows. */
+export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
+  if (spoken.kind !== 'offer') return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' }> | AnswerSignal);
+  const { context } = work;
+  utter(work, remote, {
+    ...spoken,
+    key: context.key,
+    degree: linkCount(context),
+    cap: context.settings.maxPeers,
+    free: freeSlots(context),
+  });
+}
+
+// ---- dialing -------------------------------------------------------------------------------------------------------
+
+const blankSlot = (context: MeshContext, id: PeerId): Slot => {
+  const before = context.slots[id];
+  const known = context.known[id];
+  return {
+    phase: 'opening',
+    dialed: true,
+    random: false,
+    sinceMs: context.ports.clock.now(),
+    cap: 0,
+    key: before?.key ?? known?.key ?? '',
+    hub: before?.hub ?? known?.hub ?? '',
+    op: undefined,
+    neighbours: [],
+    neighbourSeq: -1,
+  };
+};
+
+/** Dials a peer that has no slot. */
+export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId): void {
+  const exists = work.context.slots[id] !== undefined;
+  const slot: Slot = { ...blankSlot(work.context, id), random, op };
+  const mark = work.context.mark;
+  const attempt = nextAttempt(work);
+  const { ports, settings } = work.context;
+  const cap = settings.maxPeers;
+  const leg = op === undefined ? {} : { op };
+  if (exists) {
+    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.dial', attempt, random, cap, ...leg } });
+  } else {
+    const input = { ports, remote: id, attempt, mark, random, cap, dialTimeoutMs: settings.dialTimeoutMs, ...leg };
+    work.effects.push({ do: 'spawn', spawn: { actor: 'peer', id: `peer:${id}`, input } });
+  }
+  setSlot(work, id, slot);
+  forget(work, id);
+}
+
+/** Answers an offer that was admitted. */
+export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { kind: 'offer' }>, url: string): void {
+  const exists = work.context.slots[id] !== undefined;
+  const { ports, settings, mark } = work.context;
+  const cap = settings.maxPeers;
+  const slot: Slot = {
+    ...blankSlot(work.context, id),
+    dialed: false,
+    random: offer.random,
+    key: offer.key,
+    hub: url,
+    op: offer.op,
+  };
+  if (exists) {
+    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.answer', offer, cap } });
+  } else {
+    const { attempt, random, op } = offer;
+    const dialTimeoutMs = settings.dialTimeoutMs;
+    const leg = op === undefined ? {} : { op };
+    const input = { ports, remote: id, attempt, mark, random, cap, dialTimeoutMs, offer, ...leg };
+    work.effects.push({ do: 'spawn', spawn: { actor: 'peer', id: `peer:${id}`, input } });
+  }
+  setSlot(work, id, slot);
+  forget(work, id);
+}
+
+/** Dials whom the topology wants now. */
+export function dialWanted(work: MeshWork): void {
+  const { context } = work;
+  if (!context.settings.autoDiscovery || !Object.values(context.hubs).includes(true)) return;
+  for (const plan of chooseDials(dialView(context), context.ports.random)) dial(work, plan.id, plan.random);
+}
+
+export function needOf(context: MeshContext): Need {
+  const shape = shapeFor(context);
+  const links = linkCount(context);
+  if (links < shape.floor) return 'belowFloor';
+  return links < shape.target ? 'belowTarget' : 'content';
+}
+
+// ---- links -----------------------------------------------------------------------------------------------------------
+
+/** The set of links changed: the app, the neighbours, discovery and the other regions hear of it. */
+function linksChanged(work: MeshWork): void {
+  const ads = neighbourAds(work.context);
+  emit(work, { type: 'peers.changed', connected: ads.map((ad) => ad.id) });
+  work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.neighbours', peers: ads } });
+  if (work.context.discovering) {
+    const to = `discovery:${work.context.cycles}`;
+    work.effects.push({ do: 'send', to, event: { type: 'discovery.need', need: needOf(work.context) } });
+  }
+}
+
+export function onOpened(work: MeshWork, { remote, random, cap, op }: Report<'peer.opened'>): void {
+  const slot = work.context.slots[remote];
+  if (slot?.phase !== 'opening') return;
+  setSlot(work, remote, { ...slot, phase: 'linked', random, cap, op, sinceMs: work.context.ports.clock.now() });
+  work.effects.push({ do: 'spawn', spawn: { actor: 'gossip', id: `gossip:${remote}`, input: { remote } } });
+  emit(work, { type: 'peer.connected', remote });
+  linksChanged(work);
+  legOpened(work, remote, op);
+}
+
+/** A link that belongs to an operation stands: tell the one who waits for it. */
+function legOpened(work: MeshWork, remote: PeerId, op: OperationId | undefined): void {
+  const { operation, entry, slots } = work.context;
+  if (operation !== undefined && operation.id === op && operation.newcomer === remote) {
+    if (operation.part === 'owner') {
+      work.effects.push({ do: 'send', to: evictionId(work.context), event: { type: 'leg.opened' } });
+    } else {
+      const event = { type: 'exchange.send', to: operation.counterpart, message: { type: 'DIALED', op: operation.id } } as const;
+      work.effects.push({ do: 'send', to: 'exchange', event });
+    }
+  }
+  if (entry?.op === op && entry?.via.every((id) => slots[id]?.phase === 'linked')) patch(work, { entry: undefined });
+}
+
+export const evictionId = (context: MeshContext): string => `eviction:${context.operations}`;
+
+/** A link stops counting. */
+function unlink(work: MeshWork, id: PeerId, reason: PeerEnd): void {
+  work.effects.push({ do: 'stop', id: `gossip:${id}` });
+  emit(work, { type: 'peer.disconnected', remote: id, reason });
+  const { operation } = work.context;
+  if (operation?.counterpart !== id) return;
+  if (operation.part === 'owner') {
+    const event = { type: 'victim.gone', remote: id } as const;
+    work.effects.push({ do: 'send', to: evictionId(work.context), event });
+  } else {
+    endOperation(work);
+  }
+}
+
+export function endOperation(work: MeshWork): void {
+  if (work.context.operation === undefined) return;
+  patch(work, { operation: undefined });
+  work.effects.push({ do: 'raise', event: { type: 'operation.ended' } });
+}
+
+/** Gives a link, an attempt or a waiting actor up. */
+export function release(work: MeshWork, id: PeerId, reason: PeerEnd, alternatives: Slot['neighbours'] = []): void {
+  const slot = work.context.slots[id];
+  if (slot === undefined || slot.phase === 'closing') return;
+  const wasLinked = slot.phase === 'linked';
+  work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.release', reason, alternatives } });
+  setSlot(work, id, { ...slot, phase: 'closing' });
+  if (!wasLinked) return;
+  unlink(work, id, reason);
+  linksChanged(work);
+}
+
+export function onReopening(work: MeshWork, { remote, random }: Report<'peer.reopening'>): void {
+  const slot = work.context.slots[remote];
+  if (slot === undefined) return;
+  const wasLinked = slot.phase === 'linked';
+  setSlot(work, remote, { ...slot, phase: 'opening', dialed: false, random, neighbours: [], neighbourSeq: -1 });
+  if (!wasLinked) return;
+  unlink(work, remote, 'replaced');
+  linksChanged(work);
+}
+
+export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<'peer.backedOff'>): void {
+  const slot = work.context.slots[remote];
+  if (slot === undefined) return;
+  const wasLinked = slot.phase === 'linked';
+  setSlot(work, remote, { ...slot, phase: 'waiting', neighbours: [], neighbourSeq: -1, op: undefined });
+  if (work.context.entry?.via.includes(remote) && refusal?.code !== 'SPLICE') patch(work, { entry: undefined });
+  if (wasLinked) {
+    unlink(work, remote, reason);
+    linksChanged(work);
+  } else if (reason === 'dialFailed') {
+    emit(work, { type: 'peer.timedOut', remote });
+  }
+  if (refusal !== undefined) learnAlternatives(work, refusal.alternatives);
+  if (refusal?.code === 'SPLICE') enter(work, remote, refusal);
+  boundWaiting(work);
+  dialWanted(work);
+}
+
+/** A full peer offers to splice us in: dial both ends of the edge, or say at once that we do not. */
+function enter(work: MeshWork, from: PeerId, refusal: Extract<PeerSignal, { kind: 'refusal' }>): void {
+  const { context } = work;
+  const { op, via, attempt, random = false } = refusal;
+  if (op === undefined || via === undefined) return;
+  const [owner, victim] = via;
+  const phase = context.slots[victim.id]?.phase;
+  const isFree = phase === undefined || phase === 'waiting' || phase === 'ready';
+  const fits = context.entry === undefined && context.operation === undefined && freeSlots(context) >= 2;
+  if (!fits || !isFree || owner.id !== from || victim.id === context.self || victim.id === from) {
+    return utter(work, from, { kind: 'close', attempt, reason: 'declined', op });
+  }
+  learn(work, victim.id, { key: victim.key, free: 0, degree: victim.degree, legacy: false, hub: '' }, false);
+  patch(work, { entry: { op, via: [owner.id, victim.id] } });
+  dial(work, owner.id, random, op);
+  dial(work, victim.id, random, op);
+}
+
+export function onRested(work: MeshWork, { remote }: Report<'peer.rested'>): void {
+  const slot = work.context.slots[remote];
+  if (slot?.phase !== 'waiting') return;
+  setSlot(work, remote, { ...slot, phase: 'ready' });
+  dialWanted(work);
+}
+
+/** A peer actor ended for good. */
+export function onPeerDone(work: MeshWork, { remote, reason, alternatives }: PeerOutput): void {
+  const slot = work.context.slots[remote];
+  work.effects.push({ do: 'stop', id: `peer:${remote}` });
+  if (slot === undefined) return;
+  dropSlot(work, remote);
+  if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
+  if (reason !== 'left') {
+    const { key, hub } = slot;
+    learn(work, remote, { key, hub, free: 0, degree: slot.neighbours.length, legacy: false }, false);
+    bury(work, remote, reason);
+  }
+  if (slot.phase !== 'linked') return;
+  unlink(work, remote, reason);
+  if (reason === 'evicted' || reason === 'handedOver' || reason === 'stuck') {
+    emit(work, { type: 'peer.evicted', remote, reason, alternatives });
+    learnAlternatives(work, alternatives);
+  }
+  linksChanged(work);
+  dialWanted(work);
+}
+
+/** After a terminal failure no dial until the peer is announced afresh. */
+function bury(work: MeshWork, id: PeerId, reason: PeerEnd): void {
+  const known = work.context.known[id];
+  if (reason !== 'dialFailed' || known === undefined) return;
+  patch(work, { known: { ...work.context.known, [id]: { ...known, buried: true } } });
+}

@@ -1,0 +1,205 @@
+/** Glossary of the mesh chart, the root: its input, memory, events, and what it emits to the app. */
+import type { DeliveredMessage, DeliveryReceipt, OutgoingOptions } from '../../runtime/ports/exchange.ts';
+import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
+import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
+import type { DiscoveryEvent, DiscoveryInput, DiscoveryReport } from '../discovery/discovery.events.ts';
+import type { EvictionEvent, EvictionInput, EvictionReport } from '../eviction/eviction.events.ts';
+import type { GossipEvent, GossipReport } from '../gossip/gossip.machine.ts';
+import type { PeerCommand, PeerEnd, PeerInput, PeerReport, PeerSignalEvent } from '../peer/peer.events.ts';
+import type { AttemptId, MessageId, OperationId, PeerId } from '../shared/ids.ts';
+import type { Effect, Work } from '../shared/work.ts';
+import type { SignalingEvent, SignalingInput, SignalingReport } from '../signaling/signaling.events.ts';
+
+export interface MeshSettings {
+  readonly maxPeers: number;
+  /** Undefined: min(5, maxPeers - 1). */
+  readonly minPeers: number | undefined;
+  readonly autoDiscovery: boolean;
+  readonly eviction: boolean;
+  readonly xorRouting: boolean;
+  readonly joinTimeoutMs: number;
+  readonly dialTimeoutMs: number;
+  readonly directTimeoutMs: number;
+}
+
+export interface MeshInput {
+  readonly ports: MeshPorts;
+  readonly network: string;
+  /** Public key, base64url. */
+  readonly key: string;
+  readonly settings: MeshSettings;
+}
+
+/** What the mesh knows of one peer actor: whether it holds a slot, and what its link told. */
+export interface Slot {
+  readonly phase: 'opening' | 'linked' | 'closing' | 'waiting' | 'ready';
+  /** We offered. */
+  readonly dialed: boolean;
+  readonly random: boolean;
+  readonly sinceMs: number;
+  readonly cap: number;
+  readonly key: string;
+  /** URL of the hub that reaches it. */
+  readonly hub: string;
+  readonly op: OperationId | undefined;
+  readonly neighbours: readonly PeerAd[];
+  readonly neighbourSeq: number;
+}
+
+export interface KnownPeer {
+  readonly key: string;
+  readonly free: number;
+  readonly degree: number;
+  /** Speaks the family's protocol and not ours: listed, never dialed. */
+  readonly legacy: boolean;
+  readonly hub: string;
+  /** Given up; no dial until it is announced afresh. */
+  readonly buried: boolean;
+}
+
+/** The operation in which this peer takes part as an end of the edge that is given up. */
+export interface Operation {
+  readonly id: OperationId;
+  /** `owner` runs the eviction chart; `victim` was locked by it. */
+  readonly part: 'owner' | 'victim';
+  readonly counterpart: PeerId;
+  readonly newcomer: PeerId;
+}
+
+/** The splice through which this peer enters: both ends of an edge wait for our dials. */
+export interface Entry {
+  readonly op: OperationId;
+  readonly via: readonly PeerId[];
+}
+
+export interface MeshContext extends MeshInput {
+  readonly self: PeerId;
+  /** Peer actors by remote id: at most maxPeers + 1 with a slot, BACKING_OFF_MAX without. */
+  readonly slots: Readonly<Record<PeerId, Slot>>;
+  /** Peers known and without an actor; at most KNOWN_PEERS_MAX. */
+  readonly known: Readonly<Record<PeerId, KnownPeer>>;
+  /** Signaling actors by URL: whether a session is open. */
+  readonly hubs: Readonly<Record<string, boolean>>;
+  /** The newest attempt id made. */
+  readonly mark: AttemptId;
+  /** Discovery cycles and operations started: they number their actors. */
+  readonly cycles: number;
+  readonly operations: number;
+  /** A discovery actor runs. */
+  readonly discovering: boolean;
+  readonly operation: Operation | undefined;
+  readonly entry: Entry | undefined;
+  readonly startedMs: number;
+  /** When a hub or a link was there first. */
+  readonly joinedMs: number | undefined;
+  readonly operationStartedMs: number;
+  /** When locks were granted lately. */
+  readonly locksGrantedMs: readonly number[];
+  readonly leaveReason: string;
+}
+
+export type MeshCommand =
+  | { readonly type: 'mesh.join' }
+  | { readonly type: 'mesh.leave'; readonly reason?: string; readonly ref?: string }
+  | { readonly type: 'mesh.broadcast'; readonly data: unknown; readonly options?: OutgoingOptions; readonly ref?: string }
+  | {
+      readonly type: 'mesh.direct';
+      readonly to: PeerId;
+      readonly data: unknown;
+      readonly options?: OutgoingOptions & { readonly timeoutMs?: number };
+      readonly ref?: string;
+    }
+  | { readonly type: 'mesh.connect'; readonly remote: PeerId }
+  | { readonly type: 'mesh.connectAll' }
+  | { readonly type: 'mesh.disconnect'; readonly remote: PeerId; readonly reason?: string }
+  | { readonly type: 'mesh.configure'; readonly settings: Partial<MeshSettings> };
+
+/** What the exchange tells the mesh. */
+export type ExchangeFact =
+  | { readonly type: 'wire.received'; readonly remote: PeerId; readonly message: Message }
+  | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
+  | { readonly type: 'link.congested'; readonly remote: PeerId }
+  | { readonly type: 'link.drained'; readonly remote: PeerId }
+  | { readonly type: 'link.misbehaved'; readonly remote: PeerId }
+  | {
+      readonly type: 'exchange.replied';
+      readonly ref: string;
+      readonly ok: boolean;
+      readonly result?: { readonly id: MessageId } | DeliveryReceipt;
+      readonly error?: { readonly code: string; readonly message: string };
+    };
+
+/** What the exchange actor is told by charts. */
+export type ExchangeCommand =
+  | { readonly type: 'exchange.send'; readonly to: PeerId; readonly message: Message }
+  | { readonly type: 'exchange.neighbours'; readonly peers: readonly PeerAd[] }
+  | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
+  | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;
+
+export interface ExchangeInput {
+  readonly ports: MeshPorts;
+  readonly network: string;
+  readonly maxPeers: number;
+  readonly directTimeoutMs: number;
+}
+
+export type MeshEvent =
+  | MeshCommand
+  | PeerReport
+  | SignalingReport
+  | DiscoveryReport
+  | EvictionReport
+  | GossipReport
+  | ExchangeFact
+  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: unknown }
+  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown }
+  /** Raised by the root itself: its own decisions, as facts for its other regions. */
+  | { readonly type: 'discovery.rested' }
+  | { readonly type: 'operation.began' }
+  | { readonly type: 'operation.ended' };
+
+export type MeshEmitted =
+  | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
+  | { readonly type: 'peer.discovered'; readonly remote: PeerId; readonly legacy: boolean }
+  | { readonly type: 'peer.connected'; readonly remote: PeerId }
+  | { readonly type: 'peer.disconnected'; readonly remote: PeerId; readonly reason: PeerEnd }
+  | { readonly type: 'peer.evicted'; readonly remote: PeerId; readonly reason: string; readonly alternatives: readonly PeerAd[] }
+  | { readonly type: 'peer.timedOut'; readonly remote: PeerId }
+  | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
+  | { readonly type: 'hub.connected'; readonly url: string }
+  | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }
+  | { readonly type: 'status.changed'; readonly level: 'info' | 'warn' | 'error'; readonly code: string; readonly message: string }
+  | { readonly type: 'joined'; readonly ms: number }
+  | { readonly type: 'left'; readonly reason: string }
+  | {
+      readonly type: 'reply';
+      readonly ref: string;
+      readonly ok: boolean;
+      readonly result?: unknown;
+      readonly error?: { readonly code: string; readonly message: string };
+    }
+  /** A failure that no caller waits for; `createMeshActor` turns it into a MeshError. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly remote?: PeerId; readonly cause?: unknown };
+
+export type MeshSpawn =
+  | { readonly actor: 'exchange'; readonly id: 'exchange'; readonly input: ExchangeInput }
+  | { readonly actor: 'signaling'; readonly id: `signaling:${string}`; readonly input: SignalingInput }
+  | { readonly actor: 'discovery'; readonly id: `discovery:${number}`; readonly input: DiscoveryInput }
+  | { readonly actor: 'peer'; readonly id: `peer:${PeerId}`; readonly input: PeerInput }
+  | { readonly actor: 'eviction'; readonly id: `eviction:${number}`; readonly input: EvictionInput }
+  | { readonly actor: 'gossip'; readonly id: `gossip:${PeerId}`; readonly input: { readonly remote: PeerId } };
+
+/** What the mesh sends to its children. */
+export type MeshSent =
+  | PeerCommand
+  | PeerSignalEvent
+  | SignalingEvent
+  | DiscoveryEvent
+  | EvictionEvent
+  | GossipEvent
+  | ExchangeCommand;
+
+export type MeshEffect = Effect<MeshSpawn, MeshSent, MeshEmitted>;
+export type MeshWork = Work<MeshContext, MeshSpawn, MeshSent, MeshEmitted>;
+export type { SignalingFact };

@@ -1,0 +1,348 @@
+/**
+ * The mesh chart: the root of one peer's mesh.
+ *
+ * Owns: joining and leaving, the ledger of slots, who is dialed, admitted and given up, the life of every other actor.
+ * Refuses to know: how a link is negotiated (peer), how a hub is reached (signaling), what messages say (exchange).
+ * Spawned by: the app, or invoked by a chart of the app, which then sends `mesh.join`. Ends: `left`, after `mesh.leave`.
+ * Happy path: idle -> joining -> joined -> leaving -> left.
+ *
+ * The decisions are plain functions in the `*.core.ts` files beside this one; each action here carries one of them out.
+ */
+import { type AnyActorLogic, enqueueActions, setup } from 'xstate';
+import { discoveryMachine } from '../discovery/discovery.machine.ts';
+import { evictionMachine } from '../eviction/eviction.machine.ts';
+import { gossipMachine } from '../gossip/gossip.machine.ts';
+import { peerMachine } from '../peer/peer.machine.ts';
+import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../shared/limits.ts';
+import { missingPort } from '../shared/missing-port.ts';
+import { signalingMachine } from '../signaling/signaling.machine.ts';
+import { emit, linkCount, patch } from './ledger.core.ts';
+import * as lifecycle from './lifecycle.core.ts';
+import * as links from './links.core.ts';
+import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEvent, MeshInput, MeshSpawn, MeshWork } from './mesh.events.ts';
+import * as operations from './operations.core.ts';
+
+type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
+
+/** The event as one of a type; a chart that sends another one here has a bug. */
+function as<T extends MeshEvent['type']>(event: MeshEvent, ...types: T[]): Of<T> {
+  if (!types.includes(event.type as T)) throw new Error(`expected ${types.join(' or ')}, got ${event.type}`);
+  return event as Of<T>;
+}
+
+interface Enqueue {
+  assign(context: MeshContext): void;
+  // biome-ignore lint/suspicious/noExplicitAny: XState types a spawn per source; MeshSpawn already pairs actor and input.
+  spawnChild(actor: any, options: { id: string; input: unknown }): void;
+  sendTo(id: string, event: { type: string }): void;
+  stopChild(id: string): void;
+  emit(event: MeshEmitted): void;
+  raise(event: MeshEvent): void;
+}
+
+/** An action that lets a core function decide and carries its effects out in order. */
+const step = (decide: (work: MeshWork, event: MeshEvent) => void) =>
+  enqueueActions(({ context, event, enqueue }) => {
+    const work: MeshWork = { context: context as MeshContext, effects: [] };
+    decide(work, event as MeshEvent);
+    carryOut(work, context as MeshContext, enqueue as unknown as Enqueue);
+    // biome-ignore lint/suspicious/noExplicitAny: the action fits any setup; `decide` has the real types.
+  }) as any;
+
+function carryOut(work: MeshWork, before: MeshContext, enqueue: Enqueue): void {
+  if (work.context !== before) enqueue.assign(work.context);
+  for (const effect of work.effects) {
+    switch (effect.do) {
+      case 'spawn':
+        enqueue.spawnChild(effect.spawn.actor satisfies MeshSpawn['actor'], { id: effect.spawn.id, input: effect.spawn.input });
+        break;
+      case 'send':
+        enqueue.sendTo(effect.to, effect.event);
+        break;
+      case 'stop':
+        enqueue.stopChild(effect.id);
+        break;
+      case 'emit':
+        enqueue.emit(effect.event);
+        break;
+      case 'raise':
+        enqueue.raise(effect.event as MeshEvent);
+        break;
+    }
+  }
+}
+
+const isOpenSomewhere = (context: MeshContext): boolean => Object.values(context.hubs).includes(true);
+
+export const meshMachine = setup({
+  types: {
+    context: {} as MeshContext,
+    events: {} as MeshEvent,
+    input: {} as MeshInput,
+    emitted: {} as MeshEmitted,
+  },
+  actors: {
+    exchange: missingPort<ExchangeCommand, ExchangeInput>('exchange'),
+    signaling: signalingMachine as AnyActorLogic,
+    discovery: discoveryMachine as AnyActorLogic,
+    peer: peerMachine as AnyActorLogic,
+    eviction: evictionMachine as AnyActorLogic,
+    gossip: gossipMachine as AnyActorLogic,
+  },
+  actions: {
+    join: step(lifecycle.join),
+    noteJoined: step(lifecycle.noteJoined),
+    noteLeaving: step((work, event) => {
+      const { reason, ref } = as(event, 'mesh.leave');
+      patch(work, { leaveReason: reason ?? 'left' });
+      if (ref !== undefined) emit(work, { type: 'reply', ref, ok: true });
+    }),
+    leave: step(lifecycle.leave),
+    noteLeft: step((work) => emit(work, { type: 'left', reason: work.context.leaveReason })),
+    noteIsolated: step((work) =>
+      emit(work, {
+        type: 'status.changed',
+        level: 'warn',
+        code: 'ISOLATED',
+        message: 'No link and no hub: this peer keeps trying.',
+      }),
+    ),
+    startDiscovery: step(lifecycle.startDiscovery),
+    stopDiscovery: step(lifecycle.stopDiscovery),
+    askHubs: step(lifecycle.askHubs),
+    dialWanted: step((work) => links.dialWanted(work)),
+    abandonOperation: step(lifecycle.abandonOperation),
+    speak: step((work, event) => {
+      const { remote, signal } = as(event, 'peer.signals');
+      links.speak(work, remote, signal);
+    }),
+    linkOpened: step((work, event) => links.onOpened(work, as(event, 'peer.opened'))),
+    linkReopening: step((work, event) => links.onReopening(work, as(event, 'peer.reopening'))),
+    peerBackedOff: step((work, event) => links.onBackedOff(work, as(event, 'peer.backedOff'))),
+    peerRested: step((work, event) => links.onRested(work, as(event, 'peer.rested'))),
+    hubOpened: step((work, event) => lifecycle.onHubOpened(work, as(event, 'hub.opened').url)),
+    hubLost: step((work, event) => {
+      const { url, reason } = as(event, 'hub.lost');
+      lifecycle.onHubLost(work, url, reason);
+    }),
+    hubFact: step((work, event) => {
+      const { url, fact } = as(event, 'hub.fact');
+      operations.onHubFact(work, url, fact);
+    }),
+    evictionReport: step((work, event) =>
+      operations.onEvictionReport(
+        work,
+        as(event, 'eviction.lock', 'eviction.unlock', 'eviction.splice', 'eviction.refuse', 'eviction.close'),
+      ),
+    ),
+    setMode: step((work, event) => {
+      const { remote, mode } = as(event, 'gossip.mode');
+      work.effects.push({ do: 'send', to: 'exchange', event: { type: 'link.mode', remote, mode } });
+    }),
+    passToGossip: step((work, event) => {
+      const { type, remote } = as(event, 'link.congested', 'link.drained', 'link.misbehaved');
+      if (work.context.slots[remote]?.phase !== 'linked') return;
+      work.effects.push({ do: 'send', to: `gossip:${remote}`, event: { type } });
+    }),
+    wireReceived: step((work, event) => {
+      const { remote, message } = as(event, 'wire.received');
+      if (message.type === 'NEIGHBOURS') operations.onNeighbours(work, remote, message);
+      else if ('op' in message) operations.onTopologyMessage(work, remote, message);
+    }),
+    deliver: step((work, event) => emit(work, as(event, 'inbox'))),
+    reply: step((work, event) => {
+      const { type: _type, ...reply } = as(event, 'exchange.replied');
+      if (reply.ref !== '') emit(work, { type: 'reply', ...reply });
+      else if (reply.error !== undefined) emit(work, { type: 'failed', ...reply.error });
+    }),
+    passToExchange: step((work, event) => {
+      work.effects.push({ do: 'send', to: 'exchange', event: as(event, 'mesh.broadcast', 'mesh.direct') });
+    }),
+    refuseCommand: step((work, event) => {
+      const { ref, type } = as(event, 'mesh.broadcast', 'mesh.direct');
+      const error = { code: 'NOT_JOINED', message: `${type} before the mesh joined or after it left` };
+      if (ref !== undefined) emit(work, { type: 'reply', ref, ok: false, error });
+      else emit(work, { type: 'failed', ...error });
+    }),
+    connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect').remote)),
+    connectAll: step((work) => lifecycle.connectAll(work)),
+    disconnect: step((work, event) => links.release(work, as(event, 'mesh.disconnect').remote, 'disconnected')),
+    configure: step((work, event) => lifecycle.configure(work, as(event, 'mesh.configure'))),
+    childDone: step((work, event) => {
+      const { actorId, output } = event as Of<`xstate.done.actor.${string}`>;
+      lifecycle.onChildDone(work, actorId, output);
+    }),
+    childFailed: step((work, event) => {
+      const { actorId, error } = event as Of<`xstate.error.actor.${string}`>;
+      lifecycle.onChildFailed(work, actorId, error);
+    }),
+    reportFailure: step((work, event) => {
+      const { actor, error } = as(event, 'actor.failed');
+      lifecycle.reportFailure(work, actor, error);
+    }),
+  },
+  guards: {
+    isReached: ({ context }) => isOpenSomewhere(context) || linkCount(context) > 0,
+    isCutOff: ({ context }) => !isOpenSomewhere(context) && linkCount(context) === 0,
+    hasOpenHub: ({ context }) => isOpenSomewhere(context),
+    hasNoOpenHub: ({ context }) => !isOpenSomewhere(context),
+    ownsOperation: ({ context }) => context.operation?.part === 'owner',
+    looksByItself: ({ context }) => context.settings.autoDiscovery,
+    looksNotByItself: ({ context }) => !context.settings.autoDiscovery,
+    isAllGone: ({ context }) => Object.keys(context.slots).length === 0 && Object.keys(context.hubs).length === 0,
+  },
+  delays: {
+    joinTimeout: ({ context }) => context.settings.joinTimeoutMs,
+    reservation: RESERVATION_TIMEOUT_MS,
+    leaveTimeout: LEAVE_TIMEOUT_MS,
+  },
+}).createMachine({
+  id: 'mesh',
+  description: `One peer's mesh; it may try ${JOIN_TIMEOUT_MS} ms by default before it calls itself isolated.`,
+  context: ({ input }) => lifecycle.blankContext(input),
+  initial: 'idle',
+  on: {
+    'xstate.done.actor.*': { actions: 'childDone' },
+    'xstate.error.actor.*': { actions: 'childFailed' },
+    'actor.failed': { actions: 'reportFailure' },
+    'mesh.configure': { actions: 'configure' },
+    'mesh.broadcast': { actions: 'refuseCommand' },
+    'mesh.direct': { actions: 'refuseCommand' },
+    'gossip.mode': { actions: 'setMode' },
+  },
+  states: {
+    idle: {
+      description: 'The actor is idle: nothing runs.',
+      on: {
+        'mesh.join': { target: 'live', actions: 'join' },
+        'mesh.leave': { target: 'left', actions: 'noteLeaving' },
+      },
+    },
+    live: {
+      description: 'Links and hubs come and go.',
+      initial: 'joining',
+      on: {
+        'mesh.leave': { target: 'leaving', actions: 'noteLeaving' },
+        'mesh.broadcast': { actions: 'passToExchange' },
+        'mesh.direct': { actions: 'passToExchange' },
+        'mesh.connect': { actions: 'connect' },
+        'mesh.connectAll': { actions: 'connectAll' },
+        'mesh.disconnect': { actions: 'disconnect' },
+        'peer.signals': { actions: 'speak' },
+        'peer.opened': { actions: 'linkOpened' },
+        'peer.reopening': { actions: 'linkReopening' },
+        'peer.backedOff': { actions: 'peerBackedOff' },
+        'peer.rested': { actions: 'peerRested' },
+        'hub.opened': { actions: 'hubOpened' },
+        'hub.lost': { actions: 'hubLost' },
+        'hub.fact': { actions: 'hubFact' },
+        'wire.received': { actions: 'wireReceived' },
+        'link.congested': { actions: 'passToGossip' },
+        'link.drained': { actions: 'passToGossip' },
+        'link.misbehaved': { actions: 'passToGossip' },
+        inbox: { actions: 'deliver' },
+        'exchange.replied': { actions: 'reply' },
+      },
+      states: {
+        joining: {
+          description: 'The actor is joining: no hub has accepted it yet and no link stands.',
+          always: { guard: 'isReached', target: 'joined', actions: 'noteJoined' },
+          after: { joinTimeout: 'isolated' },
+        },
+        joined: {
+          description: 'The actor is joined: a hub accepted it, or a link stands.',
+          always: { guard: 'isCutOff', target: 'isolated' },
+          type: 'parallel',
+          states: {
+            signaling: {
+              description: 'Whether some hub is open.',
+              initial: 'offline',
+              states: {
+                offline: {
+                  description: 'The actor is offline: links live on, new ones need a hub.',
+                  always: { guard: 'hasOpenHub', target: 'online' },
+                },
+                online: {
+                  description: 'The actor is online.',
+                  always: { guard: 'hasNoOpenHub', target: 'offline' },
+                },
+              },
+            },
+            topology: {
+              description: 'Whether an edge of this peer is being handed over.',
+              initial: 'free',
+              on: {
+                'eviction.lock': { actions: 'evictionReport' },
+                'eviction.unlock': { actions: 'evictionReport' },
+                'eviction.splice': { actions: 'evictionReport' },
+                'eviction.refuse': { actions: 'evictionReport' },
+                'eviction.close': { actions: 'evictionReport' },
+              },
+              exit: 'abandonOperation',
+              states: {
+                free: {
+                  description: 'The actor is free for an operation.',
+                  on: {
+                    'operation.began': [{ guard: 'ownsOperation', target: 'operating' }, { target: 'locked' }],
+                  },
+                },
+                operating: {
+                  description: 'The actor is operating: its eviction chart runs and owns the waits.',
+                  on: { 'operation.ended': 'free' },
+                },
+                locked: {
+                  description: 'The actor is locked: a neighbour hands its edge to it over.',
+                  on: { 'operation.ended': 'free' },
+                  after: { reservation: { target: 'free', actions: 'abandonOperation' } },
+                },
+              },
+            },
+            upkeep: {
+              description: 'Looking for peers, cycle after cycle.',
+              initial: 'choosing',
+              on: { 'discovery.ask': { actions: 'askHubs' }, 'discovery.proposed': { actions: 'dialWanted' } },
+              exit: 'stopDiscovery',
+              states: {
+                choosing: {
+                  description: 'The actor is choosing whether to look by itself.',
+                  always: [{ guard: 'looksByItself', target: 'discovering' }, { target: 'paused' }],
+                },
+                discovering: {
+                  description: 'The actor is discovering: one cycle runs.',
+                  entry: 'startDiscovery',
+                  exit: 'stopDiscovery',
+                  on: { 'discovery.rested': { target: 'choosing' } },
+                  always: { guard: 'looksNotByItself', target: 'paused' },
+                },
+                paused: {
+                  description: 'The actor is paused: the app switched discovery off.',
+                  always: { guard: 'looksByItself', target: 'discovering' },
+                },
+              },
+            },
+          },
+        },
+        isolated: {
+          description: 'The actor is isolated: no link and no hub. Its signaling actors go on trying.',
+          entry: 'noteIsolated',
+          always: { guard: 'isReached', target: 'joined', actions: 'noteJoined' },
+        },
+      },
+    },
+    leaving: {
+      description: 'The actor is leaving: neighbours and hubs are told, children end.',
+      entry: 'leave',
+      always: { guard: 'isAllGone', target: 'left' },
+      after: { leaveTimeout: 'left' },
+      on: {
+        'peer.signals': { actions: 'speak' },
+        'mesh.leave': { description: 'Already on the way out.' },
+      },
+    },
+    left: {
+      description: 'The actor has left: every child is stopped, every timer is gone.',
+      type: 'final',
+      entry: 'noteLeft',
+    },
+  },
+});

@@ -1,0 +1,206 @@
+/**
+ * The rules of the topology: how many links of which role a peer wants, whom it dials, whom it admits, whom it gives up.
+ * Pure: a decision is a function of what the peer knows, the time and a random source.
+ *
+ * Keeping the XOR-closest and evicting the farthest shatters a network into islands. These rules keep some links random,
+ * some near and some far, and give up a link only by handing it over, so that the number of components cannot rise.
+ * Near and far are Kademlia's neighbours and buckets (Maymounkov and Mazières, 2002); random links and the passive view
+ * follow HyParView (Leitão, Pereira and Rodrigues, 2007).
+ */
+import type { PeerAd } from '../../runtime/ports/signaling.ts';
+import type { RandomPort } from '../../runtime/ports/random.ts';
+import type { PeerId } from '../shared/ids.ts';
+import { ALTERNATIVES_MAX, DIALS_IN_FLIGHT_MAX } from '../shared/limits.ts';
+import { commonPrefixBits, compareDistance } from '../shared/xor.ts';
+
+export type Role = 'near' | 'far' | 'random' | 'spare';
+
+export interface Shape {
+  /** Links at most. */
+  readonly cap: number;
+  /** Below this many links a peer needs help: it is spliced in. */
+  readonly floor: number;
+  /** Up to this many links a peer dials. */
+  readonly target: number;
+  readonly quota: { readonly random: number; readonly near: number; readonly far: number };
+}
+
+/** The shape that a cap (2 to 50) and an optional floor (0 to 49) give. */
+export function shapeOf(cap: number, minPeers?: number): Shape {
+  const random = cap >= 8 ? 3 : 2;
+  const near = Math.max(0, Math.min(3, cap - random));
+  const floor = Math.min(minPeers ?? Math.min(5, cap - 1), cap - 1);
+  const target = minPeers === undefined ? Math.min(6, cap) : Math.min(cap, Math.max(floor, 6));
+  return { cap, floor, target, quota: { random, near, far: Math.max(0, cap - random - near) } };
+}
+
+/** The floor that a remote peer with this cap has by default: all that an offer tells us. */
+export const floorOfCap = (cap: number): number => Math.min(5, cap - 1);
+
+/** What the rules look at in one link. */
+export interface LinkView {
+  readonly id: PeerId;
+  readonly random: boolean;
+  readonly sinceMs: number;
+  /** Ids the neighbour says it is linked to. */
+  readonly neighbours: readonly PeerAd[];
+  readonly free: number;
+  readonly degree: number;
+  readonly key: string;
+}
+
+/** The role of each link. Random is fixed at birth; near and far are computed over all links. With `xor` off nothing is near or far. */
+export function rolesOf(self: PeerId, links: readonly LinkView[], shape: Shape, xor: boolean): Map<PeerId, Role> {
+  const roles = new Map<PeerId, Role>();
+  const buckets = new Map<number, number>();
+  for (const link of links) {
+    const bucket = commonPrefixBits(self, link.id);
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
+  }
+  const closest = xor ? [...links].filter((l) => !l.random).sort((a, b) => compareDistance(self, a.id, b.id)) : [];
+  const near = new Set(closest.slice(0, shape.quota.near).map((l) => l.id));
+  for (const link of links) {
+    if (link.random) roles.set(link.id, 'random');
+    else if (near.has(link.id)) roles.set(link.id, 'near');
+    else if (xor && buckets.get(commonPrefixBits(self, link.id)) === 1) roles.set(link.id, 'far');
+    else roles.set(link.id, 'spare');
+  }
+  return roles;
+}
+
+export interface DialPlan {
+  readonly id: PeerId;
+  readonly random: boolean;
+}
+
+export interface DialView {
+  readonly self: PeerId;
+  readonly shape: Shape;
+  readonly xor: boolean;
+  readonly links: readonly LinkView[];
+  /** Attempts under way; `dialed` = a dial of our own choice (a leg of an operation is not). */
+  readonly opening: readonly { readonly id: PeerId; readonly random: boolean; readonly dialed: boolean }[];
+  /** Peers that may be dialed now: known, not legacy, not backing off. */
+  readonly candidates: readonly PeerAd[];
+}
+
+/**
+ * Slots that links and attempts take. A dial of a peer below its floor takes two: a full remote will splice it in, and
+ * that gives it two links.
+ */
+export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'shape'>): number {
+  const weight = view.links.length < view.shape.floor ? 2 : 1;
+  return view.opening.reduce((sum, o) => sum + (o.dialed ? weight : 1), view.links.length);
+}
+
+/**
+ * Whom to dial now (rule 2): below target, first the missing random links, then nearer ones, then an empty bucket, then
+ * whoever has room. At most DIALS_IN_FLIGHT_MAX dials are under way at once.
+ */
+export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
+  const { shape, self, links, opening } = view;
+  const plans: DialPlan[] = [];
+  const pool = view.candidates.filter((c) => c.id !== self);
+  let inFlight = opening.filter((o) => o.dialed).length;
+  let taken = slotsTaken(view);
+  let count = links.length + opening.length;
+  let randoms = links.filter((l) => l.random).length + opening.filter((o) => o.random).length;
+  const weight = links.length < shape.floor ? 2 : 1;
+  while (inFlight < DIALS_IN_FLIGHT_MAX && count < shape.target && pool.length > 0) {
+    if (taken + weight > shape.cap && taken + 1 > shape.cap) break;
+    if (taken + weight > shape.cap && inFlight > 0) break;
+    const wantRandom = randoms < shape.quota.random || !view.xor;
+    const index = wantRandom ? pickWithRoom(pool, random) : pickByDistance(view, plans, pool, random);
+    const [chosen] = pool.splice(index, 1);
+    if (chosen === undefined) break;
+    const born = randoms < shape.quota.random;
+    plans.push({ id: chosen.id, random: born });
+    if (born) randoms++;
+    inFlight++;
+    count++;
+    taken += weight;
+  }
+  return plans;
+}
+
+/** A uniformly random candidate, one that says it has room if there is any. */
+function pickWithRoom(pool: readonly PeerAd[], random: RandomPort): number {
+  const open = pool.flatMap((c, i) => (c.free > 0 ? [i] : []));
+  const from = open.length > 0 ? open : pool.map((_, i) => i);
+  return from[Math.floor(random.next() * from.length)] ?? 0;
+}
+
+/** The candidate that would be the nearest link, else one for an empty bucket, else a random one. */
+function pickByDistance(view: DialView, plans: readonly DialPlan[], pool: readonly PeerAd[], random: RandomPort): number {
+  const { self, shape } = view;
+  const mine = [...view.links.map((l) => l.id), ...view.opening.map((o) => o.id), ...plans.map((p) => p.id)];
+  const nearest = [...mine].sort((a, b) => compareDistance(self, a, b));
+  const edge = nearest[shape.quota.near - 1];
+  let best = 0;
+  pool.forEach((c, i) => {
+    if (compareDistance(self, c.id, (pool[best] as PeerAd).id) < 0) best = i;
+  });
+  if (edge === undefined || compareDistance(self, (pool[best] as PeerAd).id, edge) < 0) return best;
+  const buckets = new Set(mine.map((id) => commonPrefixBits(self, id)));
+  const empty = pool.flatMap((c, i) => (buckets.has(commonPrefixBits(self, c.id)) ? [] : [i]));
+  return empty.length > 0 ? (empty[Math.floor(random.next() * empty.length)] as number) : pickWithRoom(pool, random);
+}
+
+export interface AdmissionView {
+  readonly shape: Shape;
+  readonly links: readonly LinkView[];
+  readonly opening: DialView['opening'];
+  /** An operation of ours or of a neighbour is under way. */
+  readonly busy: boolean;
+  /** We may start an operation now (option `eviction`, rate limit). */
+  readonly mayOperate: boolean;
+}
+
+export interface Applicant {
+  readonly id: PeerId;
+  readonly degree: number;
+  readonly cap: number;
+  /** Slots it has beside the one it offers. */
+  readonly free: number;
+}
+
+export type Admission =
+  | { readonly verdict: 'accept' }
+  | { readonly verdict: 'splice'; readonly victims: readonly PeerId[] }
+  | { readonly verdict: 'refuse'; readonly code: 'FULL' | 'BUSY' };
+
+/** What to do with an offer from a peer that is not linked (rule 3). */
+export function admit(view: AdmissionView, applicant: Applicant, random: RandomPort): Admission {
+  if (view.links.length + view.opening.length < view.shape.cap) return { verdict: 'accept' };
+  const needy = applicant.degree < floorOfCap(applicant.cap);
+  if (!needy || view.links.length > view.shape.cap) return { verdict: 'refuse', code: 'FULL' };
+  if (applicant.free < 1) return { verdict: 'refuse', code: 'FULL' };
+  if (view.busy || !view.mayOperate) return { verdict: 'refuse', code: 'BUSY' };
+  const victims = spliceVictims(view.links, applicant.id, random);
+  return victims.length === 0 ? { verdict: 'refuse', code: 'FULL' } : { verdict: 'splice', victims };
+}
+
+/** Neighbours whose edge a newcomer may be put into: not linked to it, random edges first, otherwise in random order. */
+export function spliceVictims(links: readonly LinkView[], newcomer: PeerId, random: RandomPort): PeerId[] {
+  return links
+    .filter((l) => l.id !== newcomer && !l.neighbours.some((n) => n.id === newcomer))
+    .map((l) => ({ id: l.id, rank: (l.random ? 0 : 1) + random.next() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map((l) => l.id);
+}
+
+/** Up to ALTERNATIVES_MAX peers that may have room, for somebody we refuse: our neighbours, then theirs. */
+export function alternativesFor(links: readonly LinkView[], applicant: PeerId, random: RandomPort): PeerAd[] {
+  const found = new Map<PeerId, PeerAd>();
+  const offer = (ad: PeerAd) => {
+    if (ad.id !== applicant && ad.free > 0 && !found.has(ad.id)) found.set(ad.id, ad);
+  };
+  for (const l of links) offer({ id: l.id, key: l.key, free: l.free, degree: l.degree });
+  for (const l of links) for (const n of l.neighbours) offer(n);
+  const ads = [...found.values()];
+  for (let i = ads.length - 1; i > 0; i--) {
+    const j = Math.floor(random.next() * (i + 1));
+    [ads[i], ads[j]] = [ads[j] as PeerAd, ads[i] as PeerAd];
+  }
+  return ads.slice(0, ALTERNATIVES_MAX);
+}

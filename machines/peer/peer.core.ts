@@ -1,0 +1,54 @@
+/** Decisions of the peer chart: which offer stands, how long to wait, how a farewell is understood. */
+import type { Hello } from '../../runtime/wire/messages.ts';
+import type { OfferSignal } from '../../runtime/ports/signaling.ts';
+import type { AttemptId, PeerId } from '../shared/ids.ts';
+import { FAILED_DIALS_MAX, PEER_BACKOFF_MAX_MS, PEER_BACKOFF_MIN_MS, PEER_PROVEN_MS } from '../shared/limits.ts';
+import type { PeerContext, PeerEnd } from './peer.events.ts';
+
+/** An offer that its maker has overtaken already, or that was handled before. */
+export const isVoidOffer = (voidUpTo: AttemptId, offer: OfferSignal): boolean => offer.attempt <= voidUpTo;
+
+/** On crossing offers the attempt of the larger id stands. */
+export const outranks = (self: PeerId, remote: PeerId): boolean => self > remote;
+
+/**
+ * How long to leave a remote alone, in ms: PEER_BACKOFF_MIN_MS doubled with each setback, up to PEER_BACKOFF_MAX_MS.
+ * `jitter` in [0, 1) adds up to a fifth, less than a doubling, so that waits never get shorter.
+ */
+export function backoffMs(setbacks: number, jitter: number): number {
+  const exponent = Math.min(Math.max(0, setbacks - 1), 16);
+  return Math.min(PEER_BACKOFF_MAX_MS, Math.round(PEER_BACKOFF_MIN_MS * 2 ** exponent * (1 + jitter * 0.2)));
+}
+
+export const isTriedOut = (failures: number): boolean => failures >= FAILED_DIALS_MAX;
+
+type Setback = Pick<PeerContext, 'setbacks' | 'failures' | 'reason'>;
+
+/** A dial got no link: no answer, no channel, no handshake. */
+export const afterFailedDial = (context: Pick<PeerContext, 'setbacks' | 'failures'>): Setback => ({
+  setbacks: context.setbacks + 1,
+  failures: context.failures + 1,
+  reason: 'dialFailed',
+});
+
+/** The remote said no: it is alive, so failures start again; the back-off goes on. */
+export const afterRefusal = (context: Pick<PeerContext, 'setbacks'>): Setback => ({
+  setbacks: context.setbacks + 1,
+  failures: 0,
+  reason: 'refused',
+});
+
+/** A link that stood was lost. Only a link that lived PEER_PROVEN_MS wipes what was before. */
+export function afterLoss(context: Pick<PeerContext, 'setbacks' | 'openedAtMs'>, nowMs: number): Setback {
+  const proven = nowMs - context.openedAtMs >= PEER_PROVEN_MS;
+  return { setbacks: proven ? 1 : context.setbacks + 1, failures: 0, reason: 'lost' };
+}
+
+/** The other side's HELLO fits this link. */
+export const fits = (context: Pick<PeerContext, 'remote' | 'attempt' | 'random'>, hello: Hello): boolean =>
+  hello.peerId === context.remote && hello.attempt === context.attempt && hello.random === context.random;
+
+const FAREWELLS: ReadonlySet<string> = new Set<PeerEnd>(['left', 'evicted', 'handedOver', 'stuck', 'replaced']);
+
+/** The reason a neighbour gave in CLOSE, as one of ours. What we do not know counts as disconnected. */
+export const farewellReason = (reason: string): PeerEnd => (FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected');

@@ -1,0 +1,148 @@
+/** Glossary of the peer chart: what it is given, what it hears, what it tells the mesh. */
+import type { LinkFact } from '../../runtime/ports/exchange.ts';
+import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
+import type {
+  AnswerSignal,
+  CandidateSignal,
+  CloseSignal,
+  LinkSignal,
+  OfferSignal,
+  PeerAd,
+  RefusalSignal,
+} from '../../runtime/ports/signaling.ts';
+import type { AttemptId, OperationId, PeerId } from '../shared/ids.ts';
+
+export interface PeerInput {
+  readonly ports: MeshPorts;
+  readonly remote: PeerId;
+  /** Our attempt when we dial; the offer's when we answer. */
+  readonly attempt: AttemptId;
+  /** The newest attempt id this mesh ever made. */
+  readonly mark: AttemptId;
+  readonly random: boolean;
+  /** Our cap, told in HELLO. */
+  readonly cap: number;
+  readonly dialTimeoutMs: number;
+  readonly op?: OperationId;
+  /** Present: we answer it. Absent: we dial. */
+  readonly offer?: OfferSignal;
+}
+
+/** Why the last link or attempt ended. */
+export type PeerEnd =
+  | 'left'
+  | 'evicted'
+  | 'handedOver'
+  | 'stuck'
+  | 'lost'
+  | 'dialFailed'
+  | 'refused'
+  | 'disconnected'
+  | 'replaced';
+
+export interface PeerContext {
+  readonly ports: MeshPorts;
+  readonly remote: PeerId;
+  readonly attempt: AttemptId;
+  readonly mark: AttemptId;
+  readonly random: boolean;
+  readonly cap: number;
+  readonly dialTimeoutMs: number;
+  readonly op: OperationId | undefined;
+  /** The offer being answered; undefined while we dial. */
+  readonly offer: OfferSignal | undefined;
+  /** Offers of the remote up to this attempt are void. */
+  readonly voidUpTo: AttemptId;
+  /** Times in a row that this remote did not give us a lasting link: the exponent of the back-off. */
+  readonly setbacks: number;
+  /** Dials in a row that failed without a word from the remote. */
+  readonly failures: number;
+  readonly openedAtMs: number;
+  readonly remoteCap: number;
+  readonly reason: PeerEnd;
+  readonly alternatives: readonly PeerAd[];
+  readonly refusal: RefusalSignal | undefined;
+}
+
+/** Commands of the mesh. */
+export type PeerCommand =
+  | {
+      readonly type: 'peer.dial';
+      readonly attempt: AttemptId;
+      readonly random: boolean;
+      readonly cap: number;
+      readonly op?: OperationId;
+    }
+  | { readonly type: 'peer.answer'; readonly offer: OfferSignal; readonly cap: number }
+  | { readonly type: 'peer.release'; readonly reason: PeerEnd; readonly alternatives?: readonly PeerAd[] }
+  | { readonly type: 'peer.hold' }
+  | { readonly type: 'peer.unhold' };
+
+/** Signals of the remote, routed here by the mesh. */
+export type PeerSignalEvent =
+  | { readonly type: 'signal.offer'; readonly signal: OfferSignal }
+  | { readonly type: 'signal.answer'; readonly signal: AnswerSignal }
+  | { readonly type: 'signal.candidate'; readonly signal: CandidateSignal }
+  | { readonly type: 'signal.refusal'; readonly signal: RefusalSignal }
+  | { readonly type: 'signal.close'; readonly signal: CloseSignal }
+  /** A hub could not deliver a signal of this attempt. */
+  | { readonly type: 'signal.undeliverable'; readonly attempt: AttemptId | undefined };
+
+/** Facts of the link port. */
+export type LinkPortFact =
+  | { readonly type: 'link.signal'; readonly signal: LinkSignal }
+  | { readonly type: 'link.opened' }
+  | { readonly type: 'link.closed'; readonly error: string | undefined }
+  | LinkFact;
+
+export type PeerEvent = PeerCommand | PeerSignalEvent | LinkPortFact;
+
+/** What the link port actor is told. */
+export type LinkPortCommand =
+  | { readonly type: 'link.take'; readonly signal: LinkSignal }
+  | { readonly type: 'link.greet'; readonly random: boolean; readonly cap: number; readonly mark: AttemptId }
+  | { readonly type: 'link.admit' }
+  | { readonly type: 'link.close'; readonly reason: PeerEnd; readonly alternatives: readonly PeerAd[] };
+
+export interface LinkPortInput {
+  readonly ports: MeshPorts;
+  readonly remote: PeerId;
+  readonly attempt: AttemptId;
+  readonly offer: OfferSignal | undefined;
+}
+
+/** A signal as the peer chart says it; the mesh adds degree, cap, free slots, key and beacon to an offer. */
+export type Utterance =
+  | Pick<OfferSignal, 'kind' | 'attempt' | 'sdp' | 'random' | 'op'>
+  | AnswerSignal
+  | CandidateSignal
+  | CloseSignal;
+
+/** What the chart tells the mesh while it lives. */
+export type PeerReport =
+  | { readonly type: 'peer.signals'; readonly remote: PeerId; readonly signal: Utterance }
+  | {
+      readonly type: 'peer.opened';
+      readonly remote: PeerId;
+      readonly random: boolean;
+      readonly cap: number;
+      readonly op: OperationId | undefined;
+    }
+  /** An offer of the remote took the place of our attempt, or of a link it lost unnoticed: the same slot opens anew. */
+  | { readonly type: 'peer.reopening'; readonly remote: PeerId; readonly random: boolean }
+  /** The slot is free; the chart waits before another dial. */
+  | {
+      readonly type: 'peer.backedOff';
+      readonly remote: PeerId;
+      readonly reason: PeerEnd;
+      readonly refusal: RefusalSignal | undefined;
+    }
+  /** The wait is over: the peer may be dialed again. */
+  | { readonly type: 'peer.rested'; readonly remote: PeerId }
+  | { readonly type: 'actor.failed'; readonly actor: string; readonly error: unknown };
+
+export interface PeerOutput {
+  readonly remote: PeerId;
+  readonly reason: PeerEnd;
+  readonly alternatives: readonly PeerAd[];
+}

@@ -1,0 +1,52 @@
+/** Glossary of the signaling chart. */
+import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
+import type { Challenge, SignalingCommand, SignalingFact, SignalingPort } from '../../runtime/ports/signaling.ts';
+
+export interface SignalingInput {
+  readonly ports: MeshPorts;
+  /** Index of the port in `ports.signaling`. */
+  readonly index: number;
+  readonly network: string;
+}
+
+export interface SignalingContext extends SignalingInput {
+  readonly url: string;
+  /** Sessions in a row that did not get as far as `open`. */
+  readonly failures: number;
+  readonly challenge: Challenge | undefined;
+  /** Lets a reconnect take its own place without a signature. */
+  readonly resume: string | undefined;
+  readonly resumeUntilMs: number;
+  /** Why the last session ended. */
+  readonly reason: string;
+}
+
+export type SignalingFactEvent = { [T in SignalingFact['type']]: { readonly type: `hub.${T}` } & Omit<Extract<SignalingFact, { type: T }>, 'type'> }[SignalingFact['type']];
+
+export type SignalingEvent =
+  | SignalingFactEvent
+  | { readonly type: 'proof.made'; readonly key: string; readonly sig: string }
+  | { readonly type: 'proof.failed'; readonly why: string }
+  /** Of the mesh: hand a command over, if open. */
+  | { readonly type: 'signaling.send'; readonly command: SignalingCommand }
+  | { readonly type: 'signaling.leave' };
+
+export interface SocketInput {
+  readonly ports: MeshPorts;
+  readonly port: SignalingPort;
+}
+export type SocketCommand =
+  | { readonly type: 'socket.send'; readonly command: SignalingCommand }
+  | { readonly type: 'socket.close' };
+
+export interface ProverInput {
+  readonly ports: MeshPorts;
+  readonly challenge: Challenge;
+}
+
+/** What the chart tells the mesh. */
+export type SignalingReport =
+  | { readonly type: 'hub.opened'; readonly url: string }
+  | { readonly type: 'hub.lost'; readonly url: string; readonly reason: string }
+  | { readonly type: 'hub.fact'; readonly url: string; readonly fact: SignalingFact }
+  | { readonly type: 'actor.failed'; readonly actor: string; readonly error: unknown };

@@ -1,0 +1,245 @@
+/**
+ * The signaling chart: one hub, or another way to exchange signals, for as long as the mesh lives.
+ *
+ * Owns: connecting, proving who we are, noticing a dead socket, coming back with jitter, for ever.
+ * Refuses to know: what the signals mean. It hands facts up and commands down.
+ * Spawned by: the mesh, as `signaling:<url>`. Ends: when the mesh leaves.
+ * Happy path: connecting -> proving -> open -> leaving -> closed.
+ */
+import { assign, sendParent, sendTo, setup } from 'xstate';
+import type { SignalingFact } from '../../runtime/ports/signaling.ts';
+import { DRAIN_TIMEOUT_MS, HUB_CONNECT_TIMEOUT_MS, HUB_PING_MS, HUB_PROOF_TIMEOUT_MS } from '../shared/limits.ts';
+import { missingPort } from '../shared/missing-port.ts';
+import { reconnectMs } from './signaling.core.ts';
+import type {
+  ProverInput,
+  SignalingContext,
+  SignalingEvent,
+  SignalingInput,
+  SignalingReport,
+  SocketCommand,
+  SocketInput,
+} from './signaling.events.ts';
+
+const report = (make: (context: SignalingContext, event: SignalingEvent) => SignalingReport) =>
+  sendParent<SignalingContext, SignalingEvent, undefined, SignalingReport, SignalingEvent>(({ context, event }) =>
+    make(context, event),
+  );
+
+/** The fact inside a `hub.*` event. */
+function factOf(event: SignalingEvent): SignalingFact {
+  return { ...event, type: event.type.replace(/^hub\./, '') } as SignalingFact;
+}
+
+export const signalingMachine = setup({
+  types: {
+    context: {} as SignalingContext,
+    events: {} as SignalingEvent,
+    input: {} as SignalingInput,
+    children: {} as { socket: 'socket'; prover: 'prover' },
+  },
+  actors: {
+    socket: missingPort<SocketCommand, SocketInput>('socket'),
+    prover: missingPort<{ type: 'none' }, ProverInput>('prover'),
+  },
+  actions: {
+    rememberChallenge: assign(({ event }) => (event.type === 'hub.welcome' ? { challenge: event.challenge } : {})),
+    rememberResume: assign(({ context, event }) =>
+      event.type === 'hub.proven'
+        ? { resume: event.resume, resumeUntilMs: context.ports.clock.now() + event.ttlMs }
+        : {},
+    ),
+    forgetResume: assign({ resume: undefined }),
+    forgetFailures: assign({ failures: 0 }),
+    noteClosed: assign(({ context, event }) => ({
+      failures: context.failures + 1,
+      reason: event.type === 'hub.closed' ? event.reason || `closed with ${event.code}` : 'socket failed',
+    })),
+    noteRefused: assign(({ context, event }) => ({
+      failures: context.failures + 1,
+      reason: event.type === 'hub.refused' ? `${event.code}: ${event.message}` : 'refused',
+    })),
+    noteNoProof: assign(({ context, event }) => ({
+      failures: context.failures + 1,
+      reason: event.type === 'proof.failed' ? `the signer failed: ${event.why}` : 'the signer failed',
+    })),
+    noteSilence: assign(({ context }) => ({ failures: context.failures + 1, reason: 'no answer in time' })),
+    sendResume: sendTo('socket', ({ context }) => ({
+      type: 'socket.send',
+      command: { type: 'resume', resume: context.resume ?? '' },
+    })),
+    sendProof: sendTo('socket', ({ event }) => {
+      if (event.type !== 'proof.made') throw new Error(`expected proof.made, got ${event.type}`);
+      return { type: 'socket.send', command: { type: 'prove', key: event.key, sig: event.sig } };
+    }),
+    sendPing: sendTo('socket', { type: 'socket.send', command: { type: 'ping' } }),
+    sendGoodbye: sendTo('socket', { type: 'socket.send', command: { type: 'goodbye' } }),
+    closeSocket: sendTo('socket', { type: 'socket.close' }),
+    passToSocket: sendTo('socket', ({ event }) => {
+      if (event.type !== 'signaling.send') throw new Error(`expected signaling.send, got ${event.type}`);
+      return { type: 'socket.send', command: event.command };
+    }),
+    reportFact: report((context, event) => ({ type: 'hub.fact', url: context.url, fact: factOf(event) })),
+    reportOpened: report((context) => ({ type: 'hub.opened', url: context.url })),
+    reportLost: report((context) => ({ type: 'hub.lost', url: context.url, reason: context.reason })),
+    reportFailure: sendParent(({ context, event }: { context: SignalingContext; event: unknown }) => ({
+      type: 'actor.failed',
+      actor: `signaling:${context.url}.socket`,
+      error: (event as { error?: unknown }).error,
+    })),
+  },
+  guards: {
+    isChallenged: ({ event }) => event.type === 'hub.welcome' && event.challenge !== undefined,
+    canResume: ({ context }) =>
+      context.resume !== undefined && context.ports.clock.now() < context.resumeUntilMs,
+    isProofRefused: ({ event }) =>
+      event.type === 'hub.refused' && ['PROOF_FAILED', 'PROOF_REQUIRED', 'BAD_FRAME'].includes(event.code),
+    isProofOptional: ({ context }) => context.challenge?.proof !== 'required',
+  },
+  delays: {
+    connectTimeout: HUB_CONNECT_TIMEOUT_MS,
+    proofTimeout: HUB_PROOF_TIMEOUT_MS,
+    pingInterval: HUB_PING_MS,
+    pongTimeout: HUB_PING_MS,
+    closeTimeout: DRAIN_TIMEOUT_MS,
+    reconnectDelay: ({ context }) => reconnectMs(context.failures, context.ports.random.next()),
+  },
+}).createMachine({
+  id: 'signaling',
+  description: 'One way to exchange signals, kept open.',
+  context: ({ input }) => ({
+    ...input,
+    url: input.ports.signaling[input.index]?.url ?? '',
+    failures: 0,
+    challenge: undefined,
+    resume: undefined,
+    resumeUntilMs: 0,
+    reason: '',
+  }),
+  initial: 'session',
+  on: {
+    'signaling.leave': { target: '.closed', description: 'There is no session to end.' },
+  },
+  states: {
+    session: {
+      description: 'A socket runs; leaving this state closes it.',
+      invoke: {
+        src: 'socket',
+        id: 'socket',
+        input: ({ context }) => {
+          const port = context.ports.signaling[context.index];
+          if (port === undefined) throw new Error(`no signaling port ${context.index}`);
+          return { ports: context.ports, port };
+        },
+        onError: { target: 'backingOff', actions: ['reportFailure', 'noteClosed'] },
+      },
+      initial: 'connecting',
+      on: {
+        'hub.closed': { target: 'backingOff', actions: 'noteClosed' },
+        'signaling.leave': '.leaving',
+      },
+      states: {
+        connecting: {
+          description: 'The actor is connecting: it waits for the first word of the other side.',
+          on: {
+            'hub.welcome': [
+              { guard: 'isChallenged', target: 'proving', actions: 'rememberChallenge' },
+              { target: 'open', actions: 'rememberChallenge', description: 'The other side knows no proofs.' },
+            ],
+            'hub.refused': { target: '#signaling.backingOff', actions: ['noteRefused', 'reportFact'] },
+          },
+          after: { connectTimeout: { target: '#signaling.backingOff', actions: 'noteSilence' } },
+        },
+        proving: {
+          description: 'The actor is proving that its peer id is its own.',
+          initial: 'choosing',
+          on: {
+            'hub.proven': { target: 'open', actions: 'rememberResume' },
+          },
+          after: {
+            proofTimeout: [
+              { guard: 'isProofOptional', target: 'open', description: 'A hub that asked and never answers.' },
+              { target: '#signaling.backingOff', actions: 'noteSilence' },
+            ],
+          },
+          states: {
+            choosing: {
+              description: 'The actor is choosing between its resume token and a signature.',
+              always: [{ guard: 'canResume', target: 'resuming', actions: 'sendResume' }, { target: 'signing' }],
+            },
+            resuming: {
+              description: 'The actor is resuming: its token is on the way.',
+              on: { 'hub.refused': { guard: 'isProofRefused', target: 'signing', actions: 'forgetResume' } },
+            },
+            signing: {
+              description: 'The actor is signing the challenge; the signer may be slow or elsewhere.',
+              invoke: {
+                src: 'prover',
+                id: 'prover',
+                input: ({ context }) => {
+                  if (context.challenge === undefined) throw new Error('no challenge to sign');
+                  return { ports: context.ports, challenge: context.challenge };
+                },
+                onError: { target: '#signaling.backingOff', actions: ['reportFailure', 'noteSilence'] },
+              },
+              on: {
+                'proof.made': { target: 'awaitingVerdict', actions: 'sendProof' },
+                'proof.failed': { target: '#signaling.backingOff', actions: 'noteNoProof' },
+              },
+            },
+            awaitingVerdict: {
+              description: 'The actor is awaiting the hub’s verdict on its proof.',
+              on: {
+                'hub.refused': {
+                  guard: 'isProofRefused',
+                  target: '#signaling.backingOff',
+                  actions: ['noteRefused', 'reportFact'],
+                },
+              },
+            },
+          },
+        },
+        open: {
+          description: 'The actor is open: commands and facts flow.',
+          entry: ['forgetFailures', 'reportOpened'],
+          on: {
+            'signaling.send': { actions: 'passToSocket' },
+            'hub.peer': { actions: 'reportFact' },
+            'hub.gone': { actions: 'reportFact' },
+            'hub.discovered': { actions: 'reportFact' },
+            'hub.signal': { actions: 'reportFact' },
+            'hub.refused': { actions: 'reportFact' },
+            'hub.ignored': { actions: 'reportFact' },
+          },
+          initial: 'quiet',
+          states: {
+            quiet: {
+              description: 'The actor is quiet: no question is out.',
+              after: { pingInterval: { target: 'pinging', actions: 'sendPing' } },
+            },
+            pinging: {
+              description: 'The actor is pinging: the socket may be dead without telling.',
+              on: { 'hub.pong': 'quiet' },
+              after: { pongTimeout: { target: '#signaling.backingOff', actions: 'noteSilence' } },
+            },
+          },
+        },
+        leaving: {
+          description: 'The actor is leaving: goodbye went out, the socket closes.',
+          entry: ['sendGoodbye', 'closeSocket'],
+          on: { 'hub.closed': '#signaling.closed', 'signaling.leave': {} },
+          after: { closeTimeout: '#signaling.closed' },
+        },
+      },
+    },
+    backingOff: {
+      description: 'The actor is backing off before the next socket.',
+      entry: 'reportLost',
+      after: { reconnectDelay: 'session' },
+    },
+    closed: {
+      description: 'The actor is closed.',
+      type: 'final',
+    },
+  },
+});

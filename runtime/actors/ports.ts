@@ -1,0 +1,170 @@
+/**
+ * The actor ports that charts name, joined to adapters: each is a callback actor that translates and decides nothing.
+ * What differs by mesh or peer comes in as `input`, so that the provided charts are shared by the whole process.
+ */
+import { type CallbackActorLogic, fromCallback } from 'xstate';
+import type { ExchangeCommand, ExchangeFact, ExchangeInput } from '../../machines/mesh/mesh.events.ts';
+import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
+import { EARLY_FRAMES_MAX } from '../../machines/shared/limits.ts';
+import type { ProverInput, SignalingEvent, SocketCommand, SocketInput } from '../../machines/signaling/signaling.events.ts';
+import { MeshError } from '../errors.ts';
+import { createExchange, type RunningExchange } from '../exchange/exchange.ts';
+import { toBase64Url } from '../identity/index.ts';
+import { hubProofText } from '../wire/signaling-frames.ts';
+
+/** One attempt's link: the peer chart hears signals, openings and ends; the exchange gets the frames. */
+export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fromCallback(
+  ({ input, receive, sendBack }) => {
+    const { ports, remote, attempt, offer } = input;
+    const tell = (fact: LinkPortFact): void => sendBack(fact as never);
+    let early: Uint8Array[] | undefined = [];
+    const link = ports.link.open(
+      { local: ports.identity.peerId, remote, initiator: offer === undefined },
+      {
+        onSignal: (signal) => tell({ type: 'link.signal', signal }),
+        onOpen: () => {
+          ports.exchange?.attach(remote, attempt, link, tell);
+          tell({ type: 'link.opened' });
+          const waiting = early ?? [];
+          early = undefined;
+          for (const frame of waiting) ports.exchange?.receive(remote, attempt, frame);
+        },
+        onFrame: (frame) => {
+          if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
+          else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
+        },
+        onDrain: () => ports.exchange?.drained(remote, attempt),
+        onConnectivity: (state) => {
+          ports.exchange?.count(`connectivity.${state}`);
+          if (state === 'failed') link.close();
+        },
+        onClosed: (error) => {
+          ports.exchange?.detach(remote, attempt);
+          tell({ type: 'link.closed', error: error?.message });
+        },
+      },
+    );
+    if (offer !== undefined) link.signal({ kind: 'offer', sdp: offer.sdp });
+    receive((command) => {
+      const { exchange } = ports;
+      switch (command.type) {
+        case 'link.take':
+          return link.signal(command.signal);
+        case 'link.greet': {
+          const { random, cap, mark } = command;
+          const peerId = ports.identity.peerId;
+          exchange?.send(remote, { type: 'HELLO', peerId, attempt, mark, random, cap, features: [] });
+          return;
+        }
+        case 'link.admit':
+          return exchange?.admit(remote, attempt);
+        case 'link.close': {
+          const { reason, alternatives } = command;
+          exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
+          exchange?.detach(remote, attempt);
+          return link.close();
+        }
+      }
+    });
+    return () => {
+      ports.exchange?.detach(remote, attempt);
+      link.close();
+    };
+  },
+);
+
+/** One session with a hub, or with whatever a signaling port stands for. */
+export const socketActor: CallbackActorLogic<SocketCommand, SocketInput> = fromCallback(
+  ({ input, receive, sendBack }) => {
+    const connection = input.port.connect(input.ports.identity.peerId, (fact) => {
+      sendBack({ ...fact, type: `hub.${fact.type}` } as SignalingEvent as never);
+    });
+    receive((command) => {
+      if (command.type === 'socket.send') connection.send(command.command);
+      else connection.close();
+    });
+    return () => connection.close();
+  },
+);
+
+/** Signs a hub's challenge. The signer may answer later. */
+export const proverActor: CallbackActorLogic<{ type: 'none' }, ProverInput> = fromCallback(({ input, sendBack }) => {
+  const { identity } = input.ports;
+  const text = hubProofText(input.challenge.host, identity.peerId, input.challenge.nonce);
+  const tell = (event: SignalingEvent): void => sendBack(event as never);
+  const failed = (why: unknown): void => tell({ type: 'proof.failed', why: String(why) });
+  const made = (sig: Uint8Array): void =>
+    tell({ type: 'proof.made', key: toBase64Url(identity.publicKey), sig: toBase64Url(sig) });
+  try {
+    const signature = identity.sign(new TextEncoder().encode(text));
+    if (signature instanceof Uint8Array) made(signature);
+    else signature.then(made, failed);
+  } catch (error) {
+    failed(error);
+  }
+});
+
+/** The data plane, for as long as the mesh lives. */
+export const exchangeActor: CallbackActorLogic<ExchangeCommand, ExchangeInput> = fromCallback(
+  ({ input, receive, sendBack }) => {
+    const { ports, network, maxPeers } = input;
+    const report = (fact: ExchangeFact): void => sendBack(fact as never);
+    const exchange = createExchange({ ports, network, maxPeers, report });
+    ports.exchange = exchange;
+    receive((command) => obey(exchange, command, input, report));
+    return () => {
+      exchange.stop();
+      if (ports.exchange === exchange) ports.exchange = undefined;
+    };
+  },
+);
+
+function obey(
+  exchange: RunningExchange,
+  command: ExchangeCommand,
+  input: ExchangeInput,
+  report: (fact: ExchangeFact) => void,
+): void {
+  switch (command.type) {
+    case 'exchange.send':
+      exchange.send(command.to, command.message);
+      return;
+    case 'exchange.neighbours':
+      return exchange.announceNeighbours(command.peers);
+    case 'link.mode':
+      return exchange.setMode(command.remote, command.mode);
+    case 'mesh.broadcast':
+      return reply(command.ref, report, () => ({ id: exchange.broadcast(command.data, command.options ?? {}) }));
+    case 'mesh.direct': {
+      const { to, data, ref, options = {} } = command;
+      const timeoutMs = options.timeoutMs ?? input.directTimeoutMs;
+      const settle = {
+        done: (result: { id: string; to: string; hops: number; ms: number }) => {
+          if (ref !== undefined) report({ type: 'exchange.replied', ref, ok: true, result });
+        },
+        failed: (error: Error) => refuse(ref, report, error),
+      };
+      try {
+        exchange.direct(to, data, { ...options, timeoutMs }, settle);
+      } catch (error) {
+        refuse(ref, report, error);
+      }
+    }
+  }
+}
+
+function reply(ref: string | undefined, report: (fact: ExchangeFact) => void, act: () => { id: string }): void {
+  try {
+    const result = act();
+    if (ref !== undefined) report({ type: 'exchange.replied', ref, ok: true, result });
+  } catch (error) {
+    refuse(ref, report, error);
+  }
+}
+
+/** A command that failed: its caller hears it by `ref`; without one the mesh reports it as an error. */
+function refuse(ref: string | undefined, report: (fact: ExchangeFact) => void, error: unknown): void {
+  const code = error instanceof MeshError ? error.code : 'BAD_COMMAND';
+  const message = error instanceof Error ? error.message : String(error);
+  report({ type: 'exchange.replied', ref: ref ?? '', ok: false, error: { code, message } });
+}

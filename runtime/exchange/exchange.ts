@@ -1,0 +1,381 @@
+/**
+ * The exchange: the data plane of one mesh. It owns link handles, the seen cache, queues and receipts; link adapters call
+ * it plainly for each frame. Charts hear facts only, through `tell` (one link) and `report` (the mesh).
+ */
+import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
+import {
+  HOPS_LIMIT,
+  HOPS_MAX_DEFAULT,
+  HOPS_MAX_SMALL_CAP,
+  INBOX_MAX,
+  MESSAGE_TTL_MS,
+  NEIGHBOURS_MIN_INTERVAL_MS,
+  PING_AFTER_MS,
+  SMALL_CAP,
+  SUSPECT_AFTER_MS,
+  SWEEP_MS,
+} from '../../machines/shared/limits.ts';
+import { MeshError } from '../errors.ts';
+import type { DeliveredMessage, Exchange, LinkMode, OutgoingOptions } from '../ports/exchange.ts';
+import type { MeshPorts } from '../ports/mesh-ports.ts';
+import type { PeerAd } from '../ports/signaling.ts';
+import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeMessage } from '../wire/codec.ts';
+import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
+import { decodePayload, encodePayload } from '../wire/payload.ts';
+import { LinkEntry, LinkTable } from './link-table.ts';
+import { PendingDirects } from './pending-directs.ts';
+
+export interface ExchangeOptions {
+  readonly ports: MeshPorts;
+  readonly network: string;
+  readonly maxPeers: number;
+  readonly report: (fact: ExchangeFact) => void;
+}
+
+export interface RunningExchange extends Exchange {
+  /** The links changed: neighbours hear of it, at most once in NEIGHBOURS_MIN_INTERVAL_MS. */
+  announceNeighbours(peers: readonly PeerAd[]): void;
+  stop(): void;
+}
+
+export function createExchange(options: ExchangeOptions): RunningExchange {
+  return new MeshExchange(options);
+}
+
+class MeshExchange implements RunningExchange {
+  readonly #ports: MeshPorts;
+  readonly #network: string;
+  readonly #hopsMax: number;
+  readonly #report: (fact: ExchangeFact) => void;
+  readonly #self: PeerId;
+  readonly #links = new LinkTable();
+  readonly #flood = createFlood();
+  readonly #directs: PendingDirects;
+  readonly #counters = new Map<string, number>();
+  #inbox: DeliveredMessage[] = [];
+  #seq = 0;
+  #neighbours: readonly PeerAd[] = [];
+  #neighboursSeq = 0;
+  #neighboursSentMs = Number.NEGATIVE_INFINITY;
+  #neighboursTimer: unknown;
+  #sweepTimer: unknown;
+  #sweptMs: number;
+  #stopped = false;
+
+  constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
+    this.#ports = ports;
+    this.#network = network;
+    this.#hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
+    this.#report = report;
+    this.#self = ports.identity.peerId;
+    this.#directs = new PendingDirects(ports.clock);
+    this.#sweptMs = ports.clock.now();
+    this.#scheduleSweep();
+  }
+
+  // ---- links -------------------------------------------------------------------------------------------------------
+
+  attach(...[remote, attempt, link, tell]: Parameters<Exchange['attach']>): void {
+    this.#links.add(new LinkEntry(remote, attempt, link, tell, this.#ports.clock.now()));
+  }
+
+  admit(...[remote, attempt]: Parameters<Exchange['admit']>): void {
+    const entry = this.#links.of(remote, attempt);
+    if (entry === undefined || entry.admitted) return;
+    entry.admitted = true;
+    if (this.#neighboursSeq > 0) this.#sendNeighboursTo(entry);
+    const early = entry.early;
+    entry.early = [];
+    for (const frame of early) this.#take(entry, frame);
+    this.#flushInbox();
+  }
+
+  detach(...[remote, attempt]: Parameters<Exchange['detach']>): void {
+    const entry = this.#links.of(remote, attempt);
+    if (entry === undefined) return;
+    this.count('lost.queued', entry.queue.length);
+    this.#links.remove(remote);
+  }
+
+  setMode(remote: PeerId, mode: LinkMode): void {
+    const entry = this.#links.get(remote);
+    if (entry === undefined) return;
+    entry.mode = mode;
+    if (mode === 'forwarding' && !entry.flush(this.#ports.clock.now())) {
+      this.#report({ type: 'link.congested', remote });
+    }
+  }
+
+  drained(...[remote, attempt]: Parameters<Exchange['drained']>): void {
+    const entry = this.#links.of(remote, attempt);
+    if (entry?.mode === 'congested') this.#report({ type: 'link.drained', remote });
+  }
+
+  rttMs(remote: PeerId): number | null {
+    return this.#links.get(remote)?.rttMs ?? null;
+  }
+
+  send(remote: PeerId, message: Message): boolean {
+    const entry = this.#links.get(remote);
+    if (entry === undefined) return false;
+    this.count(`sent.${message.type}`);
+    return entry.push(encodeMessage(message), this.#ports.clock.now());
+  }
+
+  // ---- frames in ---------------------------------------------------------------------------------------------------
+
+  receive(...[remote, attempt, frame]: Parameters<Exchange['receive']>): void {
+    const entry = this.#links.of(remote, attempt);
+    if (entry === undefined || this.#stopped) return this.count('dropped.late');
+    const nowMs = this.#ports.clock.now();
+    entry.heardMs = nowMs;
+    if (entry.quiet) {
+      entry.quiet = false;
+      entry.tell({ type: 'link.lively' });
+    }
+    this.#take(entry, frame);
+    this.#flushInbox();
+  }
+
+  #take(entry: LinkEntry, frame: Uint8Array): void {
+    const decoded = decodeFrame(frame);
+    if (!decoded.ok) {
+      this.count(`dropped.${decoded.error.code}`);
+      return this.#fault(entry);
+    }
+    const { messages, unknownTypes, unknownFields } = decoded.value;
+    if (unknownTypes > 0) this.count('ignored.unknownType', unknownTypes);
+    if (unknownFields > 0) this.count('ignored.unknownField', unknownFields);
+    if (!entry.admitted && messages.some((m) => m.type !== 'HELLO' && m.type !== 'CLOSE')) {
+      if (!entry.keepEarly(frame)) this.count('dropped.early');
+      for (const message of messages) if (message.type === 'HELLO') this.#handle(entry, message);
+      return;
+    }
+    for (const message of messages) this.#handle(entry, message);
+  }
+
+  #handle(entry: LinkEntry, message: Message): void {
+    this.count(`received.${message.type}`);
+    switch (message.type) {
+      case 'HELLO':
+        if (!entry.admitted) entry.tell({ type: 'hello.received', hello: message });
+        return;
+      case 'CLOSE':
+        return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
+      case 'PING':
+        entry.push(encodeMessage({ type: 'PONG', stampMs: message.stampMs }), this.#ports.clock.now());
+        return;
+      case 'PONG': {
+        const rttMs = this.#ports.clock.now() - message.stampMs;
+        if (rttMs < 0 || rttMs > 60_000) return;
+        entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
+        return;
+      }
+      case 'GOSSIP':
+        return this.#onGossip(entry, message);
+      case 'RECEIPT':
+        return this.#onReceipt(entry, message);
+      default:
+        this.#report({ type: 'wire.received', remote: entry.remote, message });
+    }
+  }
+
+  #onGossip(entry: LinkEntry, gossip: Gossip): void {
+    if (entry.mode === 'muted') return this.count('dropped.muted');
+    const decoded = decodeEnvelope(gossip.envelope);
+    if (!decoded.ok) {
+      this.count('dropped.badEnvelope');
+      return this.#fault(entry);
+    }
+    const envelope = decoded.value;
+    const nowMs = this.#ports.clock.now();
+    const { remote } = entry;
+    const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, remote, nowMs);
+    if (decision.verdict !== 'fresh') {
+      this.count(`dropped.${decision.verdict}`);
+      if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#fault(entry);
+      return;
+    }
+    if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
+    if (decision.deliver) this.#deliver(entry, envelope, gossip.hops);
+  }
+
+  #deliver(entry: LinkEntry, envelope: Envelope, hops: number): void {
+    const decoded = decodePayload(envelope.payload);
+    if (!decoded.ok) {
+      this.count('dropped.badPayload');
+      return this.#fault(entry);
+    }
+    const { source: from, kind, id, topic } = envelope;
+    this.count(`delivered.${kind}`);
+    this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
+    if (kind === 'direct') {
+      const receipt: Receipt = { type: 'RECEIPT', id, from: this.#self, hops };
+      this.send(entry.remote, receipt);
+    }
+    if (this.#inbox.length >= INBOX_MAX) this.#flushInbox();
+  }
+
+  #onReceipt(entry: LinkEntry, receipt: Receipt): void {
+    if (this.#directs.confirm(receipt.id, receipt.from, receipt.hops)) return;
+    const back = cameFrom(this.#flood, receipt.id);
+    if (back === undefined || back === entry.remote) return this.count('dropped.receipt');
+    this.send(back, receipt);
+  }
+
+  #flushInbox(): void {
+    if (this.#inbox.length === 0) return;
+    const messages = this.#inbox;
+    this.#inbox = [];
+    this.#report({ type: 'inbox', messages });
+  }
+
+  #fault(entry: LinkEntry): void {
+    if (!entry.fault(this.#ports.clock.now())) return;
+    this.count('misbehaved');
+    if (entry.admitted) this.#report({ type: 'link.misbehaved', remote: entry.remote });
+  }
+
+  // ---- messages out ------------------------------------------------------------------------------------------------
+
+  broadcast(data: unknown, options: OutgoingOptions): MessageId {
+    const { id, envelope } = this.#envelope('broadcast', data, options);
+    this.#relay(envelope, 1, undefined, undefined);
+    return id;
+  }
+
+  direct(...[to, data, options, settle]: Parameters<Exchange['direct']>): () => void {
+    if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
+    if (to === this.#self) throw new MeshError('BAD_OPTION', 'A direct message goes to somebody else.', { peerId: to });
+    if (this.#directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
+    const { id, envelope } = this.#envelope('direct', data, options, to);
+    this.#directs.add(id, to, options.timeoutMs, settle);
+    if (this.#relay(envelope, 1, undefined, to) === 0) {
+      const error = new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
+      this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
+    }
+    return () => this.#directs.cancel(id);
+  }
+
+  #envelope(
+    kind: Envelope['kind'],
+    data: unknown,
+    options: OutgoingOptions,
+    to?: PeerId,
+  ): { id: MessageId; envelope: Uint8Array } {
+    const payload = encodePayload(data);
+    const { hopsMax = this.#hopsMax, ttlMs = MESSAGE_TTL_MS, topic } = options;
+    if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
+      throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
+    }
+    const id = toHex(this.#ports.random.bytes(16));
+    const sentAtMs = this.#ports.clock.now();
+    const envelope = encodeEnvelope({
+      id,
+      network: this.#network,
+      source: this.#self,
+      seq: ++this.#seq,
+      kind,
+      hopsMax,
+      sentAtMs,
+      ttlMs,
+      payload,
+      ...(to === undefined ? {} : { to }),
+      ...(topic === undefined ? {} : { topic }),
+    });
+    remember(this.#flood, id, undefined, sentAtMs);
+    this.count(`originated.${kind}`);
+    return { id, envelope };
+  }
+
+  /** Sends an envelope on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
+  #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
+    const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
+    const neighbour = to === undefined ? undefined : this.#links.get(to);
+    if (neighbour?.admitted) {
+      this.#pushGossip(neighbour, part);
+      return 1;
+    }
+    let copies = 0;
+    for (const entry of this.#links.all()) {
+      if (entry.remote === except || !entry.admitted) continue;
+      this.#pushGossip(entry, part);
+      copies++;
+    }
+    return copies;
+  }
+
+  #pushGossip(entry: LinkEntry, part: Uint8Array): void {
+    this.count('sent.GOSSIP');
+    if (entry.mode !== 'congested' && entry.queue.length === 0) {
+      entry.push(part, this.#ports.clock.now());
+      if (entry.isFull) this.#report({ type: 'link.congested', remote: entry.remote });
+    } else if (!entry.hold(part)) {
+      this.count('dropped.queueFull');
+    }
+  }
+
+  // ---- upkeep ------------------------------------------------------------------------------------------------------
+
+  announceNeighbours(peers: readonly PeerAd[]): void {
+    this.#neighbours = peers;
+    if (this.#neighboursTimer !== undefined || this.#stopped) return;
+    const nowMs = this.#ports.clock.now();
+    const waitMs = Math.max(0, this.#neighboursSentMs + NEIGHBOURS_MIN_INTERVAL_MS - nowMs);
+    this.#neighboursTimer = this.#ports.clock.setTimeout(() => {
+      this.#neighboursTimer = undefined;
+      this.#neighboursSentMs = this.#ports.clock.now();
+      this.#neighboursSeq++;
+      for (const entry of this.#links.all()) if (entry.admitted) this.#sendNeighboursTo(entry);
+    }, waitMs);
+  }
+
+  #sendNeighboursTo(entry: LinkEntry): void {
+    this.send(entry.remote, { type: 'NEIGHBOURS', seq: this.#neighboursSeq, peers: this.#neighbours });
+  }
+
+  #scheduleSweep(): void {
+    this.#sweepTimer = this.#ports.clock.setTimeout(() => {
+      this.#sweep();
+      if (!this.#stopped) this.#scheduleSweep();
+    }, SWEEP_MS);
+  }
+
+  /** One look at all links: who needs a PING, who fell silent. After a freeze of ours nobody is judged. */
+  #sweep(): void {
+    const nowMs = this.#ports.clock.now();
+    const froze = nowMs - this.#sweptMs > SWEEP_MS * 2 + 500;
+    this.#sweptMs = nowMs;
+    for (const entry of this.#links.all()) {
+      if (!entry.admitted) continue;
+      if (froze) entry.heardMs = nowMs;
+      if (nowMs - entry.saidMs >= PING_AFTER_MS) {
+        this.count('sent.PING');
+        entry.push(encodeMessage({ type: 'PING', stampMs: nowMs }), nowMs);
+      }
+      if (!entry.quiet && nowMs - entry.heardMs >= SUSPECT_AFTER_MS) {
+        entry.quiet = true;
+        entry.tell({ type: 'link.quiet' });
+      }
+    }
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counters);
+  }
+
+  count(name: string, by = 1): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + by);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#ports.clock.clearTimeout(this.#sweepTimer);
+    this.#ports.clock.clearTimeout(this.#neighboursTimer);
+    this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
+    this.#links.clear();
+  }
+}

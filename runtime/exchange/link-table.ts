@@ -1,0 +1,124 @@
+/**
+ * The links of one mesh as the data plane sees them: handles, last-arrival times, modes, queues. Mutable, owned by the
+ * exchange, never seen by a chart.
+ */
+import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
+import {
+  EARLY_FRAMES_MAX,
+  LINK_BUFFER_HIGH_BYTES,
+  LINK_BUFFER_LOW_BYTES,
+  LINK_QUEUE_BYTES_MAX,
+  MISBEHAVIOUR_MAX,
+  MISBEHAVIOUR_WINDOW_MS,
+} from '../../machines/shared/limits.ts';
+import type { LinkFact, LinkMode } from '../ports/exchange.ts';
+import type { Link } from '../ports/link.ts';
+import { encodeFrame } from '../wire/codec.ts';
+
+export class LinkEntry {
+  readonly remote: PeerId;
+  readonly attempt: AttemptId;
+  readonly link: Link;
+  readonly tell: (fact: LinkFact) => void;
+  admitted = false;
+  mode: LinkMode = 'forwarding';
+  heardMs: number;
+  saidMs: number;
+  quiet = false;
+  rttMs: number | null = null;
+  /** Frames that came before the chart admitted the link. */
+  early: Uint8Array[] = [];
+  /** Messages held back while the link is congested. */
+  readonly queue: Uint8Array[] = [];
+  queuedBytes = 0;
+  #faults = 0;
+  #faultsSinceMs: number;
+
+  constructor(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void, nowMs: number) {
+    this.remote = remote;
+    this.attempt = attempt;
+    this.link = link;
+    this.tell = tell;
+    this.heardMs = nowMs;
+    this.saidMs = nowMs;
+    this.#faultsSinceMs = nowMs;
+  }
+
+  /** Sends one encoded message as a frame. */
+  push(part: Uint8Array, nowMs: number): boolean {
+    this.saidMs = nowMs;
+    return this.link.send(encodeFrame([part]));
+  }
+
+  get isFull(): boolean {
+    return this.link.bufferedBytes > LINK_BUFFER_HIGH_BYTES;
+  }
+
+  /** Keeps a message for later. False when the queue is full. */
+  hold(part: Uint8Array): boolean {
+    if (this.queuedBytes + part.length > LINK_QUEUE_BYTES_MAX) return false;
+    this.queue.push(part);
+    this.queuedBytes += part.length;
+    return true;
+  }
+
+  /** Sends what waited, as long as the link takes it. True when nothing waits any more. */
+  flush(nowMs: number): boolean {
+    let sent = 0;
+    while (sent < this.queue.length && this.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 4) {
+      const part = this.queue[sent] as Uint8Array;
+      this.push(part, nowMs);
+      this.queuedBytes -= part.length;
+      sent++;
+    }
+    this.queue.splice(0, sent);
+    return this.queue.length === 0;
+  }
+
+  /** Keeps an early frame. False when there are too many. */
+  keepEarly(frame: Uint8Array): boolean {
+    if (this.early.length >= EARLY_FRAMES_MAX) return false;
+    this.early.push(frame);
+    return true;
+  }
+
+  /** Counts something no honest neighbour sends. True when it was once too often. */
+  fault(nowMs: number): boolean {
+    if (nowMs - this.#faultsSinceMs > MISBEHAVIOUR_WINDOW_MS) {
+      this.#faults = 0;
+      this.#faultsSinceMs = nowMs;
+    }
+    this.#faults++;
+    return this.#faults === MISBEHAVIOUR_MAX;
+  }
+}
+
+export class LinkTable {
+  readonly #entries = new Map<PeerId, LinkEntry>();
+
+  add(entry: LinkEntry): void {
+    this.#entries.set(entry.remote, entry);
+  }
+
+  /** The entry of this very attempt; a late caller of an older one gets nothing. */
+  of(remote: PeerId, attempt: AttemptId): LinkEntry | undefined {
+    const entry = this.#entries.get(remote);
+    return entry?.attempt === attempt ? entry : undefined;
+  }
+
+  get(remote: PeerId): LinkEntry | undefined {
+    return this.#entries.get(remote);
+  }
+
+  remove(remote: PeerId): void {
+    this.#entries.delete(remote);
+  }
+
+  all(): IterableIterator<LinkEntry> {
+    return this.#entries.values();
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The app's listeners. They hear the events of MeshEvents by name, by prefix (`peer.*`) or all (`*`); one that throws harms
+ * nothing but itself and is reported as an `error` event.
+ */
+import type { MeshEmitted } from '../../machines/mesh/mesh.events.ts';
+import type { EventOf, MeshEvent, MeshEventPattern } from '../api.ts';
+import { MeshError, type MeshErrorCode } from '../errors.ts';
+import type { LoggerPort } from '../ports/logger.ts';
+
+type Handler = (event: MeshEvent) => void;
+
+export class Listeners {
+  readonly #handlers = new Map<string, Set<Handler>>();
+  readonly #logger: LoggerPort;
+
+  constructor(logger: LoggerPort) {
+    this.#logger = logger;
+  }
+
+  add<P extends MeshEventPattern>(pattern: P, handler: (event: EventOf<P>) => void): { unsubscribe(): void } {
+    const handlers = this.#handlers.get(pattern) ?? new Set();
+    this.#handlers.set(pattern, handlers);
+    // A wrapper of its own, so that the same function may listen twice.
+    const own: Handler = (event) => handler(event as EventOf<P>);
+    handlers.add(own);
+    return {
+      unsubscribe: () => {
+        handlers.delete(own);
+        if (handlers.size === 0 && this.#handlers.get(pattern) === handlers) this.#handlers.delete(pattern);
+      },
+    };
+  }
+
+  /** Turns what the chart emitted into the app's events. */
+  emitted(event: MeshEmitted): void {
+    switch (event.type) {
+      case 'inbox':
+        for (const message of event.messages) this.dispatch({ type: 'message', ...message });
+        return;
+      case 'failed': {
+        const { code, message, remote, cause } = event;
+        const where = remote === undefined ? {} : { peerId: remote };
+        return this.error(new MeshError(code as MeshErrorCode, message, { cause, ...where }));
+      }
+      default:
+        this.dispatch(event);
+    }
+  }
+
+  error(error: MeshError): void {
+    this.#logger.log('error', error.message, { code: error.code });
+    this.dispatch({ type: 'error', error });
+  }
+
+  dispatch(event: MeshEvent): void {
+    if (this.#handlers.size === 0) return;
+    const dot = event.type.indexOf('.');
+    this.#call(event.type, event);
+    if (dot > 0) this.#call(`${event.type.slice(0, dot)}.*`, event);
+    this.#call('*', event);
+  }
+
+  #call(pattern: string, event: MeshEvent): void {
+    const handlers = this.#handlers.get(pattern);
+    if (handlers === undefined) return;
+    for (const handler of [...handlers]) {
+      try {
+        handler(event);
+      } catch (cause) {
+        this.thrown(`The listener for "${pattern}" threw`, cause, event.type === 'error');
+      }
+    }
+  }
+
+  /** A listener threw. A listener for errors that throws is only logged, else it would hear itself for ever. */
+  thrown(what: string, cause: unknown, onlyLog = false): void {
+    const error = new MeshError('LISTENER_THREW', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    if (onlyLog) this.#logger.log('error', error.message, { code: error.code });
+    else this.error(error);
+  }
+}

@@ -1,0 +1,116 @@
+/** Turns options into the input of the mesh chart, and says clearly what is wrong with them. */
+import { defaultLinkPort, defaultSignalingPort } from '#defaults';
+import type { MeshInput, MeshSettings } from '../../machines/mesh/mesh.events.ts';
+import {
+  DIAL_TIMEOUT_MS,
+  DIRECT_TIMEOUT_MS,
+  HUB_PORT,
+  JOIN_TIMEOUT_MS,
+  MAX_PEERS_DEFAULT,
+  MAX_PEERS_MAX,
+  MAX_PEERS_MIN,
+  NETWORK_NAME_MAX,
+} from '../../machines/shared/limits.ts';
+import type { MeshOptions } from '../api.ts';
+import { systemClock } from '../clock.ts';
+import { MeshError } from '../errors.ts';
+import { createIdentity, toBase64Url } from '../identity/index.ts';
+import type { LoggerPort } from '../ports/logger.ts';
+import type { MeshPorts } from '../ports/mesh-ports.ts';
+import type { SignalingPort } from '../ports/signaling.ts';
+import { systemRandom } from '../random.ts';
+
+const silence: LoggerPort = { log: () => undefined };
+
+const bad = (message: string): MeshError => new MeshError('BAD_OPTION', message);
+
+/** A whole number in a range, or BAD_OPTION with the option's name. */
+export function checkWhole(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw bad(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}.`);
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw bad(`${name} must be true or false, not ${String(value)}.`);
+}
+
+/** `minPeers` against the cap: 0 to 49 and below it. */
+export function checkMinPeers(minPeers: unknown, maxPeers: number): number {
+  const value = checkWhole('minPeers', minPeers, 0, MAX_PEERS_MAX - 1);
+  if (value >= maxPeers) throw bad(`minPeers (${value}) must be below maxPeers (${maxPeers}).`);
+  return value;
+}
+
+export const checkMaxPeers = (maxPeers: unknown): number =>
+  checkWhole('maxPeers', maxPeers, MAX_PEERS_MIN, MAX_PEERS_MAX);
+
+const TIMEOUT_MAX_MS = 3_600_000;
+
+function settingsOf(options: MeshOptions): MeshSettings {
+  const maxPeers = checkMaxPeers(options.maxPeers ?? MAX_PEERS_DEFAULT);
+  const timeout = (name: string, value: number | undefined, fallback: number): number =>
+    checkWhole(name, value ?? fallback, 1, TIMEOUT_MAX_MS);
+  return {
+    maxPeers,
+    minPeers: options.minPeers === undefined ? undefined : checkMinPeers(options.minPeers, maxPeers),
+    autoDiscovery: checkBoolean('autoDiscovery', options.autoDiscovery ?? true),
+    eviction: checkBoolean('eviction', options.eviction ?? true),
+    xorRouting: checkBoolean('xorRouting', options.xorRouting ?? true),
+    joinTimeoutMs: timeout('joinTimeoutMs', options.joinTimeoutMs, JOIN_TIMEOUT_MS),
+    dialTimeoutMs: timeout('dialTimeoutMs', options.dialTimeoutMs, DIAL_TIMEOUT_MS),
+    directTimeoutMs: timeout('directTimeoutMs', options.directTimeoutMs, DIRECT_TIMEOUT_MS),
+  };
+}
+
+function signalingOf(signaling: MeshOptions['signaling']): SignalingPort[] {
+  const list = signaling === undefined ? [`ws://localhost:${HUB_PORT}`] : Array.isArray(signaling) ? signaling : [signaling];
+  const ports = list.map((entry: string | SignalingPort): SignalingPort => {
+    if (typeof entry !== 'string') return entry;
+    let protocol: string;
+    try {
+      ({ protocol } = new URL(entry));
+    } catch (cause) {
+      throw new MeshError('BAD_OPTION', `signaling: "${entry}" is not a URL.`, { cause });
+    }
+    if (protocol !== 'ws:' && protocol !== 'wss:') throw bad(`signaling: "${entry}" must begin with ws:// or wss://.`);
+    return defaultSignalingPort(entry);
+  });
+  if (new Set(ports.map((port) => port.url)).size !== ports.length) throw bad('signaling: the same URL twice.');
+  return ports;
+}
+
+function networkOf(network: unknown): string {
+  if (typeof network === 'string' && network.length > 0 && network.length <= NETWORK_NAME_MAX) return network;
+  throw bad(`network must be a name of 1 to ${NETWORK_NAME_MAX} characters.`);
+}
+
+/**
+ * The input of `meshMachine`, for a chart of your own that invokes it. `createMeshActor` calls it for you.
+ * Throws MeshError CUSTOM_PEER_ID, BAD_OPTION.
+ */
+export function meshInput(options: MeshOptions = {}): MeshInput {
+  if ('peerId' in options) {
+    throw new MeshError(
+      'CUSTOM_PEER_ID',
+      'A peer id is derived from its key, so that nobody can choose a place beside a victim. Pass an `identity` instead.',
+    );
+  }
+  const identity = options.identity ?? createIdentity(options.random ?? systemRandom);
+  const ports: MeshPorts = {
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    identity,
+    logger: options.logger ?? silence,
+    link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
+    signaling: signalingOf(options.signaling),
+    exchange: undefined,
+    toJSON: () => '[ports]',
+  };
+  return {
+    ports,
+    network: networkOf(options.network ?? 'global'),
+    key: toBase64Url(identity.publicKey),
+    settings: settingsOf(options),
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * The methods of a mesh on any ref of a `meshMachine`: data goes to the exchange by plain call, commands go to the chart as
+ * events. `createMeshActor` puts them on its actor, `asMesh` on a ref that an app's own chart invoked.
+ */
+import { Observable } from 'rxjs';
+import { freeSlots } from '../../machines/mesh/ledger.core.ts';
+import type { MeshCommand, MeshEmitted } from '../../machines/mesh/mesh.events.ts';
+import { isPeerId, type MessageId, type PeerId } from '../../machines/shared/ids.ts';
+import type {
+  BroadcastOptions,
+  DirectOptions,
+  EventOf,
+  Explanation,
+  MeshEventPattern,
+  MeshMethods,
+  MeshStatus,
+  Receipt,
+} from '../api.ts';
+import { MeshError } from '../errors.ts';
+import type { Exchange } from '../ports/exchange.ts';
+import { Listeners } from './listeners.ts';
+import { checkMaxPeers, checkMinPeers } from './mesh-input.ts';
+import { explanationOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
+
+/** What the methods need of a ref: any actor ref of `meshMachine` fits. */
+export interface MeshRef {
+  send(event: MeshCommand): void;
+  getSnapshot(): MeshSnapshot;
+  subscribe(observer: { complete?: () => void; error?: (error: unknown) => void }): { unsubscribe(): void };
+  on(type: '*', handler: (event: MeshEmitted) => void): { unsubscribe(): void };
+}
+
+/** MeshMethods, and the events with safe listeners. */
+export interface Mesh extends MeshMethods {
+  /** Hears events by name, `prefix.*` or `*`. A handler that throws is reported as `error` LISTENER_THREW. */
+  on<P extends MeshEventPattern>(pattern: P, handler: (event: EventOf<P>) => void): { unsubscribe(): void };
+  /** The same as an rxjs Observable. It completes when the mesh has left. */
+  observe<P extends MeshEventPattern>(pattern: P): Observable<EventOf<P>>;
+}
+
+export class MeshHandle implements Mesh {
+  readonly #ref: MeshRef;
+  readonly listeners: Listeners;
+  #leaving: Promise<void> | undefined;
+
+  constructor(ref: MeshRef) {
+    this.#ref = ref;
+    this.listeners = new Listeners(this.#snapshot.context.ports.logger);
+    ref.on('*', (event) => this.listeners.emitted(event));
+  }
+
+  get #snapshot(): MeshSnapshot {
+    return this.#ref.getSnapshot();
+  }
+
+  get peerId(): PeerId {
+    return this.#snapshot.context.self;
+  }
+
+  on<P extends MeshEventPattern>(pattern: P, handler: (event: EventOf<P>) => void): { unsubscribe(): void } {
+    return this.listeners.add(pattern, handler);
+  }
+
+  observe<P extends MeshEventPattern>(pattern: P): Observable<EventOf<P>> {
+    return new Observable((subscriber) => {
+      const listening = this.on(pattern, (event) => subscriber.next(event));
+      const ending = this.#whenEnded(() => subscriber.complete());
+      return () => {
+        listening.unsubscribe();
+        ending.unsubscribe();
+      };
+    });
+  }
+
+  /** Calls back once when the actor has ended, at once if it has already. */
+  #whenEnded(ended: () => void): { unsubscribe(): void } {
+    if (this.#snapshot.status !== 'active') {
+      ended();
+      return { unsubscribe: () => undefined };
+    }
+    return this.#ref.subscribe({ complete: ended, error: ended });
+  }
+
+  joined(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<{ readonly ms: number }> {
+    const { context } = this.#snapshot;
+    const { clock } = context.ports;
+    if (context.joinedMs !== undefined) return Promise.resolve({ ms: context.joinedMs - context.startedMs });
+    const timeoutMs = options.timeoutMs ?? context.settings.joinTimeoutMs;
+    return new Promise((resolve, reject) => {
+      const cleanUps: (() => void)[] = [];
+      const settle = (act: () => void): void => {
+        for (const cleanUp of cleanUps.splice(0)) cleanUp();
+        act();
+      };
+      const fail = (error: unknown): void => settle(() => reject(error));
+      const listening = this.on('joined', ({ ms }) => settle(() => resolve({ ms })));
+      cleanUps.push(() => listening.unsubscribe());
+      const timer = clock.setTimeout(() => fail(this.#joinTimeout(timeoutMs)), timeoutMs);
+      cleanUps.push(() => clock.clearTimeout(timer));
+      const { signal } = options;
+      const abort = (): void => fail(signal?.reason);
+      signal?.addEventListener('abort', abort, { once: true });
+      cleanUps.push(() => signal?.removeEventListener('abort', abort));
+      const ending = this.#whenEnded(() => fail(new MeshError('LEFT', 'The mesh was left before it joined.')));
+      cleanUps.push(() => ending.unsubscribe());
+      if (signal?.aborted) abort();
+    });
+  }
+
+  #joinTimeout(timeoutMs: number): MeshError {
+    const hubs = statusOf(this.#snapshot).hubs.map((hub) => `${hub.url} (${hub.state})`);
+    const where = hubs.length === 0 ? 'there is no hub to ask' : `hubs: ${hubs.join(', ')}`;
+    return new MeshError('JOIN_TIMEOUT', `Neither a hub nor a peer accepted us within ${timeoutMs} ms; ${where}.`);
+  }
+
+  leave(reason = 'left'): Promise<void> {
+    this.#leaving ??= new Promise((resolve) => {
+      this.#whenEnded(resolve);
+      this.#send({ type: 'mesh.leave', reason });
+    });
+    return this.#leaving;
+  }
+
+  broadcast(data: unknown, options: BroadcastOptions = {}): MessageId {
+    return this.#exchange().broadcast(data, options);
+  }
+
+  direct(to: PeerId, data: unknown, options: DirectOptions = {}): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      signal?.throwIfAborted();
+      const timeoutMs = options.timeoutMs ?? this.#snapshot.context.settings.directTimeoutMs;
+      const cancel = this.#exchange().direct(
+        to,
+        data,
+        { timeoutMs, ...(options.hopsMax === undefined ? {} : { hopsMax: options.hopsMax }) },
+        {
+          done: (receipt) => settle(() => resolve(receipt)),
+          failed: (error) => settle(() => reject(error)),
+        },
+      );
+      const abort = (): void => {
+        cancel();
+        settle(() => reject(signal?.reason));
+      };
+      const settle = (act: () => void): void => {
+        signal?.removeEventListener('abort', abort);
+        act();
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** The running exchange, or the error that says why there is none. */
+  #exchange(): Exchange {
+    const snapshot = this.#snapshot;
+    const state = stateOf(snapshot);
+    if (state === 'leaving' || state === 'left') throw new MeshError('LEFT', 'The mesh was left.');
+    const { exchange } = snapshot.context.ports;
+    if (exchange === undefined || snapshot.context.joinedMs === undefined) {
+      throw new MeshError('NOT_JOINED', 'The mesh has not joined yet: await joined().');
+    }
+    return exchange;
+  }
+
+  status(): MeshStatus {
+    return statusOf(this.#snapshot);
+  }
+
+  explain(): Explanation {
+    return explanationOf(this.#snapshot);
+  }
+
+  connectTo(remote: PeerId): void {
+    this.#send({ type: 'mesh.connect', remote: this.#checkId(remote) });
+  }
+
+  disconnectFrom(remote: PeerId, reason?: string): void {
+    this.#send({ type: 'mesh.disconnect', remote: this.#checkId(remote), ...(reason === undefined ? {} : { reason }) });
+  }
+
+  connectToAll(): void {
+    this.#send({ type: 'mesh.connectAll' });
+  }
+
+  has(remote: PeerId): boolean {
+    return this.#snapshot.context.slots[remote]?.phase === 'linked';
+  }
+
+  canAcceptMore(): boolean {
+    return freeSlots(this.#snapshot.context) > 0;
+  }
+
+  setMaxPeers(count: number): void {
+    const maxPeers = checkMaxPeers(count);
+    const { minPeers } = this.#snapshot.context.settings;
+    if (minPeers !== undefined) checkMinPeers(minPeers, maxPeers);
+    this.#send({ type: 'mesh.configure', settings: { maxPeers } });
+  }
+
+  setMinPeers(count: number): void {
+    const minPeers = checkMinPeers(count, this.#snapshot.context.settings.maxPeers);
+    this.#send({ type: 'mesh.configure', settings: { minPeers } });
+  }
+
+  setAutoDiscovery(on: boolean): void {
+    this.#send({ type: 'mesh.configure', settings: { autoDiscovery: on } });
+  }
+
+  setEviction(on: boolean): void {
+    this.#send({ type: 'mesh.configure', settings: { eviction: on } });
+  }
+
+  setXorRouting(on: boolean): void {
+    this.#send({ type: 'mesh.configure', settings: { xorRouting: on } });
+  }
+
+  #send(command: MeshCommand): void {
+    this.#ref.send(command);
+  }
+
+  #checkId(remote: PeerId): PeerId {
+    if (isPeerId(remote)) return remote;
+    throw new MeshError('UNKNOWN_PEER', `"${String(remote)}" is not a peer id (40 lower-case hex digits).`);
+  }
+}
+
+const handles = new WeakMap<MeshRef, MeshHandle>();
+
+/** The methods and events of a mesh on any ref of a `meshMachine`, such as one that an app's own chart invoked. */
+export function asMesh(ref: MeshRef): Mesh {
+  const existing = handles.get(ref);
+  if (existing !== undefined) return existing;
+  const handle = new MeshHandle(ref);
+  handles.set(ref, handle);
+  return handle;
+}

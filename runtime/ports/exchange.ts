@@ -1,0 +1,69 @@
+/**
+ * The data plane as charts and adapters see it. One exchange per mesh owns link handles, caches and queues; it is called
+ * plainly for every frame and tells the charts facts only.
+ */
+import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
+import type { Hello, Message } from '../wire/messages.ts';
+import type { Link } from './link.ts';
+import type { PeerAd } from './signaling.ts';
+
+/** What the exchange tells the peer chart of a link. */
+export type LinkFact =
+  | { readonly type: 'hello.received'; readonly hello: Hello }
+  | { readonly type: 'link.quiet' }
+  | { readonly type: 'link.lively' }
+  /** The other side said goodbye: the link ends now. */
+  | { readonly type: 'link.farewell'; readonly reason: string; readonly alternatives: readonly PeerAd[] };
+
+/** How gossip treats a link. */
+export type LinkMode = 'forwarding' | 'congested' | 'muted';
+
+export interface DeliveredMessage {
+  readonly from: PeerId;
+  readonly data: unknown;
+  readonly kind: 'broadcast' | 'direct';
+  readonly id: MessageId;
+  readonly hops: number;
+  readonly topic?: string;
+}
+
+export interface DeliveryReceipt {
+  readonly id: MessageId;
+  readonly to: PeerId;
+  readonly hops: number;
+  readonly ms: number;
+}
+
+export interface OutgoingOptions {
+  readonly topic?: string;
+  readonly hopsMax?: number;
+  readonly ttlMs?: number;
+}
+
+export interface Exchange {
+  /** A link's channel is open. Until `admit` only HELLO and CLOSE are heard; a few early frames wait. */
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
+  /** The peer chart accepted the link: it carries everything from now on. */
+  admit(remote: PeerId, attempt: AttemptId): void;
+  /** The link is gone. A late call for an older attempt does nothing. */
+  detach(remote: PeerId, attempt: AttemptId): void;
+  /** One frame arrived on the link of `attempt`. */
+  receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void;
+  /** The send buffer of the link fell below the low mark. */
+  drained(remote: PeerId, attempt: AttemptId): void;
+  /** Sends one control message on the attached link. False when there is none. */
+  send(remote: PeerId, message: Message): boolean;
+  setMode(remote: PeerId, mode: LinkMode): void;
+  /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
+  broadcast(data: unknown, options: OutgoingOptions): MessageId;
+  /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */
+  direct(
+    to: PeerId,
+    data: unknown,
+    options: OutgoingOptions & { readonly timeoutMs: number },
+    settle: { done(receipt: DeliveryReceipt): void; failed(error: Error): void },
+  ): () => void;
+  rttMs(remote: PeerId): number | null;
+  counters(): Readonly<Record<string, number>>;
+  count(name: string, by?: number): void;
+}

@@ -1,0 +1,23 @@
+import type { MeshClock } from './clock.ts';
+import type { Exchange } from './exchange.ts';
+import type { Identity } from './identity.ts';
+import type { LinkPort } from './link.ts';
+import type { LoggerPort } from './logger.ts';
+import type { RandomPort } from './random.ts';
+import type { SignalingPort } from './signaling.ts';
+
+/**
+ * Everything of the outside world that one mesh uses. It travels as `input` to every actor of the mesh, because provided
+ * implementations are shared by the whole process. Charts keep it in `context`; it serialises to a word.
+ */
+export interface MeshPorts {
+  readonly clock: MeshClock;
+  readonly random: RandomPort;
+  readonly identity: Identity;
+  readonly logger: LoggerPort;
+  readonly link: LinkPort;
+  readonly signaling: readonly SignalingPort[];
+  /** The running exchange; set by the exchange actor for as long as it runs. */
+  exchange: Exchange | undefined;
+  toJSON(): string;
+}
