@@ -77,6 +77,7 @@ function redraw(): void {
   if (session === undefined) return;
   const status = session.status();
   room.show(status, session.known, session.name);
+  log.refreshNames();
   const said = bannerText(status);
   banner.hidden = said === '';
   setText(banner, said);

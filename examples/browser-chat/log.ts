@@ -1,5 +1,5 @@
 /** The list of messages: owns the children of #log. Shows each line once and its outcome when it comes. */
-import { make, showPeer } from './dom.ts';
+import { make, setText, showPeer } from './dom.ts';
 import type { Line, Outcome } from './session.ts';
 
 /** Lines kept on the page. */
@@ -51,6 +51,13 @@ export class Log {
     if (isAtEnd || line.mine) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
+  /** A name may be learned after the first words of its peer. */
+  refreshNames(): void {
+    for (const label of this.#list.querySelectorAll<HTMLElement>('[data-peer]')) {
+      setText(label, this.#deps.nameOf(label.dataset.peer ?? ''));
+    }
+  }
+
   #row(line: Line): HTMLLIElement {
     const row = make('li', `line ${line.kind}${line.mine ? ' mine' : ''}`);
     if (line.kind === 'note' || line.from === undefined) {
@@ -72,8 +79,9 @@ export class Log {
 function peer(id: string, name: string): HTMLElement[] {
   const label = make('span', 'peer-name');
   const code = make('code', 'peer-id');
+  label.dataset.peer = id;
   showPeer(label, code, id, name);
-  return name === '' ? [code] : [label, code];
+  return [label, code];
 }
 
 function showOutcome(row: HTMLLIElement, line: Line, again: () => void): void {

@@ -3,17 +3,19 @@
  * reader bounds every field and shows foreign data as text. Pure.
  */
 
-/** A line of chat: broadcast to all, or direct to one. */
+/** A line of chat. It travels as a plain string, so that the peers of a terminal read it as they read each other. */
 export interface ChatText {
   readonly kind: 'text';
   readonly text: string;
-  readonly name?: string;
 }
-/** Broadcast on change and now and then: whom the sender is linked to, so that every page can draw the whole mesh. */
+/**
+ * Broadcast on change and now and then: the sender's name and whom it is linked to, so that every page can draw the whole
+ * mesh.
+ */
 export interface LinkList {
   readonly kind: 'links';
+  readonly name: string;
   readonly links: readonly string[];
-  readonly name?: string;
 }
 export type ChatMessage = ChatText | LinkList;
 
@@ -36,18 +38,15 @@ export function cleanName(value: unknown): string {
 }
 
 /** Reads what arrived. Total: data of other programs becomes a text. */
-export function readMessage(data: unknown): ChatMessage {
-  if (typeof data === 'object' && data !== null && 'kind' in data) {
-    const sender = 'name' in data ? cleanName(data.name) : '';
-    const name = sender === '' ? {} : { name: sender };
-    if (data.kind === 'text' && 'text' in data && typeof data.text === 'string') {
-      return { kind: 'text', text: bounded(data.text), ...name };
-    }
-    if (data.kind === 'links' && 'links' in data && Array.isArray(data.links)) {
-      return { kind: 'links', links: [...new Set(data.links.slice(0, LINKS_MAX).filter(isPeerId))], ...name };
-    }
-  }
+export function readMessage(data: unknown, topic?: string): ChatMessage {
+  if (topic === LINKS_TOPIC) return readLinks(data);
   return { kind: 'text', text: bounded(typeof data === 'string' ? data : asText(data)) };
+}
+
+function readLinks(data: unknown): LinkList {
+  const { name, links } = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
+  const ids = Array.isArray(links) ? links.slice(0, LINKS_MAX).filter(isPeerId) : [];
+  return { kind: 'links', name: cleanName(name), links: [...new Set(ids)] };
 }
 
 const bounded = (text: string): string => (text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text);

@@ -17,13 +17,8 @@ export interface Heard {
 /** What others said, by peer id; the oldest word comes first. */
 export type Hearsay = ReadonlyMap<string, Heard>;
 
-/** Notes that `id` was heard of; a name or link list that is not given stays as it was. */
-export function hear(
-  known: Hearsay,
-  id: string,
-  said: { readonly name?: string | undefined; readonly links?: readonly string[] },
-  nowMs: number,
-): Hearsay {
+/** Notes that `id` was heard; a name or link list that is not given stays as it was. */
+export function hear(known: Hearsay, id: string, said: Partial<Pick<Heard, 'name' | 'links'>>, nowMs: number): Hearsay {
   const next = new Map(known);
   const before = known.get(id);
   next.delete(id);

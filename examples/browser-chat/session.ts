@@ -3,7 +3,7 @@
  * link list. Knows nothing of the page but two callbacks.
  */
 import { createMeshActor, type MeshActor, type MeshOptions, type MeshStatus, type Receipt } from 'xstate-mesh';
-import { type ChatText, isPeerId, LINKS_TOPIC, type LinkList, readMessage } from './messages.ts';
+import { LINKS_TOPIC, type LinkList, readMessage } from './messages.ts';
 import { forget, type Hearsay, hear, isLinked } from './people.ts';
 
 /** Round-trip times and counters move without an event. */
@@ -101,7 +101,7 @@ export class ChatSession {
 
   /** To everybody. Throws a MeshError and shows nothing when it cannot be sent. */
   say(text: string): void {
-    this.mesh.broadcast({ kind: 'text', text, name: this.name } satisfies ChatText);
+    this.mesh.broadcast(text);
     this.#line({ kind: 'broadcast', from: this.mesh.peerId, mine: true, text });
   }
 
@@ -118,9 +118,7 @@ export class ChatSession {
     const settle = (outcome: Outcome): void => this.#events.onLine({ ...line, outcome });
     const fail = (error: unknown): void => settle({ kind: 'failed', ...failureOf(error) });
     try {
-      this.mesh
-        .direct(to, { kind: 'text', text, name: this.name } satisfies ChatText)
-        .then((receipt) => settle({ kind: 'delivered', receipt }), fail);
+      this.mesh.direct(to, text).then((receipt) => settle({ kind: 'delivered', receipt }), fail);
     } catch (error) {
       fail(error);
     }
@@ -135,12 +133,9 @@ export class ChatSession {
 
   #listen(): void {
     this.mesh.on('message', ({ from, data, kind, hops, topic }) => {
-      const message = readMessage(data);
-      const links = message.kind === 'links' ? { links: message.links } : {};
-      this.#known = hear(this.#known, from, { name: message.name, ...links }, Date.now());
-      if (message.kind === 'text' && topic !== LINKS_TOPIC) {
-        this.#line({ kind, from, mine: from === this.mesh.peerId, text: message.text, hops });
-      }
+      const message = readMessage(data, topic);
+      this.#known = hear(this.#known, from, message.kind === 'links' ? message : {}, Date.now());
+      if (message.kind === 'text') this.#line({ kind, from, mine: false, text: message.text, hops });
       this.#change();
     });
     this.mesh.on('*', (event) => {
@@ -164,7 +159,7 @@ export class ChatSession {
   #gossipLinks(): void {
     const { state, links } = this.mesh.status();
     const ids = links.filter((link) => isLinked(link.state)).map(({ peerId }) => peerId);
-    const key = ids.filter(isPeerId).sort().join();
+    const key = [...ids].sort().join();
     const sinceMs = performance.now() - this.#sentAtMs;
     if (state !== 'joined' || ids.length === 0 || sinceMs < LINKS_MIN_MS) return;
     if (key === this.#sentLinks && sinceMs < LINKS_REPEAT_MS) return;
