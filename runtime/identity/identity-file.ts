@@ -162,12 +162,12 @@ function parse(path: string, text: string): { readonly identities: Identity[] } 
   return { identities };
 }
 
-/** The errors quote nothing of the line and carry no cause: a JSON error quotes what may be a secret. */
 function parseLine(path: string, line: string, number: number): Identity {
   let record: Partial<Record<keyof IdentityRecord, unknown>> | null;
   try {
     record = JSON.parse(line) as typeof record;
   } catch {
+    // No cause: a JSON error quotes the line, which may hold a secret.
     throw bad(path, `line ${number} is not JSON`);
   }
   if (typeof record !== 'object' || record === null) throw bad(path, `line ${number} is not a JSON object`);
