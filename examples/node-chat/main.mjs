@@ -9,25 +9,27 @@
  * Ctrl-D or Ctrl-C leaves.
  */
 import { createInterface } from 'node:readline';
-import { createMeshActor } from 'xstate-mesh';
+import { createMeshActor, MeshError } from 'xstate-mesh';
 
 const [name = 'somebody', network = 'node-chat', signaling = 'ws://localhost:3000'] = process.argv.slice(2);
 
 const mesh = createMeshActor({ signaling, network });
-/** Text of strangers must not steer the terminal. */
+/** Text of strangers must not steer the terminal. @param {unknown} text */
 const plain = (text) =>
   String(text)
     .slice(0, 500)
     .replace(/\p{Cc}/gu, ' ');
+/** @param {unknown} error */
+const complain = (error) => console.error(error instanceof MeshError ? `! ${error.code}: ${error.message}` : error);
 
 mesh.on('message', ({ data, kind }) => {
   // Anybody in the network may send anything: show only what has the shape of our own messages.
-  if (typeof data?.text === 'string')
-    console.log(`${plain(data.name)}${kind === 'direct' ? ' (to you)' : ''}: ${plain(data.text)}`);
+  if (typeof data !== 'object' || data === null || !('name' in data) || !('text' in data)) return;
+  console.log(`${plain(data.name)}${kind === 'direct' ? ' (to you)' : ''}: ${plain(data.text)}`);
 });
 mesh.on('peer.connected', ({ remote }) => console.log(`+ ${remote.slice(0, 8)}`));
 mesh.on('peer.disconnected', ({ remote, reason }) => console.log(`- ${remote.slice(0, 8)} (${reason})`));
-mesh.on('error', ({ error }) => console.error(`! ${error.code}: ${error.message}`));
+mesh.on('error', ({ error }) => complain(error));
 
 let leaving = false;
 const leave = async () => {
@@ -51,11 +53,11 @@ input.on('line', async (line) => {
       return;
     }
     const target = mesh.status().links.find(({ peerId }) => peerId.startsWith(prefix));
-    if (target === undefined) console.error(`! No linked peer starts with ${prefix}`);
-    else
-      console.log(`  (arrived after ${Math.round((await mesh.direct(target.peerId, { name, text: whisper })).ms)} ms)`);
+    if (target === undefined) return console.error(`! No linked peer starts with ${prefix}`);
+    const { ms } = await mesh.direct(target.peerId, { name, text: whisper });
+    console.log(`  (arrived after ${Math.round(ms)} ms)`);
   } catch (error) {
-    console.error(`! ${error.code}: ${error.message}`);
+    complain(error);
   }
 });
 
@@ -64,7 +66,7 @@ try {
   console.log(`Joined "${network}" as ${mesh.peerId.slice(0, 8)} in ${Math.round(ms)} ms.`);
 } catch (error) {
   if (!leaving) {
-    console.error(`! ${error.code}: ${error.message}`);
+    complain(error);
     process.exit(1);
   }
 }

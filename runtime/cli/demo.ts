@@ -117,6 +117,7 @@ class Demo {
   readonly #delivered = new Map<string, Set<number>>();
   readonly #joined = new Set<number>();
   #check: () => void = () => undefined;
+  #leaving = false;
 
   static async create(count: number, address: HubAddress, running: Running): Promise<Demo> {
     const meshes: CliMesh[] = [];
@@ -152,7 +153,7 @@ class Demo {
     const startedMs = now();
     for (const session of this.#sessions) session.start(JOIN_MS);
     await this.#until(() => this.#joined.size === this.#meshes.length, JOIN_MS);
-    const joinedMs = now() - startedMs;
+    const joinedMs = Math.round(now() - startedMs);
     const components = (): number => countComponents(this.#meshes.map((mesh) => mesh.status()));
     await this.#until(() => components() === 1, ONE_COMPONENT_MS);
     const expected = this.#meshes.length * (this.#meshes.length - 1);
@@ -167,7 +168,7 @@ class Demo {
   }
 
   async leave(): Promise<void> {
-    this.#check = () => undefined;
+    this.#leaving = true;
     await Promise.all(this.#sessions.map((session) => session.leave('left')));
   }
 
@@ -198,7 +199,8 @@ class Demo {
     } else if (event.type === 'message') {
       this.#delivered.get(event.id)?.add(index);
     }
-    const text = event.type === 'left' ? undefined : describeEvent(event);
+    // Links that end because we leave are no news.
+    const text = this.#leaving ? undefined : describeEvent(event);
     if (text !== undefined) this.#running.output.say(`[${index}] ${text}`);
     this.#check();
   }
@@ -227,7 +229,7 @@ function tellSummary(summary: Summary, address: HubAddress, running: Running): v
   const { output } = running;
   const { expected, delivered } = summary.broadcast;
   output.say(
-    `${summary.peers} peers joined within ${Math.round(summary.joinedMs)} ms, ${summary.components} component(s), ` +
+    `${summary.peers} peers joined within ${summary.joinedMs} ms, ${summary.components} component${summary.components === 1 ? '' : 's'}, ` +
       `${delivered} of ${expected} messages delivered.`,
   );
   output.say(

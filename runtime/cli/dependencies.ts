@@ -16,6 +16,8 @@ export interface Subscription {
 export interface CliMesh extends MeshMethods {
   start(): unknown;
   on(pattern: '*', handler: (event: MeshEvent) => void): Subscription;
+  /** `complete`: the actor has left; `error`: it has failed. */
+  subscribe(observer: { complete(): void; error(): void }): Subscription;
 }
 
 /** The addresses of a hub that listens. */

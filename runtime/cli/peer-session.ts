@@ -53,6 +53,11 @@ export class PeerSession {
   /** Starts the mesh. A join that takes too long is told as an error; the mesh keeps trying. */
   start(joinTimeoutMs: number): void {
     this.mesh.on('*', (event) => this.#onEvent(event));
+    // A mesh that fails emits no `left`: its end is told all the same.
+    this.mesh.subscribe({
+      complete: () => this.#settleLeft('left', this.#leaving),
+      error: () => this.#settleLeft('failed', false),
+    });
     this.mesh.start();
     this.mesh.joined({ timeoutMs: joinTimeoutMs }).then(
       ({ ms }) => this.#tellJoined(ms),
@@ -74,7 +79,7 @@ export class PeerSession {
   #tellJoined(ms: number): void {
     if (this.#joinedTold) return;
     this.#joinedTold = true;
-    this.#print({ event: 'joined', ...this.owner, ms });
+    this.#print({ event: 'joined', ...this.owner, ms: roundMs(ms) });
     this.#watch({ type: 'joined', ms });
   }
 
@@ -131,7 +136,9 @@ export class PeerSession {
       }
       case 'direct': {
         const { to, data, timeoutMs, hopsMax } = command;
-        return mesh.direct(to, data, given({ timeoutMs, hopsMax })).then(({ id, hops, ms }) => ({ id, hops, ms }));
+        return mesh
+          .direct(to, data, given({ timeoutMs, hopsMax }))
+          .then(({ id, hops, ms }) => ({ id, hops, ms: roundMs(ms) }));
       }
       case 'status':
         return mesh.status();
@@ -171,6 +178,9 @@ export class PeerSession {
     return { minPeers: after.minPeers, maxPeers: after.maxPeers };
   }
 }
+
+/** To hundredths: the clock gives more digits than mean anything. */
+const roundMs = (ms: number): number => Math.round(ms * 100) / 100;
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

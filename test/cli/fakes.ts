@@ -48,6 +48,7 @@ export class FakeMesh implements CliMesh {
   maxPeers = 8;
   minPeers = 5;
   #listeners: ((event: MeshEvent) => void)[] = [];
+  #observers: { complete(): void; error(): void }[] = [];
   #left = false;
 
   constructor(index: number) {
@@ -61,6 +62,15 @@ export class FakeMesh implements CliMesh {
     this.#listeners.push(handler);
     return { unsubscribe: () => undefined };
   }
+  subscribe(observer: { complete(): void; error(): void }) {
+    this.#observers.push(observer);
+    return { unsubscribe: () => undefined };
+  }
+  /** The root actor fails. */
+  fail(): void {
+    this.emit({ type: 'error', error: new MeshError('ACTOR_FAILED', 'The mesh failed.') });
+    for (const observer of this.#observers) observer.error();
+  }
   emit(event: MeshEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
@@ -72,6 +82,7 @@ export class FakeMesh implements CliMesh {
     if (this.#left) return;
     this.#left = true;
     this.emit({ type: 'left', reason });
+    for (const observer of this.#observers) observer.complete();
   }
   broadcast(data: unknown, options?: unknown): string {
     if (this.#left) throw new MeshError('LEFT', 'This mesh has left.');

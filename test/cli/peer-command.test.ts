@@ -145,8 +145,12 @@ describe('peer --json', () => {
 
   it('exits 1 when a mesh ends that nobody asked to', async () => {
     const world = await peers();
-    world.meshes[0]?.emit({ type: 'left', reason: 'failed' });
+    world.meshes[0]?.fail();
     expect(await world.code).toBe(1);
+    expect(world.stdout.json.slice(-2)).toEqual([
+      { event: 'error', peer: 0, peerId: idOf(1), code: 'ACTOR_FAILED', message: 'The mesh failed.' },
+      { event: 'left', peer: 0, peerId: idOf(1), reason: 'failed' },
+    ]);
   });
 
   it('goes on when nobody reads its stdout, and ends when nobody writes its stdin either', async () => {
