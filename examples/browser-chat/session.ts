@@ -2,7 +2,7 @@
  * One visit to a network: owns the mesh actor, the list of lines, what was heard of others, and the timers that gossip our
  * link list. Knows nothing of the page but two callbacks.
  */
-import { createMeshActor, type MeshActor, type MeshOptions, type MeshStatus, type Receipt } from 'xstate-mesh';
+import { createMeshActor, type MeshActor, type MeshStatus, type Receipt } from 'xstate-mesh';
 import { LINKS_TOPIC, type LinkList, readMessage } from './messages.ts';
 import { forget, type Hearsay, hear, isLinked } from './people.ts';
 
@@ -37,11 +37,12 @@ export interface SessionEvents {
   onChange(): void;
 }
 
-type Options = Pick<MeshOptions, 'maxPeers'> & {
+interface Options {
   readonly hub: string;
   readonly network: string;
   readonly name: string;
-};
+  readonly maxPeers: number | undefined;
+}
 
 /** A MeshError's fields, or those of whatever else was thrown. */
 export function failureOf(error: unknown): { code: string; message: string; retryable: boolean } {
