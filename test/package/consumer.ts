@@ -1,6 +1,6 @@
 /** An empty project that installs the packed tarball, as an app would. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -42,9 +42,6 @@ export async function createConsumer(): Promise<Consumer> {
   const { filename, files } = onlyPackage(JSON.parse(pack));
   write('package.json', JSON.stringify({ name: 'consumer', version: '1.0.0', private: true, type: 'module' }));
   await run('npm', 'install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`);
-  // An app in Node has Node's types; those of this tree are the same.
-  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
   return {
     folder,
     files: files.map(({ path }) => path),
