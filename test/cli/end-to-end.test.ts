@@ -183,6 +183,44 @@ it('demo fails plainly when the port asked for is taken', async () => {
   }
 });
 
+it('demo takes a free port when nobody asked for 3000 and that is taken', async () => {
+  const servers = ['127.0.0.1', '::1'].map((host) => {
+    const server = createServer();
+    // Taken by somebody else, or no such address: just as well.
+    return new Promise<() => Promise<void>>((ready) => {
+      server.on('error', () => ready(async () => undefined));
+      server.listen(3000, host, () => ready(() => new Promise((closed) => server.close(() => closed()))));
+    });
+  });
+  const closers = await Promise.all(servers);
+  try {
+    const demo = cli(['demo', '--once', '--json', '--peers', '1']);
+    expect(await demo.exited).toBe(0);
+    const { url } = demo.json.find(({ event }) => event === 'summary') ?? {};
+    expect(new URL(String(url)).port).not.toBe('3000');
+  } finally {
+    await Promise.all(closers.map((close) => close()));
+  }
+});
+
+it('tells a peer in another process that it left on a signal, and that its hub went away and came back', async () => {
+  const { hub, url } = await startHub();
+  const stays = cli(['peer', '--json', '--hub', url]);
+  const goes = cli(['peer', '--json', '--hub', url]);
+  const { peerId } = await goes.line({ event: 'joined' });
+  await stays.line({ event: 'peer.connected', remote: peerId });
+  await goes.line({ event: 'peer.connected' });
+  expect(await goes.end('SIGINT')).toBe(0);
+  await stays.line({ event: 'peer.disconnected', remote: peerId, reason: 'left' });
+  expect(await hub.end()).toBe(0);
+  await stays.line({ event: 'hub.disconnected', url });
+  const again = cli(['hub', '--json', '--port', new URL(url).port]);
+  await again.line({ event: 'listening' });
+  await stays.linesOf({ event: 'hub.connected', url }, 2);
+  expect(await stays.end()).toBe(0);
+  expect(stays.json.filter(({ event }) => event === 'joined')).toHaveLength(1);
+});
+
 it('chats with people', async () => {
   const { url } = await startHub();
   const ada = cli(['peer', '--hub', url]);
