@@ -30,6 +30,11 @@ export type HubEventOf<Pattern extends HubEventPattern> = Pattern extends '*'
 const matches = (pattern: string, type: string): boolean =>
   pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)));
 
+interface Listener {
+  readonly pattern: HubEventPattern;
+  readonly handler: (event: HubEvent) => void;
+}
+
 /** A throw of an operator's code, as it is reported. */
 const listenerThrew = (what: string, error: unknown): MeshError =>
   new MeshError('LISTENER_THREW', `${what} threw: ${error instanceof Error ? error.message : String(error)}`, {
@@ -52,6 +57,7 @@ export class HubActor extends Actor<typeof hubMachine> {
   #address: HubAddress | undefined;
   #failure: MeshError | undefined;
   #isReporting = false;
+  readonly #listeners = new Set<Listener>();
 
   constructor(options: HubOptions) {
     const settings = checkOptions(options);
@@ -87,13 +93,15 @@ export class HubActor extends Actor<typeof hubMachine> {
     this.#board = board;
     this.#log = options.logger;
     this.#nowMs = () => clock.now();
+    super.on('*', (event) => this.#dispatch(event));
     super.on('hub.listening', (event) => {
       const { type: _, ...address } = event;
       this.#address = address;
     });
     super.on('error', ({ error }) => {
       this.#log?.log('error', error.message, { code: error.code });
-      if (this.getSnapshot().matches('starting')) this.#failure = error;
+      // Before there was an address, an error is why there will be none.
+      if (this.#address === undefined) this.#failure ??= error;
     });
     // Without an observer XState would throw an error of the root in a timer of its own, which ends the process.
     super.subscribe({ error: (error) => this.#log?.log('error', 'The hub failed.', { error: String(error) }) });
@@ -114,16 +122,9 @@ export class HubActor extends Actor<typeof hubMachine> {
     const stopped = (): MeshError => this.#failure ?? new MeshError('LEFT', 'This hub was stopped.');
     if (this.getSnapshot().status !== 'active') return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
-      const subscriptions = [
-        super.on('hub.listening', () => {
-          for (const each of subscriptions) each.unsubscribe();
-          resolve(this.#address as HubAddress);
-        }),
-        super.on('hub.stopped', () => {
-          for (const each of subscriptions) each.unsubscribe();
-          reject(stopped());
-        }),
-      ];
+      // A promise that is settled ignores the rest: nothing needs to be unsubscribed, the actor ends both.
+      super.on('hub.listening', () => resolve(this.#address as HubAddress));
+      super.subscribe({ complete: () => reject(stopped()), error: () => reject(stopped()) });
     });
   }
 
@@ -174,10 +175,9 @@ export class HubActor extends Actor<typeof hubMachine> {
     pattern: Pattern,
     handler: (event: HubEventOf<Pattern>) => void,
   ): { unsubscribe(): void } {
-    return super.on('*', (event) => {
-      if (!matches(pattern, event.type)) return;
-      this.#guard(() => handler(event as HubEventOf<Pattern>), `A listener of "${pattern}"`);
-    });
+    const listener: Listener = { pattern, handler: handler as (event: HubEvent) => void };
+    this.#listeners.add(listener);
+    return { unsubscribe: () => void this.#listeners.delete(listener) };
   }
 
   override subscribe(...args: unknown[]): { unsubscribe(): void } {
@@ -197,6 +197,12 @@ export class HubActor extends Actor<typeof hubMachine> {
     if (this.getSnapshot().status === 'active') this.send({ type: 'fact.reported', fact });
   }
 
+  #dispatch(event: HubEvent): void {
+    for (const { pattern, handler } of [...this.#listeners]) {
+      if (matches(pattern, event.type)) this.#guard(() => handler(event), `A listener of "${pattern}"`);
+    }
+  }
+
   #guard(call: () => unknown, what: string): void {
     try {
       call();
@@ -206,17 +212,9 @@ export class HubActor extends Actor<typeof hubMachine> {
       // A listener of `error` that throws is not told of its own error, or that would never end.
       if (this.#isReporting) return;
       this.#isReporting = true;
-      try {
-        this.#tellError(failure);
-      } finally {
-        this.#isReporting = false;
-      }
+      this.#dispatch({ type: 'error', error: failure });
+      this.#isReporting = false;
     }
-  }
-
-  #tellError(error: MeshError): void {
-    // Not by way of the mailbox: it would be handled after `isReporting` was reset. This is what `emit` ends in.
-    (this as unknown as { emit(event: HubEvent): void }).emit({ type: 'error', error }); // not in XState's public types
   }
 }
 

@@ -58,6 +58,7 @@ export function createServerLogic(parts: ServerParts): CallbackActorLogic<Server
     });
     server.listen();
     return () => {
+      parts.board.halt();
       server.drain();
       server.cut();
     };
@@ -79,6 +80,7 @@ class HubServer {
   readonly #perAddress = new Map<string, number>();
   readonly #tokenDigest: Buffer | undefined;
   #refusals = 0;
+  #openServers = 0;
   #servers: readonly Server[] = [];
   #isDraining = false;
 
@@ -100,6 +102,7 @@ class HubServer {
     bind(() => this.#createServer(), settings.host, settings.port).then(
       ({ servers, port, urlHost }) => {
         this.#servers = servers;
+        this.#openServers = servers.length;
         if (this.#isDraining) return this.#closeServers();
         for (const server of servers) server.on('error', (error) => this.#serverFailed(error));
         const address = { url: `ws://${urlHost}:${port}`, http: `http://${urlHost}:${port}`, hubId, port };
@@ -116,6 +119,7 @@ class HubServer {
   drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    // While it is still binding, the bound servers are closed as soon as they are there.
     if (this.#servers.length > 0) this.#closeServers();
   }
 
@@ -127,14 +131,20 @@ class HubServer {
   }
 
   #closeServers(): void {
-    let open = this.#servers.length;
+    this.#openServers = this.#servers.length;
     for (const server of this.#servers) {
       server.close(() => {
-        open--;
-        if (open === 0) this.#sendBack({ type: 'server.closed' });
+        this.#openServers--;
+        this.#tellWhenClosed();
       });
       server.closeIdleConnections();
     }
+  }
+
+  /** A server may say it is closed before its last WebSocket does: both have to. */
+  #tellWhenClosed(): void {
+    if (this.#isDraining && this.#openServers === 0 && this.#sockets.size === 0)
+      this.#sendBack({ type: 'server.closed' });
   }
 
   #createServer(): Server {
@@ -181,9 +191,13 @@ class HubServer {
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);
       webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why
-      webSocket.on('close', () => this.#sockets.delete(webSocket));
       if (rejection !== undefined || guest.peerId === undefined) this.#reject(webSocket, guest, rejection);
       else this.#admit(webSocket, guest.peerId, guest, board);
+      // After the session has heard of it.
+      webSocket.on('close', () => {
+        this.#sockets.delete(webSocket);
+        this.#tellWhenClosed();
+      });
     });
   }
 

@@ -431,6 +431,11 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     session.terminate();
   }
 
+  /** The charts are gone: nothing is told to them any more. */
+  halt(): void {
+    for (const session of this.sessions.values()) session.bind(() => undefined);
+  }
+
   toJSON(): string {
     return 'switchboard';
   }
