@@ -9,7 +9,7 @@ import { cleanName } from './messages.ts';
 import { readOptions } from './options.ts';
 import { isLinked } from './people.ts';
 import { Room } from './room.ts';
-import { ChatSession, failureOf, type Line } from './session.ts';
+import { ChatSession, failureOf } from './session.ts';
 
 declare global {
   /** For the console and for tests: the mesh of this page, once it was started. */
@@ -57,7 +57,14 @@ function enter(chosen: string): void {
   try {
     log.clear();
     room.clear();
-    session = new ChatSession({ ...options, name: chosen }, { onLine: showLine, onChange: redraw });
+    session = new ChatSession(
+      { ...options, name: chosen },
+      {
+        onLine: (line) => log.show(line),
+        onOutcome: (line, outcome) => log.settle(line, outcome),
+        onChange: redraw,
+      },
+    );
     session.start();
   } catch (error) {
     const { code, message } = failureOf(error);
@@ -70,8 +77,6 @@ function enter(chosen: string): void {
   setPhase('in');
   text.focus();
 }
-
-const showLine = (line: Line): void => log.show(line);
 
 function redraw(): void {
   if (session === undefined) return;

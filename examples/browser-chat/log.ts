@@ -32,11 +32,6 @@ export class Log {
   }
 
   show(line: Line): void {
-    const known = this.#rows.get(line.key);
-    if (known !== undefined) {
-      showOutcome(known, line, () => this.#deps.onAgain(line));
-      return;
-    }
     // Who reads back is not pulled down by what comes in.
     const isAtEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
     const row = this.#row(line);
@@ -49,6 +44,12 @@ export class Log {
       oldest.remove();
     }
     if (isAtEnd || line.mine) this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  /** Says what became of a line; nothing when the line has left the page since. */
+  settle(line: Line, outcome: Outcome): void {
+    const row = this.#rows.get(line.key);
+    if (row !== undefined) showOutcome(row, outcome, () => this.#deps.onAgain(line));
   }
 
   /** A name may be learned after the first words of its peer. */
@@ -71,7 +72,7 @@ export class Log {
     if (line.kind === 'direct' && !line.mine) head.append(make('span', 'tag', 'only to you'));
     if (line.hops !== undefined && line.hops > 1) head.append(make('span', 'hops', `over ${line.hops} links`));
     row.append(head, make('p', 'text', line.text));
-    showOutcome(row, line, () => this.#deps.onAgain(line));
+    if (line.to !== undefined) row.append(make('p', 'outcome sending', 'sending…'));
     return row;
   }
 }
@@ -84,9 +85,7 @@ function peer(id: string, name: string): HTMLElement[] {
   return [label, code];
 }
 
-function showOutcome(row: HTMLLIElement, line: Line, again: () => void): void {
-  const { outcome } = line;
-  if (outcome === undefined) return;
+function showOutcome(row: HTMLLIElement, outcome: Outcome, again: () => void): void {
   const said = make('p', `outcome ${outcome.kind}`, outcomeText(outcome));
   if (outcome.kind === 'failed' && outcome.retryable) {
     const button = make('button', 'quiet', 'Send again');
@@ -102,7 +101,6 @@ function showOutcome(row: HTMLLIElement, line: Line, again: () => void): void {
 }
 
 function outcomeText(outcome: Outcome): string {
-  if (outcome.kind === 'sending') return 'sending…';
   if (outcome.kind === 'failed') return `not delivered: ${outcome.message} (${outcome.code})`;
   const { hops, ms } = outcome.receipt;
   return `delivered in ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms over ${hops} link${hops === 1 ? '' : 's'}`;

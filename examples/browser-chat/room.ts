@@ -55,7 +55,14 @@ export class Room {
 
   #showStates({ state, hubs }: MeshStatus): void {
     setText(this.#mesh, state);
-    this.#mesh.dataset.tone = state === 'joined' ? 'good' : state === 'joining' || state === 'leaving' ? 'busy' : 'bad';
+    this.#mesh.dataset.tone = {
+      joined: 'good',
+      joining: 'busy',
+      leaving: 'busy',
+      isolated: 'bad',
+      idle: 'idle',
+      left: 'idle',
+    }[state];
     this.#hub.hidden = hubs.length === 0;
     const open = hubs.filter((hub) => hub.state.startsWith('open')).length;
     const first = hubs[0]?.state.split('.')[0] ?? '';
@@ -159,4 +166,4 @@ function factsOf({ linked, role, rttMs, state }: Person): string {
 
 /** `backingOff` as a person would say it. */
 export const words = (state: string): string =>
-  state === 'backingOff' ? 'away, reconnecting' : state.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  state === 'backingOff' ? 'reconnecting' : state.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -13,7 +13,6 @@ const LINKS_MIN_MS = 2_000;
 const LINKS_REPEAT_MS = 10_000;
 
 export type Outcome =
-  | { readonly kind: 'sending' }
   | { readonly kind: 'delivered'; readonly receipt: Receipt }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean };
 
@@ -27,12 +26,12 @@ export interface Line {
   readonly mine: boolean;
   readonly text: string;
   readonly hops?: number;
-  readonly outcome?: Outcome;
 }
 
 export interface SessionEvents {
-  /** A line is new, or its outcome is. */
   onLine(line: Line): void;
+  /** The outcome of a line that was told of. */
+  onOutcome(line: Line, outcome: Outcome): void;
   /** Status, people or picture may have changed. */
   onChange(): void;
 }
@@ -43,6 +42,9 @@ interface Options {
   readonly name: string;
   readonly maxPeers: number | undefined;
 }
+
+/** Lines of this page so far: a key is never used twice, not even after leaving and joining again. */
+let lines = 0;
 
 /** A MeshError's fields, or those of whatever else was thrown. */
 export function failureOf(error: unknown): { code: string; message: string; retryable: boolean } {
@@ -60,7 +62,6 @@ export class ChatSession {
   readonly name: string;
   #known: Hearsay = new Map();
   readonly #events: SessionEvents;
-  #lines = 0;
   #sentLinks = '';
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #refresh: ReturnType<typeof setInterval> | undefined;
@@ -108,15 +109,8 @@ export class ChatSession {
 
   /** To one peer. The line shows at once; its outcome follows. */
   tell(to: string, text: string): void {
-    const line = this.#line({
-      kind: 'direct',
-      from: this.mesh.peerId,
-      to,
-      mine: true,
-      text,
-      outcome: { kind: 'sending' },
-    });
-    const settle = (outcome: Outcome): void => this.#events.onLine({ ...line, outcome });
+    const line = this.#line({ kind: 'direct', from: this.mesh.peerId, to, mine: true, text });
+    const settle = (outcome: Outcome): void => this.#events.onOutcome(line, outcome);
     const fail = (error: unknown): void => settle({ kind: 'failed', ...failureOf(error) });
     try {
       this.mesh.direct(to, text).then((receipt) => settle({ kind: 'delivered', receipt }), fail);
@@ -189,7 +183,7 @@ export class ChatSession {
   }
 
   #line(line: Omit<Line, 'key'>): Line {
-    const made = { ...line, key: this.#lines++ };
+    const made = { ...line, key: lines++ };
     this.#events.onLine(made);
     return made;
   }

@@ -8,6 +8,24 @@ const DEPTH_MAX = 6;
 const ENTRIES_MAX = 64;
 const CHARS_MAX = 2_000;
 
+/**
+ * Texts that are secrets, or handles in spite of being texts: who holds a resume token can take a peer's place at a hub,
+ * and session descriptions carry the passwords of a link.
+ */
+const HIDDEN_KEYS: ReadonlySet<string> = new Set([
+  'resume',
+  'sig',
+  'sdp',
+  'candidate',
+  'secretKey',
+  'privateKey',
+  'seed',
+  'token',
+  'authToken',
+  'password',
+  'credential',
+]);
+
 /** A plain copy of `value`, bounded and free of handles and cycles. Never throws. */
 export function stripHandles(value: unknown, depth = 0): unknown {
   switch (typeof value) {
@@ -57,11 +75,16 @@ function stripList(list: readonly unknown[], depth: number): unknown[] {
 }
 
 function stripEntries(entries: readonly (readonly [string, unknown])[], depth: number): Record<string, unknown> {
-  const seen = entries.slice(0, ENTRIES_MAX).map(([key, entry]) => [key, stripHandles(entry, depth + 1)] as const);
+  const seen = entries
+    .slice(0, ENTRIES_MAX)
+    .map(([key, entry]) => [key, isHidden(key, entry) ? hide(entry) : stripHandles(entry, depth + 1)] as const);
   const more = entries.length - seen.length;
   // fromEntries defines own properties, so that a key such as `__proto__` stays data.
   return Object.fromEntries(more > 0 ? [...seen, ['…', `${more} more`]] : seen);
 }
+
+const isHidden = (key: string, value: unknown): value is string => typeof value === 'string' && HIDDEN_KEYS.has(key);
+const hide = (text: string): string => `[hidden, ${text.length} characters]`;
 
 /** Name, message, code and cause: the stack would show paths of the machine. */
 function stripError(error: Error): Record<string, unknown> {

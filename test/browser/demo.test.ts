@@ -177,6 +177,19 @@ test('by keyboard alone on a phone: join, pick a peer, send, leave; nothing scro
   expect(await overflow()).toBeLessThanOrEqual(0);
 });
 
+test('a page whose hub is not there yet says so, and joins by itself when it comes', async () => {
+  const later = await openStage();
+  await later.hub.shutdown();
+  const { page } = await openTab();
+  await page.goto(`${stage.http}/?name=Early&hub=ws%3A%2F%2Flocalhost%3A${later.port}`);
+  await page.locator('#banner', { hasText: `through ws://localhost:${later.port}` }).waitFor();
+  await page.locator('#hub-state', { hasText: 'reconnecting' }).waitFor();
+  await stage.hub.shutdown();
+  stage = await openStage(later.port);
+  await page.locator('#mesh-state', { hasText: 'joined' }).waitFor();
+  await page.locator('#banner').waitFor({ state: 'hidden' });
+});
+
 test('bad words in the address are told of, and an empty name is asked for', async () => {
   const tab = await openTab();
   await tab.page.goto(`${stage.http}/?max=1`);

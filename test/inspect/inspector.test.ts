@@ -99,6 +99,21 @@ describe('what a tool sees', () => {
   });
 });
 
+test('secrets that are texts are hidden, wherever they are', () => {
+  const { clock, seen, root } = watch();
+  const event = {
+    type: 'frame',
+    resume: 'take me',
+    nested: [{ sdp: 'a=ice-pwd:x', candidate: 'udp 1', kind: 'offer' }],
+  };
+  root.send(event as unknown as { type: 'frame' });
+  clock.runFor(1_000);
+  const frame = seen.find((one) => one.event.type === '@xstate.event' && one.event.event.type === 'frame');
+  const text = JSON.stringify(frame?.event);
+  expect(text).not.toMatch(/take me|ice-pwd|udp 1/);
+  expect(text).toContain('"kind":"offer"');
+});
+
 describe('rates and bounds', () => {
   test('property: at most N snapshots of an actor in any second, and its last one always arrives', () => {
     const steps = fc.array(fc.tuple(fc.constantFrom('peer:a', 'peer:b'), fc.nat(120)), {
