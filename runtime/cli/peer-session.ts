@@ -3,6 +3,7 @@
  * of `joined`, replies and `left`, each of which is told once. It ends when its mesh has left.
  */
 import type { MeshEvent } from '../api.ts';
+import { MeshError } from '../errors.ts';
 import { isStanding } from './chat-protocol.ts';
 import type { CliMesh } from './dependencies.ts';
 import {
@@ -63,7 +64,7 @@ export class PeerSession {
       ({ ms }) => this.#tellJoined(ms),
       (error: unknown) => {
         // Leaving before having joined is no failure.
-        if (!this.#leaving) this.#print(errorLine(error, this.owner));
+        if (!this.#leaving) this.#tellError(error);
       },
     );
   }
@@ -81,6 +82,11 @@ export class PeerSession {
     this.#joinedTold = true;
     this.#print({ event: 'joined', ...this.owner, ms: roundMs(ms) });
     this.#watch({ type: 'joined', ms });
+  }
+
+  #tellError(error: unknown): void {
+    this.#print(errorLine(error, this.owner));
+    if (error instanceof MeshError) this.#watch({ type: 'error', error });
   }
 
   #settleLeft(reason: string, good: boolean): void {
@@ -104,7 +110,7 @@ export class PeerSession {
       await this.mesh.leave(reason);
       this.#settleLeft(reason, true);
     } catch (error) {
-      this.#print(errorLine(error, this.owner));
+      this.#tellError(error);
       this.#settleLeft(reason, false);
     }
   }

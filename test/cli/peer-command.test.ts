@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { OUTPUT_BACKLOG_BYTES } from '../../runtime/cli/output.ts';
 import { runCli } from '../../runtime/cli/run.ts';
-import { type FakeWorld, fakeWorld, idOf } from './fakes.ts';
+import { MeshError } from '../../runtime/errors.ts';
+import { FakeMesh, type FakeWorld, fakeWorld, idOf } from './fakes.ts';
 
 /** Runs `peer --json` until every peer has joined. */
 async function peers(...flags: string[]): Promise<FakeWorld & { readonly code: Promise<number> }> {
@@ -203,5 +204,19 @@ describe('peer for people', () => {
     world.stdin.write('/leave\n');
     expect(await code).toBe(0);
     expect(world.stdout.lines.at(-1)).toBe('00000000 has left.');
+  });
+
+  it('says when joining takes too long, and goes on', async () => {
+    const world = fakeWorld({
+      createMesh: async () => {
+        const mesh = new FakeMesh(1);
+        mesh.joined = () => Promise.reject(new MeshError('JOIN_TIMEOUT', 'No hub answered.'));
+        return mesh;
+      },
+    });
+    const code = runCli(['peer'], world.dependencies);
+    await world.stdout.until(({ text }) => text.includes('! JOIN_TIMEOUT: No hub answered.'));
+    world.signal('SIGINT');
+    expect(await code).toBe(0);
   });
 });
