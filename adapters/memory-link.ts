@@ -15,6 +15,7 @@ export interface LinkFabric {
   readonly clock: MeshClock;
   readonly latencyMs: (from: PeerId, to: PeerId) => number;
   readonly setupTrips: number;
+  readonly setupMs?: (from: PeerId, to: PeerId) => number;
   readonly candidates: number;
   readonly bytesPerMs: number;
   readonly disconnectedAfterMs: number;
@@ -134,6 +135,10 @@ export class MemoryEnd implements Link {
     else if (!cut && !gone && this.#lost !== 'no') this.#find();
   }
 
+  reviewOther(): void {
+    this.#peer?.review();
+  }
+
   #describe(kind: 'offer' | 'answer'): void {
     const to = kind === 'answer' ? ` to ${this.#theirs}` : '';
     this.#handlers?.onSignal({ kind, sdp: `memory ${kind} ${this.#token}${to}` });
@@ -173,8 +178,9 @@ export class MemoryEnd implements Link {
     if (this.#fabric.isCut(this.local, peer.local)) return;
     this.#peer = peer;
     peer.#peer = this;
-    const { setupTrips, latencyMs } = this.#fabric;
-    this.#later(latencyMs(this.local, peer.local) * setupTrips, () => this.#open(peer));
+    const { setupTrips, setupMs, latencyMs } = this.#fabric;
+    const waitMs = setupMs?.(this.local, peer.local) ?? latencyMs(this.local, peer.local) * setupTrips;
+    this.#later(waitMs, () => this.#open(peer));
   }
 
   #open(peer: MemoryEnd): void {

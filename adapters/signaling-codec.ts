@@ -63,6 +63,14 @@ const closeMesh = v.object({
   op: v.exactOptional(operationId),
 });
 
+const probeMesh = v.object({
+  v: version,
+  kind: v.literal('probe'),
+  attempt: attemptId,
+  beacon: peerId,
+  reply: v.boolean(),
+});
+
 const description = { sdp: v.pipe(text(SDP_CHARS_MAX), v.minLength(1)) };
 /** What may ride in each type of frame: hubs of the family route these three and nothing else. */
 const signalData = {
@@ -70,6 +78,7 @@ const signalData = {
   answer: v.union([v.object({ mesh: refusalMesh }), v.object({ ...description, mesh: answerMesh })]),
   'ice-candidate': v.union([
     v.object({ mesh: closeMesh }),
+    v.object({ mesh: probeMesh }),
     v.object({
       candidate: text(CANDIDATE_CHARS_MAX),
       sdpMid: v.exactOptional(v.nullable(text(64))),
@@ -152,6 +161,7 @@ function signalFrame(signal: PeerSignal): { type: 'offer' | 'answer' | 'ice-cand
     case 'refusal':
       return { type: 'answer', data: { mesh: { v: 1, ...signal } } };
     case 'close':
+    case 'probe':
       return { type: 'ice-candidate', data: { mesh: { v: 1, ...signal } } };
   }
 }

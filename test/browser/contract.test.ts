@@ -129,7 +129,8 @@ function endInNode(initiator: boolean): RemoteEnd {
     },
     send: async (frames) => frames.map((frame) => link.send(Uint8Array.from(frame))),
     close: async () => link.close(),
-    heard: async () => heard,
+    // A copy, as a page gives: what arrives later must not look as if it had been carried.
+    heard: async () => structuredClone(heard),
   };
 }
 
@@ -201,9 +202,14 @@ describe('adapters in Chromium', () => {
     await exchange(endInNode(true), await endInPage(page, false));
   });
 
-  it('let closed peer connections be collected: 600 ends, where Chromium refuses the 501st at a time', async () => {
+  it('keep nothing of a closed link: 800 ends in turn, where Chromium refuses the 501st that is not collected', async () => {
     const { page, problems } = await openPage();
-    expect(await page.evaluate(() => contractPage.churn(300))).toBe(300);
+    const devtools = await page.context().newCDPSession(page);
+    for (let round = 0; round < 4; round++) {
+      expect(await page.evaluate(() => contractPage.churn(100))).toBe(100);
+      // Chromium collects when it sees fit; asked to, it frees what nobody refers to.
+      await devtools.send('HeapProfiler.collectGarbage');
+    }
     expect(problems).toEqual([]);
   });
 });
