@@ -3,8 +3,9 @@
  * holder; giving up an id never touches a newer claim. Owns the holders and the resume tokens, which stand for a proof
  * made a short while ago. What a proof is, is the caller's business.
  */
-import { HUB_RESUME_MAX, HUB_RESUME_TTL_MS } from '../machines/shared/limits.ts';
+
 import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_RESUME_MAX, HUB_RESUME_TTL_MS } from '../machines/shared/limits.ts';
 
 interface Resume {
   readonly peerId: PeerId;

@@ -3,8 +3,8 @@
  * listeners to the root actor.
  */
 import { Actor, type ActorOptions } from 'xstate';
-import { HUB_SESSIONS_PER_SHARD, HUB_SHARDS_MAX } from '../machines/shared/limits.ts';
 import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_SESSIONS_PER_SHARD, HUB_SHARDS_MAX } from '../machines/shared/limits.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { MeshError } from '../runtime/errors.ts';
 import { createIdentity, fromBase64Url, peerIdOf, toBase64Url, verify } from '../runtime/identity/index.ts';
@@ -13,7 +13,7 @@ import { systemRandom } from '../runtime/random.ts';
 import type { HttpSources, HubStats } from './http-routes.ts';
 import type { HubAddress, HubEvent, HubEventName } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
-import { checkOptions, type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.core.ts';
+import { checkOptions, type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.ts';
 import { createServerLogic } from './server.ts';
 import { type HubPeer, Switchboard } from './switchboard.ts';
 
@@ -146,7 +146,7 @@ export class HubActor extends Actor<typeof hubMachine> {
   }
 
   getStats(): HubStats {
-    const { sessions, directory, counters } = this.#board;
+    const { sessions, networks, counters } = this.#board;
     let peers = 0;
     let hubs = 0;
     for (const session of sessions.values()) {
@@ -160,7 +160,7 @@ export class HubActor extends Actor<typeof hubMachine> {
       connections: sessions.size,
       peers,
       hubs,
-      networks: directory.networks.size,
+      networks,
       counters: { ...counters, refused: { ...counters.refused } },
     };
   }

@@ -3,8 +3,9 @@
  * plane routes to. Ids of a network are also kept sorted, so that the XOR-closest ones are found by walking the implied
  * binary trie in O(k log n), and random ones by index: a join costs no pass over the network.
  */
-import { commonPrefixBits, ID_BITS } from '../machines/shared/xor.ts';
+
 import type { PeerId } from '../machines/shared/ids.ts';
+import { commonPrefixBits, ID_BITS } from '../machines/shared/xor.ts';
 
 /** A peer's place in one network. */
 export interface Member<Owner> {

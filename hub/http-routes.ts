@@ -2,7 +2,7 @@
  * What a hub answers over plain HTTP: health, figures, hubs. Everything else goes to the operator's hook, or is a 404.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpHook, HubSettings } from './options.core.ts';
+import type { HttpHook, HubSettings } from './options.ts';
 
 /** The figures of a hub. */
 export interface HubStats {

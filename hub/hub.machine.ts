@@ -5,7 +5,7 @@
  *
  * Happy path: starting -> listening -> draining -> stopped.
  */
-import { assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
+import { type AnyActorRef, assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
 import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
 import { missingPort } from '../machines/shared/missing-port.ts';
 import { MeshError } from '../runtime/errors.ts';
@@ -19,6 +19,11 @@ const asMeshError = (error: unknown, what: string): MeshError =>
   error instanceof MeshError
     ? error
     : new MeshError('ACTOR_FAILED', `${what} failed: ${String(error)}`, { cause: error });
+
+/** A chart that is walked without being run has no children. */
+const shardsOf = (self: {
+  getSnapshot(): { readonly children?: { readonly [id: string]: AnyActorRef | undefined } };
+}): { readonly [id: string]: AnyActorRef | undefined } => self.getSnapshot().children ?? {};
 
 export const hubMachine = setup({
   types: {
@@ -42,12 +47,12 @@ export const hubMachine = setup({
     assignShard: enqueueActions(({ context, event, enqueue, self }) => {
       assertEvent(event, 'socket.opened');
       const { session } = event;
-      const shard = self.getSnapshot().children[`shard:${session.id % context.shards}`];
+      const shard = shardsOf(self)[`shard:${session.id % context.shards}`];
       if (shard === undefined) context.board.abandon(session.id, new Error('The shard of this session failed.'));
       else enqueue.sendTo(shard, { type: 'session.opened', session });
     }),
     drainShards: enqueueActions(({ context, enqueue, self }) => {
-      const { children } = self.getSnapshot();
+      const children = shardsOf(self);
       for (let i = 0; i < context.shards; i++) {
         const shard = children[`shard:${i}`];
         if (shard !== undefined) enqueue.sendTo(shard, { type: 'hub.drain' });

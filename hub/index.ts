@@ -9,7 +9,7 @@ export {
   type HubEnvironment,
   type HubOptions,
   hubOptionsFromEnv,
-} from './options.core.ts';
+} from './options.ts';
 export { sessionMachine } from './session.machine.ts';
 export { shardMachine } from './shard.machine.ts';
 export type { HubCounters, HubPeer } from './switchboard.ts';

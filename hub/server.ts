@@ -27,11 +27,11 @@ import {
   tokenOf,
 } from './admission.core.ts';
 import { bind } from './bind.ts';
-import { errorFrame } from './frames.core.ts';
+import { errorFrame } from './frames.ts';
 import { answerHttp, type HttpSources } from './http-routes.ts';
 import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
 import type { ServerInput } from './hub.machine.ts';
-import type { HubSettings } from './options.core.ts';
+import type { HubSettings } from './options.ts';
 import type { Switchboard } from './switchboard.ts';
 
 /** A request whose headers do not come within this time is cut: sockets that never speak must not pile up. */

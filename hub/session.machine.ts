@@ -6,58 +6,9 @@
  * Happy path: arriving -> greeting -> announced -> gone.
  */
 import { assign, setup } from 'xstate';
-import {
-  HUB_ANNOUNCE_TIMEOUT_MS,
-  HUB_CLOSE_TIMEOUT_MS,
-  HUB_RETRY_AFTER_MS,
-  HUB_SLOW_TIMEOUT_MS,
-} from '../machines/shared/limits.ts';
-import { CLOSE_REPLACED } from '../runtime/wire/signaling-frames.ts';
+import { HUB_ANNOUNCE_TIMEOUT_MS, HUB_CLOSE_TIMEOUT_MS, HUB_SLOW_TIMEOUT_MS } from '../machines/shared/limits.ts';
+import { DRAINING, HELD, NOT_ANNOUNCED, NOT_PROVEN, REPLACED, SLOW } from './close-reasons.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionInput, SessionPort } from './hub.events.ts';
-
-const DRAINING: CloseReason = {
-  status: 1000,
-  reason: 'Server shutting down',
-  end: 'draining',
-  code: 'DRAINING',
-  message: 'This hub is shutting down; links between peers stand.',
-  retryAfterMs: HUB_RETRY_AFTER_MS,
-};
-const REPLACED: CloseReason = {
-  status: CLOSE_REPLACED,
-  reason: 'Replaced by a proven connection',
-  end: 'replaced',
-  code: 'ID_IN_USE',
-  message: 'Another connection proved this peer id.',
-};
-const HELD: CloseReason = {
-  status: 1008,
-  reason: 'Peer already connected',
-  end: 'refused',
-  code: 'ID_IN_USE',
-  message: 'Another connection holds this peer id; only a proof of its key replaces it.',
-};
-const NOT_ANNOUNCED: CloseReason = {
-  status: 1008,
-  reason: 'No announcement',
-  end: 'timedOut',
-  code: 'NOT_ANNOUNCED',
-  message: `A socket announces within ${HUB_ANNOUNCE_TIMEOUT_MS} ms.`,
-};
-const NOT_PROVEN: CloseReason = {
-  status: 1008,
-  reason: 'No proof',
-  end: 'timedOut',
-  code: 'PROOF_REQUIRED',
-  message: `The peer id is to be proven within ${HUB_ANNOUNCE_TIMEOUT_MS} ms.`,
-};
-const SLOW: CloseReason = {
-  status: 1013,
-  reason: 'Reading too slowly',
-  end: 'slow',
-  code: 'SLOW_READER',
-  message: 'More frames wait for this socket than a hub keeps.',
-};
 
 export const sessionMachine = setup({
   types: {

@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
 import type { Member } from './directory.core.ts';
-import { errorFrame } from './frames.core.ts';
+import { errorFrame } from './frames.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
 import { newRate, type RateState } from './rate.core.ts';
 

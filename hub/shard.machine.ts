@@ -33,7 +33,8 @@ export const shardMachine = setup({
       context.board.abandon(sessionIdOf(failure.actorId), failure.error);
     }),
     drainSessions: enqueueActions(({ self, enqueue }) => {
-      for (const child of Object.values(self.getSnapshot().children)) {
+      // A chart that is walked without being run has no children.
+      for (const child of Object.values(self.getSnapshot().children ?? {})) {
         if (child !== undefined) enqueue.sendTo(child, { type: 'hub.drain' });
       }
     }),

@@ -1,34 +1,29 @@
 /**
  * The data plane of a hub: takes in frames, routes signals by plain calls over the directory, and tells the sessions'
- * charts what changes their mode. Owns directory, claims and counters. IO comes in as sockets, time, randomness and the
+ * charts what changes their mode. Owns sessions, claims and counters. IO comes in as sockets, time, randomness and the
  * check of signatures; no frame of a stranger makes it throw.
  */
 import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
 import { isPeerId } from '../machines/shared/ids.ts';
 import {
-  HUB_AUDIENCE_MAX,
   HUB_MISSED_PINGS_MAX,
   HUB_NETWORKS_PER_PEER_MAX,
   HUB_PROOF_FAILURES_MAX,
   HUB_RESUME_TTL_MS,
-  HUB_SAMPLE_NEAR,
-  HUB_SAMPLE_RANDOM,
 } from '../machines/shared/limits.ts';
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
-import { type HubErrorCode, hubProofText } from '../runtime/wire/signaling-frames.ts';
+import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 import { Claims } from './claims.core.ts';
-import { Directory, type Member, remember } from './directory.core.ts';
+import { DEAD, FLOOD, IDLE, PROOF_FAILED } from './close-reasons.ts';
 import {
-  discoveredFrame,
   errorFrame,
   isObject,
   isRouted,
   networkOf,
   parseFrame,
-  type ProveData,
   type RawFrame,
   type Refusal,
   readAnnounce,
@@ -36,20 +31,18 @@ import {
   refusalOfType,
   signalFrame,
   systemFrame,
-} from './frames.core.ts';
+} from './frames.ts';
 import type { CloseReason, HubEvent, SessionEnd, SwitchboardPort } from './hub.events.ts';
-import type { HubSettings } from './options.core.ts';
+import { Networks, outside } from './networks.ts';
+import type { HubSettings } from './options.ts';
+import { type ProofPorts, problemOf } from './proof.ts';
 import { charge, retryAfter } from './rate.core.ts';
 import { Session, type SessionHome } from './session.ts';
 
-export interface SwitchboardPorts {
+export interface SwitchboardPorts extends ProofPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
-  /** Ed25519 (RFC 8032); total. */
-  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-  peerIdOf(publicKey: Uint8Array): PeerId;
   toBase64Url(bytes: Uint8Array): string;
-  fromBase64Url(text: string): Uint8Array | undefined;
   /** What operators hear of. */
   report(fact: HubEvent): void;
 }
@@ -78,20 +71,8 @@ export interface HubPeer {
   readonly lastFrameMs: number;
 }
 
-const PROOF_FAILED: CloseReason = { status: 1008, reason: 'Proof failed', end: 'refused' };
-const FLOOD: CloseReason = {
-  status: 1008,
-  reason: 'Rate limit exceeded',
-  end: 'refused',
-  code: 'RATE_LIMITED',
-  message: 'This socket went on sending above the rate limit.',
-};
-const IDLE: CloseReason = { status: 1008, reason: 'Peer timed out', end: 'timedOut' };
-const DEAD: CloseReason = { status: 1001, reason: 'No answer to pings', end: 'timedOut' };
-
 export class Switchboard implements SwitchboardPort, SessionHome {
   readonly sessions = new Map<number, Session>();
-  readonly directory = new Directory<Session>();
   readonly claims = new Claims<Session>();
   readonly counters: HubCounters = {
     framesIn: 0,
@@ -104,14 +85,13 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   };
   readonly settings: HubSettings;
   readonly #ports: SwitchboardPorts;
-  readonly #next: () => number;
-  readonly #utf8 = new TextEncoder();
+  readonly #networks: Networks;
   #lastId = 0;
 
   constructor(settings: HubSettings, ports: SwitchboardPorts) {
     this.settings = settings;
     this.#ports = ports;
-    this.#next = () => ports.random.next();
+    this.#networks = new Networks(this.sessions, ports.random);
   }
 
   // ---- sockets -----------------------------------------------------------------------------------------------------
@@ -200,8 +180,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   #relay(session: Session, frame: RawFrame, nowMs: number): void {
     const network = networkOf(frame);
     const member = network === undefined ? undefined : session.memberOf(network);
-    if (network === undefined || member === undefined)
-      return this.#refuse(session, this.#outside(session, network), frame);
+    if (network === undefined || member === undefined) return this.#refuse(session, outside(session, network), frame);
     const target = member.network.members.get(frame.targetPeerId as PeerId); // any other value is in no map
     if (target === undefined) {
       const refusal: Refusal = isPeerId(frame.targetPeerId)
@@ -242,25 +221,25 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     if (present !== undefined) {
       present.ad = ad;
       present.isHub = isHub;
-      this.#introduce(present, nowMs);
+      this.#networks.introduce(present, nowMs);
       return;
     }
     if (session.members.length >= HUB_NETWORKS_PER_PEER_MAX) {
       const message = `A socket is in at most ${HUB_NETWORKS_PER_PEER_MAX} networks; say goodbye to one first.`;
       return this.#refuse(session, { code: 'TOO_MANY_NETWORKS', message }, frame);
     }
-    const member = this.directory.join(network, session.peerId, session, ad, isHub);
+    const member = this.#networks.directory.join(network, session.peerId, session, ad, isHub);
     session.members = [...session.members, member];
     if (session.members.length === 1) session.tell({ type: 'peer.announced' });
-    this.#introduce(member, nowMs);
+    this.#networks.introduce(member, nowMs);
     this.#ports.report({ type: 'peer.announced', peerId: session.peerId, network, isHub });
   }
 
   #discover(session: Session, frame: RawFrame, nowMs: number): void {
     const network = networkOf(frame);
     const member = network === undefined ? undefined : session.memberOf(network);
-    if (member === undefined) return this.#refuse(session, this.#outside(session, network), frame);
-    const count = this.#introduce(member, nowMs);
+    if (member === undefined) return this.#refuse(session, outside(session, network), frame);
+    const count = this.#networks.introduce(member, nowMs);
     const data = { count, networkSize: member.network.members.size };
     session.send(systemFrame('discovered', data, session.peerId, nowMs, network));
   }
@@ -274,9 +253,9 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     const network = frame.networkName === undefined ? undefined : networkOf(frame);
     const leaving = session.members.filter((member) => network === undefined || member.network.name === network);
     if (leaving.length === 0 || (frame.networkName !== undefined && network === undefined)) {
-      return this.#refuse(session, this.#outside(session, network ?? ''), frame);
+      return this.#refuse(session, outside(session, network ?? ''), frame);
     }
-    for (const member of leaving) this.#leave(session, member, 'goodbye');
+    for (const member of leaving) this.#networks.leave(session, member, 'goodbye', this.nowMs());
     if (session.members.length === 0) session.tell({ type: 'peer.withdrew' });
     for (const member of leaving) {
       this.#ports.report({ type: 'peer.goodbye', peerId: session.peerId, network: member.network.name });
@@ -286,7 +265,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   #prove(session: Session, frame: RawFrame, nowMs: number): void {
     const read = readProve(frame);
     if (!read.ok) return this.#refuse(session, read.refusal, frame);
-    const problem = this.#problemOf(session, read.value, nowMs);
+    const problem = problemOf(session, read.value, this.claims, this.#ports, nowMs);
     if (problem !== undefined) {
       session.failedProofs++;
       this.#refuse(session, { code: 'PROOF_FAILED', message: problem }, frame);
@@ -301,62 +280,6 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     session.tell({ type: 'id.proven' });
     session.send(systemFrame('proven', { resume, ttlMs: HUB_RESUME_TTL_MS }, session.peerId, nowMs));
     this.#ports.report({ type: 'session.proven', peerId: session.peerId, resumed: 'resume' in read.value });
-  }
-
-  /** What is wrong with a proof, in words; undefined when it holds. */
-  #problemOf(session: Session, proof: ProveData, nowMs: number): string | undefined {
-    const { peerId, host, nonce } = session;
-    if ('resume' in proof) {
-      return this.claims.redeem(peerId, proof.resume, nowMs)
-        ? undefined
-        : 'This resume token is not valid; send a proof.';
-    }
-    const key = this.#ports.fromBase64Url(proof.key);
-    const signature = this.#ports.fromBase64Url(proof.sig);
-    if (key === undefined || signature === undefined) return 'Key and signature are base64url without padding.';
-    if (this.#ports.peerIdOf(key) !== peerId) return 'The peer id of this socket is not that of the key.';
-    if (host === undefined)
-      return 'The host as dialed is not known to be this hub; its operator lists it in PUBLIC_HOSTS.';
-    const message = this.#utf8.encode(hubProofText(host, peerId, nonce));
-    return this.#ports.verify(key, message, signature)
-      ? undefined
-      : 'The signature does not hold for this host and nonce.';
-  }
-
-  // ---- networks ----------------------------------------------------------------------------------------------------
-
-  /** Tells a peer of some others and them of it. The number of peers told each way. */
-  #introduce(member: Member<Session>, nowMs: number): number {
-    const { owner: session, network } = member;
-    const others = this.directory.sample(member, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM, this.#next);
-    for (const other of others) {
-      session.send(discoveredFrame(other.ad, network.name, session.peerId, nowMs));
-      remember(other, session.id, HUB_AUDIENCE_MAX);
-      other.owner.send(discoveredFrame(member.ad, network.name, other.id, nowMs));
-      remember(member, other.owner.id, HUB_AUDIENCE_MAX);
-    }
-    return others.length;
-  }
-
-  /** Ends a membership; who was told of the peer, and is still in its network, hears so. */
-  #leave(session: Session, member: Member<Session>, end: SessionEnd): void {
-    session.members = session.members.filter((other) => other !== member);
-    if (!this.directory.leave(member) || end === 'draining') return;
-    const nowMs = this.nowMs();
-    const network = member.network.name;
-    const data = { peerId: member.id, isHub: member.isHub, reason: end, timestamp: nowMs };
-    for (const id of member.audience) {
-      const told = this.sessions.get(id);
-      if (told?.memberOf(network) === undefined) continue;
-      told.send(systemFrame('peer-disconnected', data, told.peerId, nowMs, network));
-    }
-    member.audience.clear();
-  }
-
-  #outside(session: Session, network: string | undefined): Refusal {
-    if (network === undefined) return { code: 'BAD_FRAME', message: 'networkName is a text of 1 to 64 characters.' };
-    if (session.members.length === 0) return { code: 'NOT_ANNOUNCED', message: 'Announce this peer first.' };
-    return { code: 'WRONG_NETWORK', message: 'This peer is not announced in that network.' };
   }
 
   #refuse(session: Session, refusal: Refusal, frame: RawFrame | undefined): void {
@@ -389,7 +312,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.#ports.report({ type: 'session.opened', peerId: session.peerId });
   }
   withdraw(session: Session, end: SessionEnd): void {
-    for (const member of [...session.members]) this.#leave(session, member, end);
+    for (const member of [...session.members]) this.#networks.leave(session, member, end, this.nowMs());
     this.claims.release(session.peerId, session);
   }
   refusedSession(session: Session, reason: CloseReason): void {
@@ -441,6 +364,10 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
 
   // ---- for operators -----------------------------------------------------------------------------------------------
+
+  get networks(): number {
+    return this.#networks.directory.networks.size;
+  }
 
   /** Peers that are announced, in any network. */
   peers(): HubPeer[] {

@@ -3,8 +3,8 @@
  * refusal. The routed signals are checked by hand, since they are the hot path; the rare frames by schemas.
  */
 import * as v from 'valibot';
-import { HUB_ANNOUNCE_DATA_BYTES_MAX, NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
 import { isAttemptId, isPeerId, type PeerId } from '../machines/shared/ids.ts';
+import { HUB_ANNOUNCE_DATA_BYTES_MAX, NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
 import type { HubErrorCode, HubFrame } from '../runtime/wire/signaling-frames.ts';
 
 export const NETWORK_DEFAULT = 'global';
