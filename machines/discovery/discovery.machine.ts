@@ -49,6 +49,7 @@ export const discoveryMachine = setup({
   guards: {
     isUrgent: ({ context }) => context.need === 'belowFloor',
     isEager: ({ context }) => context.need === 'belowTarget',
+    isSameNeed: ({ context, event }) => event.type === 'discovery.need' && event.need === context.need,
   },
   delays: {
     collectTimeout: DISCOVERY_COLLECT_MS,
@@ -90,15 +91,16 @@ export const discoveryMachine = setup({
     resting: {
       description: 'The actor is resting, by how much its peer needs links.',
       initial: 'choosing',
-      on: { 'discovery.need': { target: '.choosing', actions: 'noteNeed', reenter: false } },
+      on: {
+        'discovery.need': [
+          { guard: 'isSameNeed', description: 'Links that come and go must not put the next cycle off.' },
+          { target: '.choosing', actions: 'noteNeed' },
+        ],
+      },
       states: {
         choosing: {
           description: 'The actor is choosing how long to rest.',
-          always: [
-            { guard: 'isUrgent', target: 'urgent' },
-            { guard: 'isEager', target: 'eager' },
-            { target: 'calm' },
-          ],
+          always: [{ guard: 'isUrgent', target: 'urgent' }, { guard: 'isEager', target: 'eager' }, { target: 'calm' }],
         },
         urgent: { description: 'The actor is below its floor.', after: { urgentRest: '#discovery.done' } },
         eager: { description: 'The actor is below its target.', after: { eagerRest: '#discovery.done' } },

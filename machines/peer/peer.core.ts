@@ -1,6 +1,7 @@
 /** Decisions of the peer chart: which offer stands, how long to wait, how a farewell is understood. */
-import type { Hello } from '../../runtime/wire/messages.ts';
+
 import type { OfferSignal } from '../../runtime/ports/signaling.ts';
+import type { Hello } from '../../runtime/wire/messages.ts';
 import type { AttemptId, PeerId } from '../shared/ids.ts';
 import { FAILED_DIALS_MAX, PEER_BACKOFF_MAX_MS, PEER_BACKOFF_MIN_MS, PEER_PROVEN_MS } from '../shared/limits.ts';
 import type { PeerContext, PeerEnd } from './peer.events.ts';
@@ -51,4 +52,5 @@ export const fits = (context: Pick<PeerContext, 'remote' | 'attempt' | 'random'>
 const FAREWELLS: ReadonlySet<string> = new Set<PeerEnd>(['left', 'evicted', 'handedOver', 'stuck', 'replaced']);
 
 /** The reason a neighbour gave in CLOSE, as one of ours. What we do not know counts as disconnected. */
-export const farewellReason = (reason: string): PeerEnd => (FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected');
+export const farewellReason = (reason: string): PeerEnd =>
+  FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected';

@@ -93,11 +93,7 @@ export const peerMachine = setup({
       ...afterRefusal(context),
       refusal: as(event, 'signal.refusal').signal,
     })),
-    rememberSplice: assign(({ event }) => ({
-      reason: 'refused' as const,
-      failures: 0,
-      refusal: as(event, 'signal.refusal').signal,
-    })),
+    forgetRefusal: assign({ refusal: undefined }),
     noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined })),
     noteLoss: assign(({ context }) => ({ ...afterLoss(context, context.ports.clock.now()), refusal: undefined })),
     passToLink: sendTo('link', ({ event }) => {
@@ -160,13 +156,11 @@ export const peerMachine = setup({
   },
   guards: {
     hasOffer: ({ context }) => context.offer !== undefined,
-    isOfThisAttempt: ({ context, event }) => 'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.attempt,
-    isSplice: ({ context, event }) =>
-      event.type === 'signal.refusal' &&
-      event.signal.attempt === context.attempt &&
-      event.signal.code === 'SPLICE' &&
-      event.signal.via !== undefined,
-    isVoidOffer: ({ context, event }) => event.type === 'signal.offer' && isVoidOffer(context.voidUpTo, event.signal),
+    isOfThisAttempt: ({ context, event }) =>
+      'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.attempt,
+    isVoidOffer: ({ context, event }) =>
+      (event.type === 'signal.offer' && isVoidOffer(context.voidUpTo, event.signal)) ||
+      (event.type === 'peer.answer' && isVoidOffer(context.voidUpTo, event.offer)),
     outranksRemote: ({ context }) => outranks(context.ports.identity.peerId, context.remote),
     isUndeliverable: ({ context, event }) =>
       event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === context.attempt),
@@ -187,7 +181,7 @@ export const peerMachine = setup({
     ports: input.ports,
     remote: input.remote,
     attempt: input.attempt,
-    mark: input.mark,
+    mark: input.offer === undefined ? input.attempt : input.mark,
     random: input.random,
     cap: input.cap,
     dialTimeoutMs: input.dialTimeoutMs,
@@ -225,7 +219,8 @@ export const peerMachine = setup({
       initial: 'dialing',
       on: {
         'signal.offer': {
-          description: 'An offer that no state below turned down: this attempt, or a link that the remote lost unnoticed, is dropped for it.',
+          description:
+            'An offer that no state below turned down: this attempt, or a link that the remote lost unnoticed, is dropped for it.',
           target: '.answering',
           reenter: true,
           actions: ['rememberOffer', 'reportReopening'],
@@ -242,10 +237,7 @@ export const peerMachine = setup({
               { guard: 'outranksRemote', description: 'Offers cross and ours stands: the remote will answer it.' },
             ],
             'signal.answer': { guard: 'isOfThisAttempt', actions: 'passToLink' },
-            'signal.refusal': [
-              { guard: 'isSplice', target: '#peer.backingOff.ready', actions: 'rememberSplice' },
-              { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'rememberRefusal' },
-            ],
+            'signal.refusal': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'rememberRefusal' },
             'signal.close': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'signal.undeliverable': { guard: 'isUndeliverable', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.opened': 'handshaking',
@@ -323,7 +315,9 @@ export const peerMachine = setup({
           description: 'The actor is draining: CLOSE went out, what was sent is flushed.',
           entry: 'sayGoodbye',
           on: {
-            'signal.offer': { description: 'Too late: this link was given up. The remote hears of it and may dial again.' },
+            'signal.offer': {
+              description: 'Too late: this link was given up. The remote hears of it and may dial again.',
+            },
             'link.closed': '#peer.closed',
           },
           after: { drainTimeout: '#peer.closed' },
@@ -337,7 +331,16 @@ export const peerMachine = setup({
       initial: 'waiting',
       on: {
         'peer.dial': { target: 'link.dialing', actions: 'rememberDial' },
-        'peer.answer': { target: 'link.answering', actions: 'rememberOffer' },
+        'peer.answer': [
+          {
+            guard: 'isVoidOffer',
+            target: 'backingOff',
+            reenter: true,
+            actions: 'forgetRefusal',
+            description: 'A late or repeated offer: its slot is given back.',
+          },
+          { target: 'link.answering', actions: 'rememberOffer' },
+        ],
         'peer.release': { target: 'closed', actions: 'rememberRelease' },
       },
       states: {
