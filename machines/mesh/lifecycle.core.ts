@@ -6,7 +6,7 @@ import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { endOperation, dial, dialWanted, needOf, onPeerDone, release } from './links.core.ts';
-import { dropSlot, emit, freeSlots, linkCount, linksOf, patch, shapeFor } from './ledger.core.ts';
+import { dropSlot, emit, freeSlots, linkCount, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -116,6 +116,10 @@ export function configure(work: MeshWork, { settings }: Command<'mesh.configure'
 function shed(work: MeshWork): void {
   const { context } = work;
   const links = linksOf(context);
+  const opening = openingOf(context);
+  // Attempts go first: each of them would open one link too many.
+  const given = Math.min(opening.length, links.length + opening.length - context.settings.maxPeers);
+  for (const { id } of opening.slice(0, Math.max(0, given))) release(work, id, 'disconnected');
   const surplus = links.length - context.settings.maxPeers;
   if (surplus <= 0) return;
   const roles = rolesOf(context.self, links, shapeFor(context), context.settings.xorRouting);
@@ -148,6 +152,10 @@ export function leave(work: MeshWork): void {
     work.effects.push({ do: 'stop', id: `eviction:${work.context.operations}` });
   }
   endOperation(work);
+}
+
+/** After the peers: their last signals went out. */
+export function leaveHubs(work: MeshWork): void {
   for (const url of Object.keys(work.context.hubs)) {
     work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.leave' } });
   }

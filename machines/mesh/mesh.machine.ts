@@ -42,10 +42,13 @@ interface Enqueue {
 
 /** An action that lets a core function decide and carries its effects out in order. */
 const step = (decide: (work: MeshWork, event: MeshEvent) => void) =>
-  enqueueActions(({ context, event, enqueue }) => {
+  enqueueActions(({ context, event, enqueue, self }) => {
     const work: MeshWork = { context: context as MeshContext, effects: [] };
     decide(work, event as MeshEvent);
-    carryOut(work, context as MeshContext, enqueue as unknown as Enqueue);
+    // A mesh whose exchange failed says so once and lives on to leave; XState throws on a send to a child that is gone.
+    const hasExchange = (self.getSnapshot() as { children: Record<string, unknown> }).children.exchange !== undefined;
+    const effects = hasExchange ? work.effects : work.effects.filter((e) => e.do !== 'send' || e.to !== 'exchange');
+    carryOut({ ...work, effects }, context as MeshContext, enqueue as unknown as Enqueue);
     // biome-ignore lint/suspicious/noExplicitAny: the action fits any setup; `decide` has the real types.
   }) as any;
 
@@ -70,6 +73,13 @@ function carryOut(work: MeshWork, before: MeshContext, enqueue: Enqueue): void {
         break;
     }
   }
+}
+
+/** A command that cannot be carried out: its caller hears it by `ref`, else the app as an error. */
+function refuse(work: MeshWork, event: MeshEvent, code: string, why: string): void {
+  const { ref, type } = as(event, 'mesh.broadcast', 'mesh.direct');
+  const error = { code, message: `${type}: ${why}` };
+  emit(work, ref === undefined ? { type: 'failed', ...error } : { type: 'reply', ref, ok: false, error });
 }
 
 const isOpenSomewhere = (context: MeshContext): boolean => Object.values(context.hubs).includes(true);
@@ -98,6 +108,7 @@ export const meshMachine = setup({
       if (ref !== undefined) emit(work, { type: 'reply', ref, ok: true });
     }),
     leave: step(lifecycle.leave),
+    leaveHubs: step(lifecycle.leaveHubs),
     noteLeft: step((work) => emit(work, { type: 'left', reason: work.context.leaveReason })),
     noteIsolated: step((work) =>
       emit(work, {
@@ -156,14 +167,10 @@ export const meshMachine = setup({
       else if (reply.error !== undefined) emit(work, { type: 'failed', ...reply.error });
     }),
     passToExchange: step((work, event) => {
+      if (work.context.ports.exchange === undefined) return refuse(work, event, 'NOT_AVAILABLE', 'the exchange does not run');
       work.effects.push({ do: 'send', to: 'exchange', event: as(event, 'mesh.broadcast', 'mesh.direct') });
     }),
-    refuseCommand: step((work, event) => {
-      const { ref, type } = as(event, 'mesh.broadcast', 'mesh.direct');
-      const error = { code: 'NOT_JOINED', message: `${type} before the mesh joined or after it left` };
-      if (ref !== undefined) emit(work, { type: 'reply', ref, ok: false, error });
-      else emit(work, { type: 'failed', ...error });
-    }),
+    refuseCommand: step((work, event) => refuse(work, event, 'NOT_JOINED', 'the mesh has not joined, or has left')),
     connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect').remote)),
     connectAll: step((work) => lifecycle.connectAll(work)),
     disconnect: step((work, event) => links.release(work, as(event, 'mesh.disconnect').remote, 'disconnected')),
@@ -194,6 +201,8 @@ export const meshMachine = setup({
   delays: {
     joinTimeout: ({ context }) => context.settings.joinTimeoutMs,
     reservation: RESERVATION_TIMEOUT_MS,
+    /** One turn: what the peers say as they end still goes through the hubs. */
+    lastWords: 0,
     leaveTimeout: LEAVE_TIMEOUT_MS,
   },
 }).createMachine({
@@ -246,6 +255,7 @@ export const meshMachine = setup({
       states: {
         joining: {
           description: 'The actor is joining: no hub has accepted it yet and no link stands.',
+          on: { 'mesh.broadcast': { actions: 'refuseCommand' }, 'mesh.direct': { actions: 'refuseCommand' } },
           always: { guard: 'isReached', target: 'joined', actions: 'noteJoined' },
           after: { joinTimeout: 'isolated' },
         },
@@ -333,7 +343,7 @@ export const meshMachine = setup({
       description: 'The actor is leaving: neighbours and hubs are told, children end.',
       entry: 'leave',
       always: { guard: 'isAllGone', target: 'left' },
-      after: { leaveTimeout: 'left' },
+      after: { lastWords: { actions: 'leaveHubs' }, leaveTimeout: 'left' },
       on: {
         'peer.signals': { actions: 'speak' },
         'mesh.leave': { description: 'Already on the way out.' },
