@@ -6,7 +6,12 @@ import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { ExchangeCommand, ExchangeFact, ExchangeInput } from '../../machines/mesh/mesh.events.ts';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
 import { EARLY_FRAMES_MAX } from '../../machines/shared/limits.ts';
-import type { ProverInput, SignalingEvent, SocketCommand, SocketInput } from '../../machines/signaling/signaling.events.ts';
+import type {
+  ProverInput,
+  SignalingEvent,
+  SocketCommand,
+  SocketInput,
+} from '../../machines/signaling/signaling.events.ts';
 import { MeshError } from '../errors.ts';
 import { createExchange, type RunningExchange } from '../exchange/exchange.ts';
 import { toBase64Url } from '../identity/index.ts';
@@ -18,11 +23,14 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
     const { ports, remote, attempt, offer } = input;
     const tell = (fact: LinkPortFact): void => sendBack(fact as never);
     let early: Uint8Array[] | undefined = [];
+    let freed = false;
     const link = ports.link.open(
       { local: ports.identity.peerId, remote, initiator: offer === undefined },
       {
         onSignal: (signal) => tell({ type: 'link.signal', signal }),
         onOpen: () => {
+          // An old attempt that opens late must not take the place of a newer one.
+          if (freed) return;
           ports.exchange?.attach(remote, attempt, link, tell);
           tell({ type: 'link.opened' });
           const waiting = early ?? [];
@@ -44,8 +52,21 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
         },
       },
     );
-    if (offer !== undefined) link.signal({ kind: 'offer', sdp: offer.sdp });
-    receive((command) => {
+    const free = (): void => {
+      freed = true;
+      ports.exchange?.detach(remote, attempt);
+      link.close();
+    };
+    // XState calls no clean-up for an actor that threw, and the link would live on.
+    const freeOnError = (act: () => void): void => {
+      try {
+        act();
+      } catch (error) {
+        free();
+        throw error;
+      }
+    };
+    const obeyCommand = (command: LinkPortCommand): void => {
       const { exchange } = ports;
       switch (command.type) {
         case 'link.take':
@@ -61,15 +82,13 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
         case 'link.close': {
           const { reason, alternatives } = command;
           exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
-          exchange?.detach(remote, attempt);
-          return link.close();
+          return free();
         }
       }
-    });
-    return () => {
-      ports.exchange?.detach(remote, attempt);
-      link.close();
     };
+    if (offer !== undefined) freeOnError(() => link.signal({ kind: 'offer', sdp: offer.sdp }));
+    receive((command) => freeOnError(() => obeyCommand(command)));
+    return free;
   },
 );
 

@@ -85,7 +85,6 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || entry.admitted) return;
     entry.admitted = true;
-    if (this.#neighboursSeq > 0) this.#sendNeighboursTo(entry);
     const early = entry.early;
     entry.early = [];
     for (const frame of early) this.#take(entry, frame);
@@ -165,6 +164,8 @@ class MeshExchange implements RunningExchange {
       case 'CLOSE':
         return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
       case 'PING':
+        // A neighbour that asks and never reads must not fill our memory.
+        if (entry.isFull) return this.count('dropped.full');
         entry.push(encodeMessage({ type: 'PONG', stampMs: message.stampMs }), this.#ports.clock.now());
         return;
       case 'PONG': {
@@ -198,31 +199,38 @@ class MeshExchange implements RunningExchange {
       if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#fault(entry);
       return;
     }
+    if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
     if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
-    if (decision.deliver) this.#deliver(entry, envelope, gossip.hops);
   }
 
-  #deliver(entry: LinkEntry, envelope: Envelope, hops: number): void {
+  /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
+  #deliver(entry: LinkEntry, envelope: Envelope, hops: number): boolean {
+    const { source: from, kind, id, topic } = envelope;
     const decoded = decodePayload(envelope.payload);
     if (!decoded.ok) {
       this.count('dropped.badPayload');
-      return this.#fault(entry);
+      // Whoever relays a direct message does not look inside: only its source is to blame.
+      if (kind === 'broadcast' || from === entry.remote) this.#fault(entry);
+      return false;
     }
-    const { source: from, kind, id, topic } = envelope;
     this.count(`delivered.${kind}`);
     this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
-    if (kind === 'direct') {
-      const receipt: Receipt = { type: 'RECEIPT', id, from: this.#self, hops };
-      this.send(entry.remote, receipt);
-    }
+    if (kind === 'direct') this.#sendReceipt(entry, { type: 'RECEIPT', id, from: this.#self, hops });
     if (this.#inbox.length >= INBOX_MAX) this.#flushInbox();
+    return true;
+  }
+
+  /** Receipts wait in the bounded queue of a congested link like the messages that they answer. */
+  #sendReceipt(entry: LinkEntry, receipt: Receipt): void {
+    this.count('sent.RECEIPT');
+    this.#pushOrHold(entry, encodeMessage(receipt));
   }
 
   #onReceipt(entry: LinkEntry, receipt: Receipt): void {
     if (this.#directs.confirm(receipt.id, receipt.from, receipt.hops)) return;
-    const back = cameFrom(this.#flood, receipt.id);
-    if (back === undefined || back === entry.remote) return this.count('dropped.receipt');
-    this.send(back, receipt);
+    const back = this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
+    if (back === undefined || back === entry) return this.count('dropped.receipt');
+    this.#sendReceipt(back, receipt);
   }
 
   #flushInbox(): void {
@@ -294,7 +302,7 @@ class MeshExchange implements RunningExchange {
   #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
     const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
     const neighbour = to === undefined ? undefined : this.#links.get(to);
-    if (neighbour?.admitted) {
+    if (neighbour?.admitted && neighbour.remote !== except) {
       this.#pushGossip(neighbour, part);
       return 1;
     }
@@ -309,12 +317,17 @@ class MeshExchange implements RunningExchange {
 
   #pushGossip(entry: LinkEntry, part: Uint8Array): void {
     this.count('sent.GOSSIP');
-    if (entry.mode !== 'congested' && entry.queue.length === 0) {
+    this.#pushOrHold(entry, part);
+  }
+
+  /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. */
+  #pushOrHold(entry: LinkEntry, part: Uint8Array): void {
+    if (entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull) {
       entry.push(part, this.#ports.clock.now());
-      if (entry.isFull) this.#report({ type: 'link.congested', remote: entry.remote });
     } else if (!entry.hold(part)) {
       this.count('dropped.queueFull');
     }
+    if (entry.mode === 'forwarding' && entry.isFull) this.#report({ type: 'link.congested', remote: entry.remote });
   }
 
   // ---- upkeep ------------------------------------------------------------------------------------------------------
