@@ -13,7 +13,6 @@ type MeshActorOptions = ActorOptions<MeshLogic>;
 /** Methods that the actor takes over from its handle as they are. */
 const METHODS = [
   'joined',
-  'leave',
   'broadcast',
   'direct',
   'status',
@@ -38,9 +37,9 @@ const METHODS = [
  */
 export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
   readonly #handle: MeshHandle;
+  #started = false;
 
   declare readonly joined: MeshMethods['joined'];
-  declare readonly leave: MeshMethods['leave'];
   declare readonly broadcast: MeshMethods['broadcast'];
   declare readonly direct: MeshMethods['direct'];
   declare readonly status: MeshMethods['status'];
@@ -62,7 +61,9 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
       id: 'mesh',
       input,
       clock: input.ports.clock as NonNullable<MeshActorOptions['clock']>,
-      ...(options.inspect === undefined ? {} : { inspect: options.inspect as NonNullable<MeshActorOptions['inspect']> }),
+      ...(options.inspect === undefined
+        ? {}
+        : { inspect: options.inspect as NonNullable<MeshActorOptions['inspect']> }),
     };
     super(meshMachine, actorOptions);
     this.#handle = new MeshHandle({
@@ -76,7 +77,8 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
     }
     // A crash of the root must reach the app as an event, never as an uncaught exception.
     super.subscribe({
-      error: (cause) => this.#handle.listeners.error(new MeshError('ACTOR_FAILED', `The mesh failed: ${String(cause)}`, { cause })),
+      error: (cause) =>
+        this.#handle.listeners.error(new MeshError('ACTOR_FAILED', `The mesh failed: ${String(cause)}`, { cause })),
     });
   }
 
@@ -86,9 +88,20 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
 
   /** Starts the actor and joins. */
   override start(): this {
+    if (this.#started) return this;
+    this.#started = true;
     super.start();
     this.send({ type: 'mesh.join' });
     return this;
+  }
+
+  /** See MeshMethods. A mesh that was never started ends without having joined. */
+  leave(reason?: string): Promise<void> {
+    if (!this.#started) {
+      this.#started = true;
+      super.start();
+    }
+    return this.#handle.leave(reason);
   }
 
   /** Hears events by name, `prefix.*` or `*`. A handler that throws is reported as `error` LISTENER_THREW. */
@@ -125,7 +138,10 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
   }
 
   /** One callback of an observer that cannot throw into the actor. */
-  #guarded(observer: Observer<SnapshotFrom<MeshLogic>>, name: 'next' | 'error' | 'complete'): (value?: unknown) => void {
+  #guarded(
+    observer: Observer<SnapshotFrom<MeshLogic>>,
+    name: 'next' | 'error' | 'complete',
+  ): (value?: unknown) => void {
     return (value) => {
       try {
         (observer[name] as ((value: unknown) => void) | undefined)?.call(observer, value);

@@ -7,7 +7,8 @@ import type { EventOf, MeshEvent, MeshEventPattern } from '../api.ts';
 import { MeshError, type MeshErrorCode } from '../errors.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 
-type Handler = (event: MeshEvent) => void;
+/** `unknown`: an async function fits a listener that returns nothing. */
+type Handler = (event: MeshEvent) => unknown;
 
 export class Listeners {
   readonly #handlers = new Map<string, Set<Handler>>();
@@ -65,16 +66,26 @@ export class Listeners {
     if (handlers === undefined) return;
     for (const handler of [...handlers]) {
       try {
-        handler(event);
+        const result = handler(event);
+        // An async listener that rejects would end the process as an unhandled rejection.
+        if (result instanceof Promise) result.catch((cause: unknown) => this.#threw(pattern, event, cause));
       } catch (cause) {
-        this.thrown(`The listener for "${pattern}" threw`, cause, event.type === 'error');
+        this.#threw(pattern, event, cause);
       }
     }
   }
 
+  #threw(pattern: string, event: MeshEvent, cause: unknown): void {
+    this.thrown(`The listener for "${pattern}" threw`, cause, event.type === 'error');
+  }
+
   /** A listener threw. A listener for errors that throws is only logged, else it would hear itself for ever. */
   thrown(what: string, cause: unknown, onlyLog = false): void {
-    const error = new MeshError('LISTENER_THREW', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const error = new MeshError(
+      'LISTENER_THREW',
+      `${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
     if (onlyLog) this.#logger.log('error', error.message, { code: error.code });
     else this.error(error);
   }

@@ -14,7 +14,8 @@ import {
 import type { MeshOptions } from '../api.ts';
 import { systemClock } from '../clock.ts';
 import { MeshError } from '../errors.ts';
-import { createIdentity, toBase64Url } from '../identity/index.ts';
+import { createIdentity, PUBLIC_KEY_BYTES, peerIdOf, toBase64Url } from '../identity/index.ts';
+import type { Identity } from '../ports/identity.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { SignalingPort } from '../ports/signaling.ts';
@@ -47,10 +48,29 @@ export const checkMaxPeers = (maxPeers: unknown): number =>
 
 const TIMEOUT_MAX_MS = 3_600_000;
 
+/** A wait in ms, from 1 to an hour: more would overflow timers. */
+export const checkTimeout = (ms: unknown, name = 'timeoutMs'): number => checkWhole(name, ms, 1, TIMEOUT_MAX_MS);
+
+/** An identity of the app's own, or BAD_OPTION; one whose peer id is not its key's, CUSTOM_PEER_ID. */
+function checkIdentity(identity: Identity): Identity {
+  const { publicKey, peerId, sign } = (identity ?? {}) as Partial<Identity>;
+  if (!(publicKey instanceof Uint8Array) || publicKey.length !== PUBLIC_KEY_BYTES || typeof sign !== 'function') {
+    throw bad(`identity must have a publicKey of ${PUBLIC_KEY_BYTES} bytes, its peerId and a sign function.`);
+  }
+  if (peerId !== peerIdOf(publicKey)) throw customPeerId();
+  return identity;
+}
+
+const customPeerId = (): MeshError =>
+  new MeshError(
+    'CUSTOM_PEER_ID',
+    'A peer id is derived from its key, so that nobody can choose a place beside a victim. Pass an `identity` instead.',
+  );
+
 function settingsOf(options: MeshOptions): MeshSettings {
   const maxPeers = checkMaxPeers(options.maxPeers ?? MAX_PEERS_DEFAULT);
   const timeout = (name: string, value: number | undefined, fallback: number): number =>
-    checkWhole(name, value ?? fallback, 1, TIMEOUT_MAX_MS);
+    checkTimeout(value ?? fallback, name);
   return {
     maxPeers,
     minPeers: options.minPeers === undefined ? undefined : checkMinPeers(options.minPeers, maxPeers),
@@ -64,9 +84,13 @@ function settingsOf(options: MeshOptions): MeshSettings {
 }
 
 function signalingOf(signaling: MeshOptions['signaling']): SignalingPort[] {
-  const list = signaling === undefined ? [`ws://localhost:${HUB_PORT}`] : Array.isArray(signaling) ? signaling : [signaling];
+  const list =
+    signaling === undefined ? [`ws://localhost:${HUB_PORT}`] : Array.isArray(signaling) ? signaling : [signaling];
   const ports = list.map((entry: string | SignalingPort): SignalingPort => {
-    if (typeof entry !== 'string') return entry;
+    if (typeof entry !== 'string') {
+      if (typeof entry?.url === 'string' && typeof entry.connect === 'function') return entry;
+      throw bad('signaling: each entry is a URL, or a port with `url` and `connect`.');
+    }
     let protocol: string;
     try {
       ({ protocol } = new URL(entry));
@@ -90,13 +114,11 @@ function networkOf(network: unknown): string {
  * Throws MeshError CUSTOM_PEER_ID, BAD_OPTION.
  */
 export function meshInput(options: MeshOptions = {}): MeshInput {
-  if ('peerId' in options) {
-    throw new MeshError(
-      'CUSTOM_PEER_ID',
-      'A peer id is derived from its key, so that nobody can choose a place beside a victim. Pass an `identity` instead.',
-    );
-  }
-  const identity = options.identity ?? createIdentity(options.random ?? systemRandom);
+  if ('peerId' in options) throw customPeerId();
+  if (options.rtc !== undefined && typeof options.rtc?.open !== 'function')
+    throw bad('rtc must be a link port with `open`.');
+  const identity =
+    options.identity === undefined ? createIdentity(options.random ?? systemRandom) : checkIdentity(options.identity);
   const ports: MeshPorts = {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,

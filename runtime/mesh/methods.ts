@@ -19,7 +19,7 @@ import type {
 import { MeshError } from '../errors.ts';
 import type { Exchange } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
-import { checkMaxPeers, checkMinPeers } from './mesh-input.ts';
+import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
 import { explanationOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
 
 /** What the methods need of a ref: any actor ref of `meshMachine` fits. */
@@ -81,12 +81,18 @@ export class MeshHandle implements Mesh {
     return this.#ref.subscribe({ complete: ended, error: ended });
   }
 
-  joined(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<{ readonly ms: number }> {
-    const { context } = this.#snapshot;
+  joined(
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly ms: number }> {
+    const snapshot = this.#snapshot;
+    const { context } = snapshot;
     const { clock } = context.ports;
+    const state = stateOf(snapshot);
+    const isOver = state === 'leaving' || state === 'left' || snapshot.status !== 'active';
+    if (isOver) return Promise.reject(new MeshError('LEFT', 'The mesh was left.'));
     if (context.joinedMs !== undefined) return Promise.resolve({ ms: context.joinedMs - context.startedMs });
-    const timeoutMs = options.timeoutMs ?? context.settings.joinTimeoutMs;
     return new Promise((resolve, reject) => {
+      const timeoutMs = checkTimeout(options.timeoutMs ?? context.settings.joinTimeoutMs);
       const cleanUps: (() => void)[] = [];
       const settle = (act: () => void): void => {
         for (const cleanUp of cleanUps.splice(0)) cleanUp();
@@ -116,7 +122,7 @@ export class MeshHandle implements Mesh {
   leave(reason = 'left'): Promise<void> {
     this.#leaving ??= new Promise((resolve) => {
       this.#whenEnded(resolve);
-      this.#send({ type: 'mesh.leave', reason });
+      if (this.#snapshot.status === 'active') this.#send({ type: 'mesh.leave', reason });
     });
     return this.#leaving;
   }
@@ -129,7 +135,7 @@ export class MeshHandle implements Mesh {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       signal?.throwIfAborted();
-      const timeoutMs = options.timeoutMs ?? this.#snapshot.context.settings.directTimeoutMs;
+      const timeoutMs = checkTimeout(options.timeoutMs ?? this.#snapshot.context.settings.directTimeoutMs);
       const cancel = this.#exchange().direct(
         to,
         data,
@@ -155,7 +161,8 @@ export class MeshHandle implements Mesh {
   #exchange(): Exchange {
     const snapshot = this.#snapshot;
     const state = stateOf(snapshot);
-    if (state === 'leaving' || state === 'left') throw new MeshError('LEFT', 'The mesh was left.');
+    if (state === 'leaving' || state === 'left' || snapshot.status !== 'active')
+      throw new MeshError('LEFT', 'The mesh was left.');
     const { exchange } = snapshot.context.ports;
     if (exchange === undefined || snapshot.context.joinedMs === undefined) {
       throw new MeshError('NOT_JOINED', 'The mesh has not joined yet: await joined().');
