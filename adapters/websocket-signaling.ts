@@ -61,6 +61,7 @@ class WebSocketConnection implements SignalingConnection {
   #host = '';
   /** Commands of the time before the socket is open. */
   #early: string[] | undefined = [];
+  #closing = false;
   #cause = '';
 
   constructor(url: string, peerId: PeerId, options: WebSocketSignalingOptions, onFact: (fact: SignalingFact) => void) {
@@ -79,7 +80,7 @@ class WebSocketConnection implements SignalingConnection {
   }
 
   send(command: Parameters<SignalingConnection['send']>[0]): boolean {
-    if (this.#socket === undefined) return false;
+    if (this.#socket === undefined || this.#closing) return false;
     const text = JSON.stringify(frameOf(command, this.#peerId));
     if (this.#early !== undefined) {
       if (this.#early.length >= SIGNALING_QUEUE_MAX) return false;
@@ -89,15 +90,20 @@ class WebSocketConnection implements SignalingConnection {
     return this.#sendText(text);
   }
 
+  /**
+   * Sends what is held, shakes hands and reports `closed` when the socket is gone, so that a mesh that has left holds no
+   * socket any more. How long that may take is up to the caller: a hub that is dead never answers.
+   */
   close(): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
-    // The socket sends what it holds and shakes hands on its own; waiting for a hub that may be dead helps nobody.
-    this.#end(1000, '');
+    if (socket === undefined || this.#closing) return;
+    this.#closing = true;
+    socket.onmessage = null;
     try {
       socket.close(1000);
     } catch {
       // A socket that cannot be closed is closed already.
+      this.#end(1000, '');
     }
   }
 
@@ -113,7 +119,9 @@ class WebSocketConnection implements SignalingConnection {
       this.#cause = causeOf(event);
     };
     socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
-      this.#end(code, reason === '' ? this.#cause : reason);
+      // Whatever way the socket ends after our own close, it is the end that was asked for.
+      if (this.#closing) this.#end(1000, '');
+      else this.#end(code, reason === '' ? this.#cause : reason);
     };
   }
 
