@@ -1,0 +1,53 @@
+/**
+ * Runs a scenario of the integration tests many times over:
+ *
+ *   node test/tools/run-ts.mjs test/bench/soak.ts NAME --runs N
+ *
+ * One line a run with its figures, then a summary with median and maximum of each. Exit code 1 when a run failed.
+ * `XSTATE_MESH_MAIN` names another built command line than dist's.
+ */
+import * as scenarios from '../integration/scenarios.ts';
+import { medianOf } from './figures.ts';
+
+type Scenario = () => Promise<scenarios.Figures>;
+const all: Readonly<Record<string, Scenario>> = {
+  twenty: () => scenarios.twentyPeers(),
+  capped: () => scenarios.cappedPeers(1),
+  'capped-processes': () => scenarios.cappedPeers(5),
+  restart: () => scenarios.hubRestart(),
+  directs: () => scenarios.directs(),
+  killed: () => scenarios.killedProcess(),
+  ends: () => scenarios.endsByItself(),
+  'ends-without-hub': () => scenarios.endsWithoutHub(),
+};
+
+const [name = '', ...rest] = process.argv.slice(2);
+const runsAt = rest.indexOf('--runs');
+const runs = runsAt === -1 ? 1 : Number(rest[runsAt + 1]);
+const scenario = all[name];
+if (scenario === undefined || !Number.isInteger(runs) || runs < 1) {
+  process.stderr.write(`Usage: soak.ts NAME --runs N, NAME one of ${Object.keys(all).join(', ')}\n`);
+  process.exit(2);
+}
+
+const results: scenarios.Figures[] = [];
+let failed = 0;
+for (let run = 1; run <= runs; run++) {
+  try {
+    const figures = await scenario();
+    results.push(figures);
+    console.log(JSON.stringify({ event: 'run', name, run, ok: true, ...figures }));
+  } catch (error) {
+    failed++;
+    const why = error instanceof Error ? error.message : String(error);
+    console.log(JSON.stringify({ event: 'run', name, run, ok: false, why }));
+  }
+}
+const summary = Object.fromEntries(
+  Object.keys(results[0] ?? {}).map((key) => {
+    const values = results.map((figures) => figures[key] ?? 0);
+    return [key, { median: medianOf(values), max: Math.max(...values) }];
+  }),
+);
+console.log(JSON.stringify({ event: 'summary', name, runs, passed: runs - failed, ...summary }));
+process.exit(failed === 0 ? 0 : 1);
