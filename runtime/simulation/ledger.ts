@@ -1,0 +1,215 @@
+/**
+ * The figures of a run, collected from outside: what peers report by their public events and what crossed the simulated
+ * wires. Nothing here looks into a chart, so that the same figures can be taken of real peers.
+ */
+import type { MessageId } from '../../machines/shared/ids.ts';
+import type { FaultName } from './model.ts';
+
+/** One broadcast on its way. Peers are numbered from 0 in the order in which they were made. */
+export interface Broadcast {
+  readonly id: MessageId;
+  readonly source: number;
+  /** The how manieth broadcast of its source, from 1. */
+  readonly nth: number;
+  readonly atMs: number;
+  /** 1 for each peer that was there to hear it: joined, awake, not the source. Cleared when it goes. */
+  readonly expected: Uint8Array;
+  readonly got: Uint8Array;
+  /** Copies of the payload that arrived over links, those dropped as duplicates included. */
+  copies: number;
+  delivered: number;
+  duplicates: number;
+  /** Links crossed by the last first delivery. */
+  lastHop: number;
+}
+
+/** What the ledger knows of one peer. */
+export interface PeerRecord {
+  readonly startedMs: number;
+  joinedMs: number | undefined;
+  firstLinkMs: number | undefined;
+  fullDegreeMs: number | undefined;
+  /** Remote peer ids of links that stand, as the peer's own events tell. */
+  links: ReadonlySet<string>;
+}
+
+export interface Spread {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** The value below which `share` (0 to 1) of the values lie; 0 of none. Nearest rank. */
+export function percentile(sorted: ArrayLike<number>, share: number): number {
+  if (sorted.length === 0) return 0;
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] as number;
+}
+
+export function spreadOf(values: Iterable<number>): Spread {
+  const sorted = Float64Array.from(values).sort();
+  return { p50: round(percentile(sorted, 0.5)), p99: round(percentile(sorted, 0.99)) };
+}
+
+/** Three decimals: enough for every figure, and the same text everywhere. */
+export const round = (value: number): number => Math.round(value * 1_000) / 1_000;
+
+export interface DeliveryFigures {
+  readonly delivery: {
+    readonly broadcasts: number;
+    readonly expected: number;
+    readonly delivered: number;
+    readonly duplicates: number;
+    readonly ratio: number;
+  };
+  /** Copies beyond the one that each delivery needs, after each source's 5th message; 0 is perfect. */
+  readonly rmr: number;
+  readonly rmrAll: number;
+  readonly lastHop: { readonly mean: number; readonly max: number };
+  readonly latencyMs: Spread;
+}
+
+/** Broadcasts of a source that are left out of `rmr`: its tree grows with them. */
+const GROWING = 5;
+/** Latencies kept for the percentiles; beyond it every other one is dropped, then every fourth, and so on. */
+const SAMPLES_MAX = 2_000_000;
+
+export class Ledger {
+  readonly peers: PeerRecord[] = [];
+  readonly broadcasts = new Map<MessageId, Broadcast>();
+  readonly faults = new Map<FaultName, number>();
+  /** Signals that peers handed to hubs. */
+  signals = 0;
+  /** Links that came to stand, counted once a pair. */
+  links = 0;
+  /** Offers: attempts that a peer began by itself. */
+  dials = 0;
+  /** App deliveries that no known broadcast explains: directs, and messages of peers outside the run. */
+  otherDeliveries = 0;
+  readonly #bySource = new Map<number, number>();
+  #latencies: number[] = [];
+  #stride = 1;
+  #skipped = 0;
+
+  count(name: FaultName, by = 1): void {
+    this.faults.set(name, (this.faults.get(name) ?? 0) + by);
+  }
+
+  started(nowMs: number): number {
+    this.peers.push({
+      startedMs: nowMs,
+      joinedMs: undefined,
+      firstLinkMs: undefined,
+      fullDegreeMs: undefined,
+      links: new Set(),
+    });
+    return this.peers.length - 1;
+  }
+
+  joined(index: number, nowMs: number): void {
+    const record = this.peers[index] as PeerRecord;
+    record.joinedMs ??= nowMs;
+  }
+
+  /** A peer's set of links changed. `target` = links it wants. */
+  linked(index: number, links: ReadonlySet<string>, target: number, nowMs: number): void {
+    const record = this.peers[index] as PeerRecord;
+    record.links = links;
+    if (links.size >= 1) record.firstLinkMs ??= nowMs;
+    if (links.size >= target) record.fullDegreeMs ??= nowMs;
+  }
+
+  said(id: MessageId, source: number, nowMs: number, listeners: Iterable<number>): Broadcast {
+    const nth = (this.#bySource.get(source) ?? 0) + 1;
+    this.#bySource.set(source, nth);
+    const size = this.peers.length;
+    const expected = new Uint8Array(size);
+    for (const listener of listeners) if (listener !== source) expected[listener] = 1;
+    const broadcast: Broadcast = {
+      id,
+      source,
+      nth,
+      atMs: nowMs,
+      expected,
+      got: new Uint8Array(size),
+      copies: 0,
+      delivered: 0,
+      duplicates: 0,
+      lastHop: 0,
+    };
+    this.broadcasts.set(id, broadcast);
+    return broadcast;
+  }
+
+  copied(id: MessageId): void {
+    const broadcast = this.broadcasts.get(id);
+    if (broadcast !== undefined) broadcast.copies++;
+  }
+
+  /** A message reached the app of `index`. False when it did so before, or reached its own source. */
+  got(id: MessageId, index: number, hops: number, nowMs: number): boolean {
+    const broadcast = this.broadcasts.get(id);
+    if (broadcast === undefined) {
+      this.otherDeliveries++;
+      return true;
+    }
+    if (index >= broadcast.got.length) return true;
+    if (broadcast.got[index] === 1 || index === broadcast.source) {
+      broadcast.duplicates++;
+      return false;
+    }
+    broadcast.got[index] = 1;
+    broadcast.delivered++;
+    broadcast.lastHop = Math.max(broadcast.lastHop, hops);
+    this.#latency(nowMs - broadcast.atMs);
+    return true;
+  }
+
+  /** A peer went away or to sleep: it owes nothing any more. */
+  excused(index: number): void {
+    for (const { expected } of this.broadcasts.values()) if (index < expected.length) expected[index] = 0;
+  }
+
+  #latency(ms: number): void {
+    if (++this.#skipped < this.#stride) return;
+    this.#skipped = 0;
+    this.#latencies.push(ms);
+    if (this.#latencies.length < SAMPLES_MAX) return;
+    this.#latencies = this.#latencies.filter((_, i) => i % 2 === 0);
+    this.#stride *= 2;
+  }
+
+  deliveryFigures(): DeliveryFigures {
+    let expected = 0;
+    let delivered = 0;
+    let duplicates = 0;
+    const all = { copies: 0, deliveries: 0 };
+    const grown = { copies: 0, deliveries: 0 };
+    let hopSum = 0;
+    let hopMax = 0;
+    for (const b of this.broadcasts.values()) {
+      for (let i = 0; i < b.expected.length; i++) {
+        if (b.expected[i] === 0) continue;
+        expected++;
+        if (b.got[i] === 1) delivered++;
+      }
+      duplicates += b.duplicates;
+      for (const sum of b.nth > GROWING ? [all, grown] : [all]) {
+        sum.copies += b.copies;
+        sum.deliveries += b.delivered;
+      }
+      hopSum += b.lastHop;
+      hopMax = Math.max(hopMax, b.lastHop);
+    }
+    const broadcasts = this.broadcasts.size;
+    const excess = (sum: typeof all): number => (sum.deliveries === 0 ? 0 : round(sum.copies / sum.deliveries - 1));
+    return {
+      delivery: { broadcasts, expected, delivered, duplicates, ratio: expected === 0 ? 1 : round6(delivered / expected) },
+      rmr: excess(grown),
+      rmrAll: excess(all),
+      lastHop: { mean: broadcasts === 0 ? 0 : round(hopSum / broadcasts), max: hopMax },
+      latencyMs: spreadOf(this.#latencies),
+    };
+  }
+}
+
+/** A ratio near 1 needs more digits: 0.999 of a million is a thousand lost. */
+const round6 = (value: number): number => Math.round(value * 1_000_000) / 1_000_000;

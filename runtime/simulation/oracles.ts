@@ -1,0 +1,94 @@
+/**
+ * What must hold at every instant of a run, checked from outside. Each invariant names the failure it guards against; a
+ * breach is a Violation with the peers it concerns, never an exception, so that one run can show all that is wrong.
+ */
+import { BACKING_OFF_MAX, KNOWN_PEERS_MAX, LINKS_OVER_CAP } from '../../machines/shared/limits.ts';
+import type { SimPeer } from './sim-peer.ts';
+
+/**
+ * One-sided links may stand this long: a crash is noticed after SUSPECT_AFTER_MS + SUSPECT_TIMEOUT_MS, a hand-shake that
+ * only one end completed after HANDSHAKE_TIMEOUT_MS more, and a background tab looks once a second.
+ */
+export const AGREEMENT_MS = 15_000;
+
+type Report = (property: string, detail: string, peers: readonly number[]) => void;
+
+/** Slots and children of one peer against its cap and against each other. */
+export function checkPeer(peer: SimPeer, report: Report): void {
+  const snapshot = peer.mesh.getSnapshot();
+  if (snapshot.status !== 'active') return;
+  const { slots, known, settings } = snapshot.context;
+  const cap = settings.maxPeers + LINKS_OVER_CAP;
+  const count: Record<string, number> = { linked: 0, opening: 0, closing: 0, waiting: 0, ready: 0 };
+  for (const slot of Object.values(slots)) count[slot.phase] = (count[slot.phase] ?? 0) + 1;
+  const { linked = 0, opening = 0, waiting = 0, ready = 0 } = count;
+  if (linked > cap) report('links-within-cap', `${linked} links, at most ${cap}`, [peer.index]);
+  if (linked + opening > cap) {
+    report('links-and-dials-within-cap', `${linked} links and ${opening} attempts, at most ${cap}`, [peer.index]);
+  }
+  if (waiting + ready > BACKING_OFF_MAX) report('tables-bounded', `${waiting + ready} waiting actors`, [peer.index]);
+  const knownCount = Object.keys(known).length;
+  if (knownCount > KNOWN_PEERS_MAX) report('tables-bounded', `${knownCount} known peers`, [peer.index]);
+  if (slots[peer.peerId] !== undefined || known[peer.peerId] !== undefined) {
+    report('self-never-listed', 'the peer lists itself', [peer.index]);
+  }
+  checkChildren(peer, snapshot.children, linked, slots, report);
+}
+
+/** Each slot has its actor and each link its gossip chart; nothing else lives. */
+function checkChildren(
+  peer: SimPeer,
+  children: Readonly<Record<string, unknown>>,
+  linked: number,
+  slots: Readonly<Record<string, unknown>>,
+  report: Report,
+): void {
+  let peers = 0;
+  let gossips = 0;
+  for (const id of Object.keys(children)) {
+    if (id.startsWith('peer:')) {
+      peers++;
+      if (slots[id.slice(5)] === undefined) report('no-orphans', `${id} has no slot`, [peer.index]);
+    } else if (id.startsWith('gossip:')) gossips++;
+  }
+  const expected = Object.keys(slots).length;
+  if (peers !== expected) report('no-orphans', `${peers} peer actors for ${expected} slots`, [peer.index]);
+  if (gossips !== linked) report('no-orphans', `${gossips} gossip actors for ${linked} links`, [peer.index]);
+}
+
+/** Links that only one of two living peers reports: allowed for a while, then a violation. */
+export class Agreement {
+  readonly #since = new Map<string, number>();
+
+  /** `peerOf` gives a peer by its id. Peers asleep or in a frozen tab agree later. */
+  check(
+    peers: Iterable<SimPeer>,
+    linksOf: (peer: SimPeer) => ReadonlySet<string>,
+    peerOf: (id: string) => SimPeer | undefined,
+    nowMs: number,
+    report: Report,
+  ): void {
+    const open = new Set<string>();
+    for (const peer of peers) {
+      if (peer.fate !== 'running') continue;
+      for (const id of linksOf(peer)) {
+        const other = peerOf(id);
+        if (other === undefined || other.fate === 'asleep' || (other.living && linksOf(other).has(peer.peerId))) continue;
+        const key = `${peer.index} ${other.index}`;
+        open.add(key);
+        const since = this.#since.get(key);
+        if (since === undefined) this.#since.set(key, nowMs);
+        else if (nowMs - since > AGREEMENT_MS) {
+          report('both-ends-agree', `linked for one end only, ${nowMs - since} ms`, [peer.index, other.index]);
+          this.#since.set(key, nowMs);
+        }
+      }
+    }
+    for (const key of this.#since.keys()) if (!open.has(key)) this.#since.delete(key);
+  }
+
+  /** Nobody was awake to notice: all waits start again. */
+  reset(): void {
+    this.#since.clear();
+  }
+}

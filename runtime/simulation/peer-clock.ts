@@ -1,0 +1,94 @@
+/**
+ * The clock of one simulated peer: a view of the world's clock that can be skewed, throttled as a background tab is, or
+ * asleep. Owns when this peer's timers fire; what the network brings does not pass through here.
+ */
+import type { MeshClock } from '../ports/clock.ts';
+import type { HeapClock } from './heap-clock.ts';
+import type { TimerMode } from './model.ts';
+
+interface Timer {
+  callback: (() => void) | undefined;
+  handle: unknown;
+}
+
+const GRAIN_MS: Record<TimerMode, number> = { running: 0, perSecond: 1_000, perMinute: 60_000 };
+
+export class PeerClock implements MeshClock {
+  readonly #world: HeapClock;
+  readonly #skewMs: number;
+  #grainMs = 0;
+  #asleep = false;
+  #ended = false;
+  /** Timers that came due while the peer slept, in order. */
+  #held: Timer[] = [];
+
+  /** @param skewMs what this peer's idea of now is ahead of the world's. */
+  constructor(world: HeapClock, skewMs = 0) {
+    this.#world = world;
+    this.#skewMs = skewMs;
+  }
+
+  now(): number {
+    return this.#world.now() + this.#skewMs;
+  }
+
+  get asleep(): boolean {
+    return this.#asleep;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): unknown {
+    const timer: Timer = { callback, handle: undefined };
+    if (!this.#ended) timer.handle = this.#world.setTimeout(() => this.#due(timer), delayMs);
+    return timer;
+  }
+
+  clearTimeout(id: unknown): void {
+    const timer = id as Timer | undefined | null;
+    if (timer?.callback === undefined) return;
+    timer.callback = undefined;
+    this.#world.clearTimeout(timer.handle);
+  }
+
+  /** From now on timers fire as in that kind of tab. */
+  setMode(mode: TimerMode): void {
+    this.#grainMs = GRAIN_MS[mode];
+  }
+
+  sleep(): void {
+    this.#asleep = true;
+  }
+
+  /** What came due meanwhile fires now, in order, each in a turn of its own. */
+  wake(): void {
+    this.#asleep = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const timer of held) {
+      if (timer.callback !== undefined) timer.handle = this.#world.setTimeout(() => this.#due(timer), 0);
+    }
+  }
+
+  /** The process is dead: nothing fires any more. */
+  end(): void {
+    this.#ended = true;
+    this.#held = [];
+  }
+
+  #due(timer: Timer): void {
+    const { callback } = timer;
+    if (callback === undefined || this.#ended) return;
+    if (this.#asleep) {
+      this.#held.push(timer);
+      return;
+    }
+    if (this.#grainMs > 0) {
+      const waitMs = this.#grainMs - (this.#world.now() % this.#grainMs);
+      if (waitMs < this.#grainMs) {
+        timer.handle = this.#world.setTimeout(() => this.#due(timer), waitMs);
+        return;
+      }
+    }
+    timer.callback = undefined;
+    callback();
+  }
+}

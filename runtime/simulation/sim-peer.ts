@@ -1,0 +1,180 @@
+/**
+ * One simulated peer: a production mesh on a clock, an identity and ports of its own. Owns its fate: running, asleep,
+ * crashed, left. It reports what its app would see to the simulation and nothing else.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { type PeerId, toHex } from '../../machines/shared/ids.ts';
+import type { MeshOptions } from '../api.ts';
+import { createMeshActor, type MeshActor } from '../create-mesh.ts';
+import type { Identity } from '../ports/identity.ts';
+import type { Adversary } from './adversary.ts';
+import type { HeapClock } from './heap-clock.ts';
+import type { TimerMode } from './model.ts';
+import { PeerClock } from './peer-clock.ts';
+import type { SeededRandom } from './random-streams.ts';
+import { type PortWorld, SimPorts } from './sim-ports.ts';
+
+export type Fate = 'running' | 'asleep' | 'leaving' | 'left' | 'crashed';
+
+/** Options of a mesh that a simulation leaves to its user. */
+export type MeshKnobs = Omit<MeshOptions, 'signaling' | 'rtc' | 'identity' | 'clock' | 'random' | 'inspect'>;
+
+/** An app of the user's on a peer: whatever must end with it. */
+export interface SimApp {
+  /** The process dies or leaves. */
+  stop?(): void;
+}
+
+export interface SimPeerSetup {
+  readonly index: number;
+  readonly world: PortWorld & { readonly clock: HeapClock };
+  readonly random: SeededRandom;
+  readonly skewMs: number;
+  readonly hubs: readonly string[];
+  readonly knobs: MeshKnobs;
+  readonly identity: Identity;
+  readonly adversary?: Adversary;
+  readonly inspect: unknown;
+}
+
+/**
+ * An identity that costs microseconds: its key is random bytes, its peer id follows the real rule, its signatures are no
+ * signatures. Good where nobody verifies, as simulated hubs do not.
+ */
+export function cheapIdentity(random: SeededRandom): Identity {
+  const publicKey = random.bytes(32);
+  return {
+    publicKey,
+    peerId: toHex(sha256(publicKey).subarray(0, 20)),
+    sign: (message) => {
+      const digest = sha256(message);
+      const signature = new Uint8Array(64);
+      signature.set(digest);
+      signature.set(publicKey, 32);
+      return signature;
+    },
+  };
+}
+
+export class SimPeer {
+  /** Numbers the peers of a simulation from 0. */
+  readonly index: number;
+  readonly peerId: PeerId;
+  readonly identity: Identity;
+  readonly clock: PeerClock;
+  /** For the app on this peer: its own stream. */
+  readonly random: SeededRandom;
+  readonly mesh: MeshActor;
+  readonly maxPeers: number;
+  readonly ports: SimPorts;
+  /** What the simulation's `app` returned. */
+  app: SimApp | undefined;
+  readonly #world: SimPeerSetup['world'];
+  readonly #adversary: Adversary | undefined;
+  #fate: Fate = 'running';
+  #beat: unknown;
+
+  constructor(setup: SimPeerSetup) {
+    const { index, world, random, identity, knobs } = setup;
+    this.index = index;
+    this.identity = identity;
+    this.peerId = identity.peerId;
+    this.random = random.fork('app');
+    this.maxPeers = knobs.maxPeers ?? 8;
+    this.clock = new PeerClock(world.clock, setup.skewMs);
+    this.ports = new SimPorts(world, this.peerId, random.fork('adversary'), setup.adversary);
+    this.#world = world;
+    this.#adversary = setup.adversary;
+    this.mesh = createMeshActor({
+      ...knobs,
+      signaling: setup.hubs.map((url) => this.ports.signaling(url)),
+      rtc: this.ports.link,
+      identity,
+      clock: this.clock,
+      random: random.fork('mesh'),
+      inspect: setup.inspect,
+    });
+  }
+
+  get fate(): Fate {
+    return this.#fate;
+  }
+
+  /** Its process is there and its mesh has not begun to leave. */
+  get living(): boolean {
+    return this.#fate === 'running' || this.#fate === 'asleep';
+  }
+
+  /** Set when it plays a role. */
+  get role(): string | undefined {
+    return this.#adversary?.name;
+  }
+
+  start(): void {
+    this.mesh.start();
+    const adversary = this.#adversary;
+    if (adversary?.act !== undefined) this.#act(adversary);
+  }
+
+  #act(adversary: Adversary): void {
+    this.#beat = this.clock.setTimeout(() => {
+      if (!this.living) return;
+      adversary.act?.(this.ports.context());
+      this.#act(adversary);
+    }, adversary.everyMs ?? 1_000);
+  }
+
+  setTimerMode(mode: TimerMode): void {
+    this.clock.setMode(mode);
+  }
+
+  /** The machine sleeps: no timer fires, nothing is heard, nobody is told. */
+  sleep(): void {
+    if (this.#fate !== 'running') return;
+    this.#fate = 'asleep';
+    this.clock.sleep();
+    this.ports.gate.close();
+  }
+
+  wake(): void {
+    if (this.#fate !== 'asleep') return;
+    this.#fate = 'running';
+    this.clock.wake();
+    // In order, and each in a turn of its own as an event loop does it.
+    for (const held of this.ports.gate.open()) {
+      this.#world.clock.setTimeout(() => {
+        if (this.#fate !== 'crashed') this.ports.gate.pass(held);
+      }, 0);
+    }
+  }
+
+  /** Leaves in order; `left` when it is done. */
+  leave(reason?: string): void {
+    if (this.#fate === 'asleep') this.wake();
+    if (this.#fate !== 'running') return;
+    this.#fate = 'leaving';
+    this.#endApp();
+    this.mesh.subscribe({
+      complete: () => {
+        if (this.#fate === 'leaving') this.#fate = 'left';
+      },
+    });
+    void this.mesh.leave(reason);
+  }
+
+  /** The process dies without a word. The caller has taken it off the network before. */
+  crash(): void {
+    if (this.#fate === 'left' || this.#fate === 'crashed') return;
+    this.#fate = 'crashed';
+    this.#endApp();
+    this.clock.end();
+    this.ports.gate.open();
+    this.mesh.stop();
+  }
+
+  #endApp(): void {
+    this.clock.clearTimeout(this.#beat);
+    this.app?.stop?.();
+    this.app = undefined;
+  }
+}

@@ -1,0 +1,410 @@
+/**
+ * The simulator: any number of production meshes in one process, unchanged, on virtual time and a network with faults.
+ * Owns the world (clock, hubs, wires, the seed's streams), the peers, their faults, and the checks between steps.
+ */
+import { MemoryNetwork } from '../../adapters/memory.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
+import type { Identity } from '../ports/identity.ts';
+import type { Adversary } from './adversary.ts';
+import { type Figures, figuresOf, type Violation } from './figures.ts';
+import { components, type Graph, mutual } from './graph.ts';
+import { HeapClock } from './heap-clock.ts';
+import { Ledger } from './ledger.ts';
+import {
+  DEFAULT_NETWORK,
+  type FaultModel,
+  type FaultName,
+  type NetworkModel,
+  PERFECT_FAULTS,
+  type TimerMode,
+} from './model.ts';
+import { Agreement, checkPeer } from './oracles.ts';
+import { type RandomStreams, type SeededRandom, streams } from './random-streams.ts';
+import { Recorder, type TraceSink } from './recorder.ts';
+import { cheapIdentity, type MeshKnobs, type SimApp, SimPeer } from './sim-peer.ts';
+import type { PortWorld } from './sim-ports.ts';
+import { Watcher } from './watcher.ts';
+import { Wires } from './wires.ts';
+
+/** 2026-01-01 UTC: attempt ids and stamps look as they do in production. */
+const START_MS = 1_767_225_600_000;
+const VIOLATIONS_MAX = 100;
+
+export interface SimulationOptions {
+  /** Everything random in a run comes from it. Default 1. */
+  readonly seed?: number | string;
+  readonly network?: Partial<NetworkModel>;
+  readonly faults?: Partial<FaultModel>;
+  /** Hubs that every peer knows; they do not know each other. Default 1. */
+  readonly hubs?: number;
+  /** Options of the meshes: one set for all, or by index. */
+  readonly mesh?: MeshKnobs | ((index: number) => MeshKnobs);
+  /** Puts an app on a peer when it starts; what it returns is stopped with the peer. */
+  readonly app?: (peer: SimPeer, simulation: Simulation) => SimApp | undefined;
+  /** Virtual ms between checks of all invariants; 0 checks at the end only. Default 1,000. */
+  readonly checkEveryMs?: number;
+  /** Peers looked into at each check; each peer's public events are checked always. Default 200. */
+  readonly checkSample?: number;
+  readonly trace?: TraceSink;
+  /** Also trace every event of every actor. */
+  readonly traceEvents?: boolean;
+}
+
+/** A statement about a run: undefined while it holds, else what is wrong. */
+export type Property = (simulation: Simulation) => string | undefined;
+
+export class Simulation {
+  readonly seed: number | string;
+  readonly clock = new HeapClock(START_MS);
+  readonly network: MemoryNetwork;
+  readonly streams: RandomStreams;
+  readonly ledger = new Ledger();
+  readonly recorder: Recorder;
+  readonly violations: Violation[] = [];
+  readonly model: NetworkModel;
+  /** All that were ever made, by index. */
+  readonly peers: SimPeer[] = [];
+  readonly hubUrls: readonly string[];
+  readonly #options: SimulationOptions;
+  readonly #byId = new Map<PeerId, SimPeer>();
+  readonly #wires: Wires;
+  readonly #watcher: Watcher;
+  readonly #agreement = new Agreement();
+  readonly #properties: { name: string; check: Property; eventually: boolean }[] = [];
+  readonly #checkRandom: SeededRandom;
+  readonly #world: PortWorld;
+  #faults: FaultModel;
+  #nextCheckMs: number;
+
+  constructor(options: SimulationOptions = {}) {
+    this.#options = options;
+    this.seed = options.seed ?? 1;
+    this.streams = streams(this.seed);
+    this.model = { ...DEFAULT_NETWORK, ...options.network };
+    this.#faults = { ...PERFECT_FAULTS, ...options.faults };
+    this.#checkRandom = this.streams.fork('check');
+    this.recorder = new Recorder(() => this.nowMs, options.trace, options.traceEvents);
+    this.#nextCheckMs = options.checkEveryMs ?? 1_000;
+    this.#watcher = new Watcher(this);
+    const isAsleep = (id: PeerId): boolean => this.#byId.get(id)?.fate === 'asleep';
+    this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep);
+    const { bytesPerMs } = this.model;
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      random: this.streams.fork('hub'),
+      latencyMs: (from, to) => this.#wires.frameMs(from, to),
+      hubLatencyMs: (peer) => this.#wires.hubMs(peer),
+      setupMs: () => this.#wires.setupMs(),
+      copyFrames: false,
+      ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
+    });
+    this.#reviewAll();
+    this.hubUrls = Array.from({ length: options.hubs ?? 1 }, (_, i) => `memory:hub-${i}`);
+    for (const url of this.hubUrls) this.network.hub(url);
+    this.#world = this.#makeWorld();
+  }
+
+  // ---- time --------------------------------------------------------------------------------------------------------
+
+  /** Virtual ms since the start of the run. */
+  get nowMs(): number {
+    return this.clock.now() - START_MS;
+  }
+
+  /** Lets that much virtual time pass, with all checks on the way. */
+  runFor(ms: number): void {
+    const endMs = this.nowMs + ms;
+    const everyMs = this.#options.checkEveryMs ?? 1_000;
+    while (everyMs > 0 && this.#nextCheckMs <= endMs) {
+      this.clock.runUntil(START_MS + this.#nextCheckMs);
+      this.#nextCheckMs += everyMs;
+      this.check();
+    }
+    this.clock.runUntil(START_MS + endMs);
+  }
+
+  /** Lets time pass until `holds`, looking each `everyMs`. False when it did not within `limitMs`. */
+  runUntil(holds: () => boolean, limitMs: number, everyMs = 100): boolean {
+    for (let spent = 0; spent < limitMs; spent += everyMs) {
+      if (holds()) return true;
+      this.runFor(everyMs);
+    }
+    return holds();
+  }
+
+  // ---- peers -------------------------------------------------------------------------------------------------------
+
+  /** Makes a peer and starts it. */
+  addPeer(setup: { readonly adversary?: Adversary; readonly identity?: Identity; readonly mesh?: MeshKnobs } = {}): SimPeer {
+    const index = this.ledger.started(this.nowMs);
+    const random = this.streams.fork(`peer:${index}`);
+    const identity = setup.identity ?? cheapIdentity(random.fork('identity'));
+    const { mesh } = this.#options;
+    const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
+    const { clockSkewMs } = this.#faults;
+    const own = random.fork('access');
+    this.#wires.connect(identity.peerId, own);
+    const peer = new SimPeer({
+      index,
+      world: this.#world,
+      random,
+      skewMs: clockSkewMs === 0 ? 0 : Math.round((own.next() * 2 - 1) * clockSkewMs),
+      hubs: this.hubUrls,
+      knobs,
+      identity,
+      inspect: this.recorder.observer(index),
+      ...(setup.adversary === undefined ? {} : { adversary: setup.adversary }),
+    });
+    this.peers.push(peer);
+    this.#byId.set(peer.peerId, peer);
+    this.#watcher.listen(peer);
+    this.ledger.count('joins');
+    this.recorder.fact(['peer', this.nowMs, index, peer.peerId]);
+    peer.app = this.#options.app?.(peer, this);
+    peer.start();
+    return peer;
+  }
+
+  /** Starts `count` peers evenly over that much time: 0 = all in one instant, a join storm. */
+  addPeers(count: number, overMs: number): SimPeer[] {
+    const startMs = this.nowMs;
+    const made: SimPeer[] = [];
+    for (let i = 0; i < count; i++) {
+      const dueMs = startMs + Math.round((overMs * i) / count);
+      if (dueMs > this.nowMs) this.runFor(dueMs - this.nowMs);
+      made.push(this.addPeer());
+    }
+    if (startMs + overMs > this.nowMs) this.runFor(startMs + overMs - this.nowMs);
+    return made;
+  }
+
+  /** Peers whose process runs, asleep ones included, in order of their making. */
+  living(): SimPeer[] {
+    return this.peers.filter((peer) => peer.living);
+  }
+
+  peerOf(id: PeerId): SimPeer | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Links as the peer's own events tell. */
+  linksOf(peer: SimPeer): ReadonlySet<PeerId> {
+    return this.ledger.peers[peer.index]?.links ?? new Set();
+  }
+
+  // ---- faults ------------------------------------------------------------------------------------------------------
+
+  get faults(): FaultModel {
+    return this.#faults;
+  }
+
+  /** Changes what goes wrong from now on. */
+  setFaults(change: Partial<FaultModel>): void {
+    this.#faults = { ...this.#faults, ...change };
+  }
+
+  crash(peer: SimPeer): void {
+    if (peer.fate === 'left' || peer.fate === 'crashed') return;
+    this.#gone(peer, 'crashes', 'crashed');
+    this.network.vanish(peer.peerId);
+    peer.crash();
+  }
+
+  leave(peer: SimPeer, reason?: string): void {
+    if (!peer.living) return;
+    if (peer.fate === 'asleep') this.wake(peer);
+    this.#gone(peer, 'leaves', 'left');
+    peer.leave(reason);
+  }
+
+  sleep(peer: SimPeer): void {
+    if (peer.fate !== 'running') return;
+    this.ledger.count('sleeps');
+    this.ledger.excused(peer.index);
+    this.recorder.fact(['sleep', this.nowMs, peer.index]);
+    peer.sleep();
+    this.network.review(peer.peerId);
+  }
+
+  wake(peer: SimPeer): void {
+    if (peer.fate !== 'asleep') return;
+    this.recorder.fact(['wake', this.nowMs, peer.index]);
+    peer.wake();
+    this.#agreement.reset();
+    this.network.review(peer.peerId);
+  }
+
+  freeze(peer: SimPeer, mode: TimerMode): void {
+    this.ledger.count('freezes', mode === 'running' ? 0 : 1);
+    this.recorder.fact(['timers', this.nowMs, peer.index, mode]);
+    peer.setTimerMode(mode);
+  }
+
+  /**
+   * Cuts every link between different groups, and every new one. `groupOf` gives each peer's group; `hubGroup` is the
+   * only group that still reaches the hubs (all do when it is left out).
+   */
+  partition(groupOf: (peer: SimPeer) => number, hubGroup?: number): void {
+    this.ledger.count('partitions');
+    this.recorder.fact(['partition', this.nowMs]);
+    for (const peer of this.living()) {
+      const group = groupOf(peer);
+      const offline = hubGroup !== undefined && group !== hubGroup;
+      this.#wires.setGroup(peer.peerId, group, offline);
+      if (!offline) continue;
+      for (const url of this.hubUrls) this.network.hub(url).drop(peer.peerId);
+    }
+    this.#reviewAll();
+  }
+
+  heal(): void {
+    this.ledger.count('heals');
+    this.recorder.fact(['heal', this.nowMs]);
+    this.#wires.clearGroups();
+    this.#agreement.reset();
+    this.#reviewAll();
+  }
+
+  /** Every connection to that hub breaks and none comes about until `restartHub`. */
+  killHub(index = 0): void {
+    this.ledger.count('hubKills');
+    this.recorder.fact(['hub', this.nowMs, index, 0]);
+    this.network.hub(this.#hubUrl(index)).stop();
+  }
+
+  restartHub(index = 0): void {
+    this.ledger.count('hubRestarts');
+    this.recorder.fact(['hub', this.nowMs, index, 1]);
+    this.network.hub(this.#hubUrl(index)).start();
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------------
+
+  /** A broadcast that is accounted for: who is there now must hear it once. Undefined when the peer cannot send. */
+  broadcast(peer: SimPeer, data: unknown = { from: peer.index, at: this.nowMs }): MessageId | undefined {
+    const record = this.ledger.peers[peer.index];
+    if (peer.fate !== 'running' || record?.joinedMs === undefined) return undefined;
+    const id = peer.mesh.broadcast(data);
+    const listeners: number[] = [];
+    for (const other of this.peers) {
+      if (other.fate === 'running' && this.ledger.peers[other.index]?.joinedMs !== undefined) listeners.push(other.index);
+    }
+    this.ledger.said(id, peer.index, this.nowMs, listeners);
+    this.recorder.fact(['say', this.nowMs, peer.index, id]);
+    return id;
+  }
+
+  // ---- properties and figures --------------------------------------------------------------------------------------
+
+  /** States what must hold at every check. */
+  always(name: string, check: Property): void {
+    this.#properties.push({ name, check, eventually: false });
+  }
+
+  /** States what must hold when the run is finished. */
+  eventually(name: string, check: Property): void {
+    this.#properties.push({ name, check, eventually: true });
+  }
+
+  violate(property: string, detail: string, peers: readonly number[]): void {
+    if (this.violations.length >= VIOLATIONS_MAX) return;
+    this.violations.push({ atMs: this.nowMs, property, detail, peers });
+    this.recorder.line(['violation', this.nowMs, property, detail]);
+  }
+
+  /** Looks at all invariants now. */
+  check(): void {
+    const report = this.violate.bind(this);
+    const living = this.living();
+    const sample = this.#options.checkSample ?? 200;
+    const start = living.length > sample ? Math.floor(this.#checkRandom.next() * living.length) : 0;
+    const count = Math.min(sample, living.length);
+    for (let i = 0; i < count; i++) checkPeer(living[(start + i) % living.length] as SimPeer, report);
+    this.#agreement.check(
+      living,
+      (peer) => this.linksOf(peer),
+      (id) => this.peerOf(id),
+      this.nowMs,
+      report,
+    );
+    this.#checkProperties(false);
+    this.recorder.line(['hash', this.nowMs, this.recorder.hash]);
+  }
+
+  #checkProperties(eventually: boolean): void {
+    for (const { name, check, eventually: isLate } of this.#properties) {
+      if (isLate !== eventually) continue;
+      const wrong = check(this);
+      if (wrong !== undefined) this.violate(name, wrong, []);
+    }
+  }
+
+  /** The links of living peers that both ends report. */
+  graph(): Graph {
+    return mutual(new Map(this.living().map((peer) => [peer.peerId, this.linksOf(peer)])));
+  }
+
+  /** Components of the living peers, the largest first. */
+  components(): string[][] {
+    return components(this.graph());
+  }
+
+  /** Everything that should hold in the end is checked; the graph is measured; then all leave and what stays behind is counted. */
+  finish(drainMs = 20_000): Figures {
+    this.check();
+    this.#checkProperties(true);
+    const before = figuresOf(this);
+    for (const peer of this.living()) this.leave(peer);
+    this.runFor(drainMs);
+    const leaks = this.#leaks();
+    if (leaks.actors > 0 || leaks.timers > 0) {
+      this.violate('nothing-left-behind', `${leaks.actors} actors and ${leaks.timers} timers`, []);
+    }
+    const { hash, count: events } = this.recorder;
+    const late = { hash, events, simulatedMs: this.nowMs, leaks, violations: [...this.violations] };
+    return { ...before, ...late, faults: { ...before.faults, leaves: before.faults.leaves ?? 0 } };
+  }
+
+  #leaks(): { actors: number; timers: number } {
+    const actors = this.peers.filter((peer) => peer.mesh.getSnapshot().status === 'active' && peer.fate !== 'crashed');
+    return { actors: actors.length + this.network.openEnds, timers: this.clock.pending };
+  }
+
+  #gone(peer: SimPeer, fault: FaultName, how: string): void {
+    this.ledger.count(fault);
+    this.ledger.excused(peer.index);
+    this.recorder.fact(['end', this.nowMs, peer.index, how]);
+  }
+
+  #reviewAll(): void {
+    this.network.partition((a, b) => this.#wires.isSeparated(a, b));
+  }
+
+  #hubUrl(index: number): string {
+    const url = this.hubUrls[index];
+    if (url === undefined) throw new RangeError(`There is no hub ${index}: the simulation has ${this.hubUrls.length}`);
+    return url;
+  }
+
+  indexOf(id: PeerId): number {
+    return this.#byId.get(id)?.index ?? -1;
+  }
+
+  /** What the ports of peers see of this world. */
+  #makeWorld(): PortWorld {
+    const simulation = this;
+    return {
+      clock: this.clock,
+      network: this.network,
+      faultRandom: this.streams.fork('faults'),
+      get faults() {
+        return simulation.#faults;
+      },
+      count: (fault: FaultName) => this.ledger.count(fault),
+      frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
+      signalSent: (_from, _to, signal) => this.#watcher.signalSent(signal),
+      signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),
+      hubReachable: (peer) => this.#wires.reachesHubs(peer),
+    };
+  }
+}

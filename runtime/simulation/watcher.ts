@@ -1,0 +1,119 @@
+/**
+ * Listens to everything that happens in a run, from outside: what peers tell their apps, and what crosses the wires. It
+ * feeds the ledger and the recorder, and checks what can be checked at the very event.
+ */
+import type { PeerId } from '../../machines/shared/ids.ts';
+import { FRAME_BYTES_MAX, LINKS_OVER_CAP } from '../../machines/shared/limits.ts';
+import type { MeshEvent } from '../api.ts';
+import type { PeerSignal } from '../ports/signaling.ts';
+import { decodeEnvelope, decodeFrame } from '../wire/codec.ts';
+import type { Ledger } from './ledger.ts';
+import type { Recorder } from './recorder.ts';
+import type { SimPeer } from './sim-peer.ts';
+import { frameWord, signalWord } from './sim-ports.ts';
+
+/** A frame that carries an envelope is longer: id, source and headers alone are more. */
+const GOSSIP_FRAME_BYTES_MIN = 48;
+/** Links that a peer dials for, unless its cap is smaller. */
+const TARGET = 6;
+
+export interface WatchedWorld {
+  readonly nowMs: number;
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  indexOf(id: PeerId): number;
+  violate(property: string, detail: string, peers: readonly number[]): void;
+}
+
+export class Watcher {
+  readonly #world: WatchedWorld;
+  /** `index remote` of links that stand, as the ends report. */
+  readonly #linked = new Set<string>();
+
+  constructor(world: WatchedWorld) {
+    this.#world = world;
+  }
+
+  listen(peer: SimPeer): void {
+    peer.mesh.on('*', (event) => this.#heard(peer, event));
+  }
+
+  frameArrived(from: PeerId, to: PeerId, frame: Uint8Array): void {
+    const { recorder, ledger, nowMs } = this.#world;
+    const sender = this.#world.indexOf(from);
+    const receiver = this.#world.indexOf(to);
+    recorder.arrival(sender, receiver, frameWord(frame));
+    if (frame.length < GOSSIP_FRAME_BYTES_MIN || frame.length > FRAME_BYTES_MAX) return;
+    const decoded = decodeFrame(frame);
+    if (!decoded.ok) return;
+    for (const message of decoded.value.messages) {
+      if (message.type !== 'GOSSIP') continue;
+      const envelope = decodeEnvelope(message.envelope);
+      if (!envelope.ok || envelope.value.kind !== 'broadcast') continue;
+      ledger.copied(envelope.value.id);
+      if (recorder.tracing) recorder.line(['copy', nowMs, sender, receiver, envelope.value.id, message.hops]);
+    }
+  }
+
+  signalSent(signal: PeerSignal): void {
+    this.#world.ledger.signals++;
+    if (signal.kind === 'offer') this.#world.ledger.dials++;
+  }
+
+  signalArrived(from: PeerId, to: PeerId, signal: PeerSignal): void {
+    this.#world.recorder.arrival(this.#world.indexOf(from), this.#world.indexOf(to), signalWord(signal));
+  }
+
+  #heard(peer: SimPeer, event: MeshEvent): void {
+    const world = this.#world;
+    const { ledger, recorder, nowMs } = world;
+    const { index } = peer;
+    switch (event.type) {
+      case 'message':
+        recorder.fact(['got', nowMs, index, event.id, event.hops]);
+        if (event.from === peer.peerId) world.violate('no-own-echo', `its own message ${event.id}`, [index]);
+        if (event.kind === 'broadcast' && !ledger.got(event.id, index, event.hops, nowMs)) {
+          world.violate('delivered-once', `message ${event.id} again`, [index]);
+        }
+        return;
+      case 'joined':
+        ledger.joined(index, nowMs);
+        recorder.fact(['joined', nowMs, index]);
+        return;
+      case 'peer.connected':
+        return this.#linkChanged(peer, event.remote, true);
+      case 'peer.disconnected':
+        return this.#linkChanged(peer, event.remote, false);
+      case 'peers.changed': {
+        const cap = peer.mesh.getSnapshot().context.settings.maxPeers;
+        if (event.connected.length > cap + LINKS_OVER_CAP) {
+          world.violate('links-within-cap', `${event.connected.length} links, cap ${cap}`, [index]);
+        }
+        ledger.linked(index, new Set(event.connected), Math.min(TARGET, cap), nowMs);
+        return;
+      }
+      case 'error':
+        return world.violate('no-errors', `${event.error.code}: ${event.error.message}`, [index]);
+      default:
+        return;
+    }
+  }
+
+  #linkChanged(peer: SimPeer, remote: PeerId, stands: boolean): void {
+    const world = this.#world;
+    const other = world.indexOf(remote);
+    const key = `${peer.index} ${other}`;
+    if (remote === peer.peerId) world.violate('self-never-listed', 'a link to itself', [peer.index]);
+    if (stands === this.#linked.has(key)) {
+      const what = stands ? 'connected twice' : 'disconnected without being connected';
+      world.violate('disconnected-after-connected', what, [peer.index, other]);
+    }
+    if (stands) {
+      this.#linked.add(key);
+      if (this.#linked.has(`${other} ${peer.index}`)) world.ledger.links++;
+    } else {
+      this.#linked.delete(key);
+    }
+    world.recorder.fact(['link', world.nowMs, peer.index, other, stands ? 1 : 0]);
+  }
+}
