@@ -15,8 +15,8 @@ export interface Member<Owner> {
   /** What `peer-discovered` says of the peer: JSON of its `data`. */
   ad: string;
   isHub: boolean;
-  /** Sessions that were told of the peer, oldest first. */
-  readonly audience: Set<number>;
+  /** Sessions that were told of the peer, once each, oldest first. A list: it is short, and a set costs a kilobyte a peer. */
+  audience: number[];
 }
 
 export interface Network<Owner> {
@@ -122,7 +122,7 @@ export class Directory<Owner> {
       network = { name, members: new Map(), sorted: [] };
       this.networks.set(name, network);
     }
-    const member: Member<Owner> = { id, owner, network, ad, isHub, audience: new Set() };
+    const member: Member<Owner> = { id, owner, network, ad, isHub, audience: [] };
     if (!network.members.has(id)) {
       network.sorted.splice(lowerBound(network.sorted, id), 0, id);
       this.#memberships++;
@@ -153,11 +153,8 @@ export class Directory<Owner> {
 
 /** Remembers that `session` was told of `member`; at most `max` are remembered. */
 export function remember(member: Member<unknown>, session: number, max: number): void {
-  member.audience.add(session);
-  if (member.audience.size > max) {
-    for (const oldest of member.audience) {
-      member.audience.delete(oldest);
-      break;
-    }
-  }
+  const { audience } = member;
+  if (audience.includes(session)) return;
+  audience.push(session);
+  if (audience.length > max) audience.shift();
 }

@@ -45,7 +45,7 @@ export class Networks {
       if (told?.memberOf(network) === undefined) continue;
       told.send(systemFrame('peer-disconnected', data, told.peerId, nowMs, network));
     }
-    member.audience.clear();
+    member.audience = [];
   }
 }
 

@@ -76,6 +76,7 @@ class HubServer {
   readonly #sendBack: (event: HubMachineEvent) => void;
   readonly #upgrader: WebSocketServer;
   readonly #sockets = new Set<WebSocket>();
+  /** Refused upgrades on their way out: neither http nor ws knows them any more. */
   readonly #rawSockets = new Set<Duplex>();
   readonly #perAddress = new Map<string, number>();
   readonly #tokenDigest: Buffer | undefined;
@@ -156,10 +157,6 @@ class HubServer {
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.maxConnections = settings.maxConnections + HUB_REFUSALS_MAX + SPARE_CONNECTIONS;
-    server.on('connection', (socket) => {
-      this.#rawSockets.add(socket);
-      socket.on('close', () => this.#rawSockets.delete(socket));
-    });
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     return server;
   }
@@ -173,19 +170,25 @@ class HubServer {
     // Until ws takes over nobody else listens, and an unheard error event would end the process.
     socket.on('error', ignoreError);
     const { settings, board } = this.#parts;
-    if (this.#isDraining) return refuseUpgrade(socket, 503, 'DRAINING', 'This hub is shutting down.');
+    if (this.#isDraining) return this.#refuseUpgrade(socket, 503, 'DRAINING', 'This hub is shutting down.');
     const query = readQuery(request.url);
-    if (query === undefined) return refuseUpgrade(socket, 400, 'BAD_FRAME', 'The target of this request is no path.');
+    if (query === undefined)
+      return this.#refuseUpgrade(socket, 400, 'BAD_FRAME', 'The target of this request is no path.');
     if (!isOriginAllowed(request.headers.origin, settings.origins)) {
-      return refuseUpgrade(socket, 403, 'UNAUTHORIZED', 'This origin may not use this hub.');
+      return this.#refuseUpgrade(socket, 403, 'UNAUTHORIZED', 'This origin may not use this hub.');
     }
     if (!this.#isTokenRight(tokenOf(request.headers.authorization, query))) {
-      return refuseUpgrade(socket, 401, 'UNAUTHORIZED', 'This hub wants a token: Authorization: Bearer …, or ?token=…');
+      return this.#refuseUpgrade(
+        socket,
+        401,
+        'UNAUTHORIZED',
+        'This hub wants a token: Authorization: Bearer …, or ?token=…',
+      );
     }
     const guest = this.#guestOf(request, query.peerId);
     const rejection = this.#rejectionOf(guest);
     if (rejection !== undefined && this.#refusals >= HUB_REFUSALS_MAX) {
-      return refuseUpgrade(socket, 503, rejection.code, rejection.message);
+      return this.#refuseUpgrade(socket, 503, rejection.code, rejection.message);
     }
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignoreError);
@@ -199,6 +202,20 @@ class HubServer {
         this.#tellWhenClosed();
       });
     });
+  }
+
+  #refuseUpgrade(socket: Duplex, status: number, code: string, error: string): void {
+    this.#rawSockets.add(socket);
+    socket.once('close', () => this.#rawSockets.delete(socket));
+    // Whoever does not read the answer is cut all the same.
+    const timer = this.#parts.clock.setTimeout(() => socket.destroy(), HUB_CLOSE_TIMEOUT_MS);
+    socket.once('close', () => this.#parts.clock.clearTimeout(timer));
+    socket.once('finish', () => socket.destroy());
+    const body = JSON.stringify({ code, error });
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
   }
 
   #guestOf(request: IncomingMessage, peerId: string | undefined): Guest {
@@ -284,13 +301,4 @@ const headerText = (value: string | string[] | undefined): string | undefined =>
 /** A socket's errors end in its `close`, which is heard; the error itself says nothing more. */
 function ignoreError(): void {
   return;
-}
-
-function refuseUpgrade(socket: Duplex, status: number, code: string, error: string): void {
-  const body = JSON.stringify({ code, error });
-  socket.once('finish', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

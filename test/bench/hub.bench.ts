@@ -44,6 +44,7 @@ interface Report {
   readonly url?: string;
   /** Living heap and what hangs on it. */
   readonly bytes?: number;
+  readonly rss?: number;
   readonly cpuUs?: number;
 }
 
@@ -54,8 +55,8 @@ async function serve(kind: string): Promise<void> {
   process.on('message', () => {
     globalThis.gc?.();
     const { user, system } = process.cpuUsage();
-    const { heapUsed, external } = process.memoryUsage();
-    process.send?.({ bytes: heapUsed + external, cpuUs: user + system } satisfies Report);
+    const { heapUsed, external, rss } = process.memoryUsage();
+    process.send?.({ bytes: heapUsed + external, rss, cpuUs: user + system } satisfies Report);
   });
   process.on('disconnect', () => process.exit(0));
 }
@@ -92,6 +93,7 @@ interface Figures {
   readonly perSecond: number;
   readonly usPerSignal: number;
   readonly bytesPerClient: number;
+  readonly rssPerClient: number;
 }
 
 /** Each client keeps 16 signals under way to its neighbour: the router is the bottleneck, not the wire. */
@@ -138,6 +140,7 @@ async function measure(kind: string, seconds: number, count: number, bytes: numb
     perSecond: done / (elapsedMs / 1_000),
     usPerSignal: ((end.cpuUs as number) - (start.cpuUs as number)) / done,
     bytesPerClient: ((idle.bytes as number) - (before.bytes as number)) / count,
+    rssPerClient: ((idle.rss as number) - (before.rss as number)) / count,
   };
 }
 
@@ -160,7 +163,8 @@ async function main(): Promise<void> {
   const what = `${clients} clients, ${bytes} B`;
   print(`relay, ${what}`, 'signals/s', 'perSecond');
   print(`relay, CPU of the router, ${what}`, 'us/signal', 'usPerSignal');
-  print(`memory per idle client, ${what}`, 'B', 'bytesPerClient');
+  print(`living memory per idle client, ${what}`, 'B', 'bytesPerClient');
+  print(`resident memory per idle client, ${what}`, 'B', 'rssPerClient');
 }
 
 const kind = process.env['HUB_BENCH_SERVE'];
