@@ -3,7 +3,7 @@
  * whatever text a hub sends becomes a fact, at worst `ignored`, and nothing of it is trusted before it was checked.
  */
 import * as v from 'valibot';
-import { isAttemptId, isOperationId, isPeerId } from '../machines/shared/ids.ts';
+import { isAttemptId, isOperationId, isPeerId, isPublicKeyText } from '../machines/shared/ids.ts';
 import {
   ALTERNATIVES_MAX,
   CANDIDATE_CHARS_MAX,
@@ -25,7 +25,7 @@ const text = (chars: number) => v.pipe(v.string(), v.maxLength(chars));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 const slots = count(MAX_PEERS_MAX + 1);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
-const key = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/));
+const key = v.custom<string>(isPublicKeyText);
 const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
 
 const presence = v.object({ v: v.literal(1), key, free: slots, degree: slots });
@@ -64,7 +64,7 @@ const closeMesh = v.object({
 });
 
 const probeMesh = v.object({
-  v: version,
+  v: v.literal(1),
   kind: v.literal('probe'),
   attempt: attemptId,
   beacon: peerId,

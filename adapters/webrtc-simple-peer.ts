@@ -291,11 +291,15 @@ class SimplePeerLink implements Link {
 
   /** Where the engine has no event, looks now and then for as long as the buffer is above the low mark. */
   #watchBuffer(): void {
-    if (!this.#looks || this.#look !== undefined || this.bufferedBytes <= LINK_BUFFER_LOW_BYTES) return;
+    if (this.#looks && this.#look === undefined && this.bufferedBytes > LINK_BUFFER_LOW_BYTES) this.#lookLater();
+  }
+
+  #lookLater(): void {
     this.#look = setTimeout(() => {
       this.#look = undefined;
-      if (this.bufferedBytes <= LINK_BUFFER_LOW_BYTES) this.#onLow();
-      else this.#watchBuffer();
+      // One reading decides: the native threads empty the buffer between two, and the drain would go unnoticed.
+      if (this.bufferedBytes > LINK_BUFFER_LOW_BYTES) this.#lookLater();
+      else this.#onLow();
     }, LOOK_MS);
   }
 

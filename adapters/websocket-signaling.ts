@@ -50,7 +50,12 @@ function addressOf(url: string, peerId: PeerId, token: string | undefined): URL 
 /** Error events differ: `ws` names the cause, browsers keep it to themselves. */
 function causeOf(event: unknown): string {
   const { message, error } = event as { message?: unknown; error?: { message?: unknown; code?: unknown } };
-  for (const text of [message, error?.message, error?.code]) if (typeof text === 'string' && text !== '') return text;
+  for (const text of [message, error?.message, error?.code]) {
+    if (typeof text !== 'string' || text === '') continue;
+    // The words of `ws` for a handshake that a hub refused; a browser's page never learns the status.
+    if (text.endsWith('server response: 401')) return 'The hub asks for a token (HTTP 401): add ?token=... to its URL';
+    return text;
+  }
   return 'The connection failed';
 }
 

@@ -18,13 +18,18 @@ export function check(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`Contract broken: ${what}`);
 }
 
+/** Lets time pass once. */
+export async function turn(waiting: Waiting): Promise<void> {
+  if (waiting.step !== undefined) await waiting.step();
+  else await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** Waits until `holds`, looking after each turn; says what it waited for when it gives up. */
 export async function until(waiting: Waiting, holds: () => boolean, what: string): Promise<void> {
   const patienceMs = waiting.patienceMs ?? 20_000;
   const startMs = performance.now();
   while (!holds()) {
     if (performance.now() - startMs > patienceMs) throw new Error(`Waited ${patienceMs} ms in vain for: ${what}`);
-    if (waiting.step !== undefined) await waiting.step();
-    else await new Promise((resolve) => setTimeout(resolve, 0));
+    await turn(waiting);
   }
 }
