@@ -1,14 +1,24 @@
 /** Goal: the discovery chart reaches every state; one cycle asks, ranks, proposes, and rests by need, never put off by traffic. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { rank, jittered } from '../../machines/discovery/discovery.core.ts';
+import { jittered, rank } from '../../machines/discovery/discovery.core.ts';
 import type { Need } from '../../machines/discovery/discovery.events.ts';
 import { discoveryMachine } from '../../machines/discovery/discovery.machine.ts';
-import { DISCOVERY_COLLECT_MS, DISCOVERY_REST_BELOW_FLOOR_MS, DISCOVERY_REST_BELOW_TARGET_MS, DISCOVERY_REST_MS, KNOWN_PEERS_MAX } from '../../machines/shared/limits.ts';
+import {
+  DISCOVERY_COLLECT_MS,
+  DISCOVERY_REST_BELOW_FLOOR_MS,
+  DISCOVERY_REST_BELOW_TARGET_MS,
+  DISCOVERY_REST_MS,
+  KNOWN_PEERS_MAX,
+} from '../../machines/shared/limits.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 import { Coverage, fakePorts, reachable, runUnderParent, transientStates } from './harness.ts';
 
 const coverage = new Coverage(discoveryMachine);
-const RESTS: Record<Need, number> = { belowFloor: DISCOVERY_REST_BELOW_FLOOR_MS, belowTarget: DISCOVERY_REST_BELOW_TARGET_MS, content: DISCOVERY_REST_MS };
+const RESTS: Record<Need, number> = {
+  belowFloor: DISCOVERY_REST_BELOW_FLOOR_MS,
+  belowTarget: DISCOVERY_REST_BELOW_TARGET_MS,
+  content: DISCOVERY_REST_MS,
+};
 const ad = (n: number, free = 1) => ({ id: n.toString(16).padStart(40, '0'), key: '', free, degree: 1 });
 function start(need: Need = 'belowFloor') {
   const ports = fakePorts();
@@ -27,7 +37,12 @@ describe('the discovery chart', () => {
     const input = { ports, need: 'belowFloor' };
     const peer = ad(1);
     const needs = (['belowFloor', 'belowTarget', 'content'] as const).map((need) => ({ type: 'discovery.need', need }));
-    const seen = reachable(discoveryMachine, input, [{ type: 'discovery.found', peer }, ...needs], ({ need }: { need: Need }) => need);
+    const seen = reachable(
+      discoveryMachine,
+      input,
+      [{ type: 'discovery.found', peer }, ...needs],
+      ({ need }: { need: Need }) => need,
+    );
     const missing = coverage.allStates.filter((id) => !seen.has(id));
     expect(missing.filter((id) => !transientStates(discoveryMachine).includes(id))).toEqual([]);
   });

@@ -3,10 +3,18 @@
  * measure of the states and transitions that were really taken. Transitions are read from the interpreter's own
  * inspection events, each branch of a guard counted for itself.
  */
-import { type AnyEventObject, type AnyStateMachine, type AnyStateNode, createActor, createMachine, fromCallback, type InspectionEvent } from 'xstate';
+import {
+  type AnyEventObject,
+  type AnyStateMachine,
+  type AnyStateNode,
+  createActor,
+  createMachine,
+  fromCallback,
+  type InspectionEvent,
+} from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
-import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import { createIdentity } from '../../runtime/identity/index.ts';
+import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 
@@ -71,7 +79,8 @@ export class Coverage {
   report(): { readonly states: number; readonly transitions: number; readonly missing: Coverage['missing'] } {
     const { missing } = this;
     const share = (all: readonly string[], gone: readonly string[]): number => (all.length - gone.length) / all.length;
-    const figure = (all: readonly string[], gone: readonly string[]): string => `${all.length - gone.length}/${all.length}`;
+    const figure = (all: readonly string[], gone: readonly string[]): string =>
+      `${all.length - gone.length}/${all.length}`;
     console.info(
       `${this.#machine.id}: states ${figure(this.allStates, missing.states)}, transitions ${figure(this.allTransitions, missing.transitions)}`,
     );
@@ -136,7 +145,11 @@ export function runUnderParent(
       src: machine,
       id: 'child',
       input: () => input,
-      onDone: { actions: ({ event }) => void (output = event.output) },
+      onDone: {
+        actions: ({ event }) => {
+          output = event.output;
+        },
+      },
       onError: { actions: ({ event }) => void failures.push(event.error) },
     },
     on: { '*': { actions: ({ event }) => void reports.push(event) } },
@@ -168,12 +181,19 @@ export function runUnderParent(
 export interface FakePort {
   readonly logic: ReturnType<typeof fromCallback>;
   /** Every start: its input, its commands, whether it was cleaned up. */
-  readonly runs: { readonly input: unknown; readonly commands: AnyEventObject[]; readonly tell: (event: AnyEventObject) => void; freed: boolean }[];
+  readonly runs: {
+    readonly input: unknown;
+    readonly commands: AnyEventObject[];
+    readonly tell: (event: AnyEventObject) => void;
+    freed: boolean;
+  }[];
   /** The newest run. */
   readonly last: FakePort['runs'][number];
 }
 
-export function fakePort(onCommand: (command: AnyEventObject, tell: (event: AnyEventObject) => void) => void = () => undefined): FakePort {
+export function fakePort(
+  onCommand: (command: AnyEventObject, tell: (event: AnyEventObject) => void) => void = () => undefined,
+): FakePort {
   const runs: FakePort['runs'] = [];
   const logic = fromCallback(({ input, receive, sendBack }) => {
     const run = { input: input as unknown, commands: [] as AnyEventObject[], tell: sendBack, freed: false };
@@ -213,7 +233,9 @@ export function reachable(
   const sends = Object.entries(machine.implementations.actions).filter(
     ([, action]) => (action as { type?: string }).type === 'xstate.sendTo',
   );
-  const alone = machine.provide({ actions: Object.fromEntries(sends.map(([name]) => [name, () => undefined])) as never });
+  const alone = machine.provide({
+    actions: Object.fromEntries(sends.map(([name]) => [name, () => undefined])) as never,
+  });
   const paths = getShortestPaths(alone, {
     input: input as never,
     events: [...plain, ...events] as never,

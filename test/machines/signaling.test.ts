@@ -1,7 +1,14 @@
 /** Goal: the signaling chart reaches every state and takes every transition: it proves, stays open, notices a dead socket, comes back. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { DRAIN_TIMEOUT_MS, HUB_CONNECT_TIMEOUT_MS, HUB_PING_MS, HUB_PROOF_TIMEOUT_MS, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from '../../machines/shared/limits.ts';
+import {
+  DRAIN_TIMEOUT_MS,
+  HUB_CONNECT_TIMEOUT_MS,
+  HUB_PING_MS,
+  HUB_PROOF_TIMEOUT_MS,
+  RECONNECT_MAX_MS,
+  RECONNECT_MIN_MS,
+} from '../../machines/shared/limits.ts';
 import { reconnectMs } from '../../machines/signaling/signaling.core.ts';
 import { signalingMachine } from '../../machines/signaling/signaling.machine.ts';
 import { Coverage, type FakePort, fakePort, fakePorts, reachable, runUnderParent, transientStates } from './harness.ts';
@@ -49,7 +56,11 @@ describe('the signaling chart', () => {
         { type: 'proof.made', key: 'k', sig: 's' },
         { type: 'signaling.send', command: { type: 'ping' } },
       ],
-      ({ challenge, resume, failures }: { challenge?: object; resume?: string; failures: number }) => [challenge, resume, failures > 0],
+      ({ challenge, resume, failures }: { challenge?: object; resume?: string; failures: number }) => [
+        challenge,
+        resume,
+        failures > 0,
+      ],
     );
     const missing = coverage.allStates.filter((id) => !seen.has(id));
     expect(missing.filter((id) => !transientStates(signalingMachine).includes(id))).toEqual([]);
@@ -172,7 +183,10 @@ describe('the signaling chart', () => {
     const unsigned = signalingMachine.provide({ actors: { socket: fakePort().logic } as never });
     const second = runUnderParent(unsigned, { ports, index: 0, network: 'n' }, ports.clock, coverage.inspect);
     second.send(welcome(CHALLENGE));
-    expect(second.take()).toMatchObject([{ type: 'actor.failed', error: { code: 'PORT_MISSING' } }, { type: 'hub.lost' }]);
+    expect(second.take()).toMatchObject([
+      { type: 'actor.failed', error: { code: 'PORT_MISSING' } },
+      { type: 'hub.lost' },
+    ]);
     expect(second.failures).toEqual([]);
   });
 });

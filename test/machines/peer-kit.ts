@@ -1,0 +1,87 @@
+import { expect } from 'vitest';
+import { peerMachine } from '../../machines/peer/peer.machine.ts';
+import { DIAL_TIMEOUT_MS } from '../../machines/shared/limits.ts';
+import type { Identity } from '../../runtime/ports/identity.ts';
+import type { OfferSignal } from '../../runtime/ports/signaling.ts';
+import { Coverage, fakePort, fakePorts, runUnderParent } from './harness.ts';
+
+export const coverage = new Coverage(peerMachine);
+export const LOW = `1${'0'.repeat(39)}`;
+export const HIGH = `f${'0'.repeat(39)}`;
+export const attempt = (n: number): string => `${n.toString(16).padStart(12, '0')}00000000`;
+export const OURS = attempt(100);
+export const offer = (n: number, more: Partial<OfferSignal> = {}): OfferSignal => ({
+  kind: 'offer',
+  attempt: attempt(n),
+  sdp: `offer ${n}`,
+  key: '',
+  random: false,
+  degree: 0,
+  cap: 8,
+  free: 8,
+  ...more,
+});
+export const hello = (id: string, of: string, more: object = {}) => ({
+  type: 'hello.received',
+  hello: { type: 'HELLO', peerId: id, attempt: of, mark: of, random: false, cap: 4, features: [], ...more },
+});
+export const refusal = (of: string, code = 'FULL', more: object = {}) => ({
+  type: 'signal.refusal',
+  signal: { kind: 'refusal', attempt: of, code, alternatives: [], ...more },
+});
+export const answer = (of: string) => ({
+  type: 'signal.answer',
+  signal: { kind: 'answer', attempt: of, sdp: 'answer' },
+});
+export const candidate = (of: string) => ({
+  type: 'signal.candidate',
+  signal: { kind: 'candidate', attempt: of, candidate: 'c' },
+});
+export const close = (of: string) => ({
+  type: 'signal.close',
+  signal: { kind: 'close', attempt: of, reason: 'disconnected' },
+});
+export const CLOSED = { type: 'link.closed', error: undefined };
+
+export interface Options {
+  readonly self?: string;
+  readonly remote?: string;
+  readonly offer?: OfferSignal;
+  readonly op?: string;
+  readonly link?: ReturnType<typeof fakePort>;
+}
+
+export function start(options: Options = {}) {
+  const { self = HIGH, remote = LOW, link = fakePort() } = options;
+  const identity: Identity = { peerId: self, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) };
+  const ports = fakePorts({ identity });
+  const machine = peerMachine.provide({ actors: { link: link.logic } as never });
+  const input = {
+    ports,
+    remote,
+    attempt: options.offer?.attempt ?? OURS,
+    mark: OURS,
+    random: options.offer?.random ?? false,
+    cap: 8,
+    dialTimeoutMs: DIAL_TIMEOUT_MS,
+    ...(options.op === undefined ? {} : { op: options.op }),
+    ...(options.offer === undefined ? {} : { offer: options.offer }),
+  };
+  const run = runUnderParent(machine, input, ports.clock, coverage.inspect);
+  const types = () => run.take().map((report) => (report.type === 'peer.signals' ? report.signal.kind : report.type));
+  const taken = () => link.last.commands.filter(({ type }) => type === 'link.take').map(({ signal }) => signal.attempt);
+  return { run, link, types, taken, remote };
+}
+export type Peer = ReturnType<typeof start>;
+
+/** A link that stands, dialed by us unless it begins with an offer. */
+export function connect(options: Options = {}, more: object = {}): Peer {
+  const peer = start(options);
+  open(peer, more);
+  expect(peer.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'free' } } });
+  return peer;
+}
+export function open({ run, link, remote }: Peer, more: object = {}): void {
+  link.last.tell({ type: 'link.opened' });
+  run.send(hello(remote, run.context.attempt, more));
+}

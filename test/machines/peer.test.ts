@@ -1,0 +1,431 @@
+/** Goal: the peer chart reaches every state and takes every transition; nothing late, repeated or of an older attempt hurts a newer one. */
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { peerMachine } from '../../machines/peer/peer.machine.ts';
+import {
+  DIAL_TIMEOUT_MS,
+  DRAIN_TIMEOUT_MS,
+  FAILED_DIALS_MAX,
+  HANDSHAKE_TIMEOUT_MS,
+  PEER_BACKOFF_MAX_MS,
+  PEER_BACKOFF_MIN_MS,
+  SUSPECT_TIMEOUT_MS,
+} from '../../machines/shared/limits.ts';
+import { fakePort, fakePorts, reachable, transientStates } from './harness.ts';
+
+import {
+  answer,
+  attempt,
+  CLOSED,
+  candidate,
+  close,
+  connect,
+  coverage,
+  HIGH,
+  hello,
+  LOW,
+  OURS,
+  offer,
+  open,
+  type Peer,
+  refusal,
+  start,
+} from './peer-kit.ts';
+
+describe('the peer chart', () => {
+  it('reaches every state by some path', () => {
+    const ports = fakePorts({
+      identity: { peerId: HIGH, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },
+    });
+    const input = {
+      ports,
+      remote: LOW,
+      attempt: OURS,
+      mark: OURS,
+      random: false,
+      cap: 8,
+      dialTimeoutMs: DIAL_TIMEOUT_MS,
+    };
+    const events = [
+      { type: 'signal.offer', signal: offer(200) },
+      answer(OURS),
+      candidate(OURS),
+      refusal(OURS),
+      close(OURS),
+      { type: 'signal.undeliverable', attempt: undefined },
+      hello(LOW, OURS),
+      CLOSED,
+      { type: 'link.farewell', reason: 'left', alternatives: [] },
+      { type: 'link.signal', signal: { kind: 'offer', sdp: '' } },
+      { type: 'peer.release', reason: 'left' },
+      { type: 'peer.dial', attempt: OURS, random: false, cap: 8 },
+      { type: 'peer.answer', offer: offer(300), cap: 8 },
+    ];
+    const seen = reachable(peerMachine, input, events, ({ failures }: { failures: number }) => failures);
+    const missing = coverage.allStates.filter((id) => !seen.has(id));
+    expect(missing.filter((id) => !transientStates(peerMachine).includes(id))).toEqual([]);
+  });
+
+  it('dials: offers with its attempt, takes the answer and candidates in, greets, and stands', () => {
+    const { run, link, types, taken } = start({ op: '0'.repeat(16) });
+    expect(link.last.input).toMatchObject({ remote: LOW, attempt: OURS, offer: undefined });
+    link.last.tell({ type: 'link.signal', signal: { kind: 'offer', sdp: 'x' } });
+    link.last.tell({ type: 'link.signal', signal: { kind: 'candidate', candidate: 'y' } });
+    expect(run.take()).toEqual([
+      {
+        type: 'peer.signals',
+        remote: LOW,
+        signal: { kind: 'offer', attempt: OURS, sdp: 'x', random: false, op: '0'.repeat(16) },
+      },
+      { type: 'peer.signals', remote: LOW, signal: { kind: 'candidate', attempt: OURS, candidate: 'y' } },
+    ]);
+    run.send(answer(OURS));
+    run.send(candidate(OURS));
+    expect(taken()).toEqual([OURS, OURS]);
+    link.last.tell({ type: 'link.opened' });
+    expect(link.last.commands.at(-1)).toEqual({ type: 'link.greet', random: false, cap: 8, mark: OURS });
+    run.send(hello(LOW, OURS));
+    expect(link.last.commands.at(-1)).toEqual({ type: 'link.admit' });
+    expect(types()).toEqual(['peer.opened']);
+    run.clock.runFor(PEER_BACKOFF_MAX_MS);
+    expect(types()).toEqual([]);
+  });
+
+  it('answers an offer with the offer’s attempt', () => {
+    const { run, link, remote } = start({ offer: offer(50, { random: true }) });
+    expect(link.last.input).toMatchObject({ attempt: attempt(50), offer: { sdp: 'offer 50' } });
+    link.last.tell({ type: 'link.signal', signal: { kind: 'answer', sdp: 'a' } });
+    expect(run.take()).toEqual([
+      { type: 'peer.signals', remote, signal: { kind: 'answer', attempt: attempt(50), sdp: 'a' } },
+    ]);
+    link.last.tell({ type: 'link.opened' });
+    run.send(hello(LOW, attempt(50), { random: true }));
+    expect(run.take()).toMatchObject([{ type: 'peer.opened', random: true, cap: 4 }]);
+  });
+
+  describe('glare', () => {
+    it('on crossing offers the larger id keeps its attempt', () => {
+      const peer = start({ self: HIGH, remote: LOW });
+      peer.run.send({ type: 'signal.offer', signal: offer(101) });
+      expect(peer.run.context.attempt).toBe(OURS);
+      expect(peer.link.runs.length).toBe(1);
+    });
+
+    it('and the smaller drops its own and answers; its slot opens anew', () => {
+      const peer = start({ self: LOW, remote: HIGH });
+      peer.run.send({ type: 'signal.offer', signal: offer(90, { random: true }) });
+      expect(peer.link.runs.map(({ freed }) => freed)).toEqual([true, false]);
+      expect(peer.link.last.input).toMatchObject({ attempt: attempt(90) });
+      expect(peer.run.take()).toEqual([{ type: 'peer.reopening', remote: HIGH, random: true }]);
+      peer.run.send(answer(OURS));
+      peer.run.send(candidate(OURS));
+      expect(peer.taken()).toEqual([]);
+      open(peer, { random: true });
+      // Its HELLO voids the offer that it dropped, so that a copy that comes late breaks nothing.
+      expect(peer.link.last.commands.find(({ type }) => type === 'link.greet')).toMatchObject({ mark: OURS });
+    });
+
+    it('a crossing offer that comes after the link stood breaks nothing', () => {
+      const late = attempt(99);
+      const peer = connect({}, { mark: late });
+      peer.run.take();
+      peer.run.send({ type: 'signal.offer', signal: offer(99) });
+      expect(peer.types()).toEqual([]);
+      expect(peer.link.runs.length).toBe(1);
+    });
+  });
+
+  describe('late, repeated and foreign signals', () => {
+    it.each([answer, candidate, refusal, close])('of another attempt do nothing while dialing (%o)', (make) => {
+      const { run, link, types, taken } = start();
+      for (const n of [99, 101]) run.send(make(attempt(n)));
+      run.send({ type: 'signal.undeliverable', attempt: attempt(99) });
+      expect(types()).toEqual([]);
+      expect(taken()).toEqual([]);
+      expect(link.last.freed).toBe(false);
+    });
+
+    it('repeated and older offers do nothing while answering, handshaking and connected', () => {
+      const peer = start({ offer: offer(50) });
+      const again = () => {
+        for (const n of [50, 49]) peer.run.send({ type: 'signal.offer', signal: offer(n) });
+        for (const make of [candidate, close]) peer.run.send(make(attempt(49)));
+        expect(peer.types()).toEqual([]);
+        expect(peer.link.runs.length).toBe(1);
+      };
+      again();
+      peer.link.last.tell({ type: 'link.opened' });
+      again();
+      peer.run.send(hello(LOW, attempt(50)));
+      peer.types();
+      again();
+    });
+
+    it('a newer offer takes the place of a link that the remote lost unnoticed', () => {
+      const peer = connect();
+      peer.types();
+      peer.run.send({ type: 'signal.offer', signal: offer(200) });
+      expect(peer.types()).toEqual(['peer.reopening']);
+      expect(peer.link.runs.map(({ freed }) => freed)).toEqual([true, false]);
+      open(peer);
+      expect(peer.types()).toEqual(['peer.opened']);
+    });
+
+    it('a late offer that the mesh admitted while this peer backs off gives its slot back, and no splice comes twice', () => {
+      const peer = start({ offer: offer(50) });
+      peer.link.last.tell(CLOSED);
+      peer.run.send({ type: 'peer.dial', attempt: attempt(150), random: false, cap: 8 });
+      peer.run.send(refusal(attempt(150), 'SPLICE', { op: '0'.repeat(16), via: [] }));
+      peer.run.take();
+      peer.run.send({ type: 'peer.answer', offer: offer(50), cap: 8 });
+      expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', refusal: undefined }]);
+      expect(peer.run.value).toEqual({ backingOff: 'waiting' });
+      peer.run.send({ type: 'peer.answer', offer: offer(51), cap: 8 });
+      expect(peer.run.value).toEqual({ link: 'answering' });
+    });
+
+    it('an offer while draining is too late: the link ends', () => {
+      const peer = connect();
+      peer.run.send({ type: 'peer.release', reason: 'evicted', alternatives: [] });
+      peer.run.send({ type: 'signal.offer', signal: offer(300) });
+      expect(peer.run.value).toEqual({ link: 'draining' });
+      peer.link.last.tell(CLOSED);
+      expect(peer.run.output).toMatchObject({ reason: 'evicted' });
+    });
+  });
+
+  describe('refusals', () => {
+    it('are reported with what they said, wait, and are no failures', () => {
+      const { run, types } = start();
+      run.send(refusal(OURS, 'BUSY'));
+      expect(run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'refused', refusal: { code: 'BUSY' } }]);
+      expect(run.context).toMatchObject({ failures: 0, setbacks: 1 });
+      run.clock.runFor(PEER_BACKOFF_MIN_MS * 1.2);
+      expect(types()).toEqual(['peer.rested']);
+    });
+
+    it('a SPLICE may be dialed at once, and otherwise waits like any other', () => {
+      const dialed = start();
+      dialed.run.send(refusal(OURS, 'SPLICE', { op: '0'.repeat(16), via: [] }));
+      expect(dialed.types()).toEqual(['peer.backedOff']);
+      dialed.run.send({ type: 'peer.dial', attempt: attempt(101), random: true, cap: 8, op: '0'.repeat(16) });
+      expect(dialed.link.last.input).toMatchObject({ attempt: attempt(101) });
+      const refused = start();
+      refused.run.send(refusal(OURS, 'SPLICE', { op: '0'.repeat(16), via: [] }));
+      refused.types();
+      refused.run.clock.runFor(PEER_BACKOFF_MIN_MS - 1);
+      expect(refused.types()).toEqual([]);
+    });
+  });
+
+  describe('failures', () => {
+    const fail: Record<string, (peer: Peer) => void> = {
+      'no answer in time': ({ run }) => run.clock.runFor(DIAL_TIMEOUT_MS),
+      'the link closed': ({ link }) => link.last.tell({ type: 'link.closed', error: 'ice failed' }),
+      'the remote closed': ({ run }) => run.send(close(run.context.attempt)),
+      'the hub cannot deliver': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: run.context.attempt }),
+      'the hub cannot deliver something': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: undefined }),
+      'no HELLO in time': ({ run, link }) => {
+        link.last.tell({ type: 'link.opened' });
+        run.clock.runFor(HANDSHAKE_TIMEOUT_MS);
+      },
+      'a HELLO of another peer': (peer) => {
+        peer.link.last.tell({ type: 'link.opened' });
+        peer.run.send(hello(HIGH, peer.run.context.attempt));
+      },
+      'a HELLO of another attempt': (peer) => open(peer, { attempt: attempt(7) }),
+      'a HELLO of another role': (peer) => open(peer, { random: true }),
+      'a farewell instead of HELLO': ({ run, link }) => {
+        link.last.tell({ type: 'link.opened' });
+        run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
+      },
+      'a link that closes while greeting': ({ link }) => {
+        link.last.tell({ type: 'link.opened' });
+        link.last.tell(CLOSED);
+      },
+    };
+
+    it.each(Object.entries(fail))(
+      '%s: the link port is freed, the slot is given back, the back-off runs',
+      (name, act) => {
+        for (const options of [{}, { offer: offer(50) }]) {
+          if (name.startsWith('the hub') && 'offer' in options) continue;
+          const peer = start(options);
+          act(peer);
+          expect(peer.link.last.freed).toBe(true);
+          const types = peer.types();
+          expect(types.filter((type) => type !== 'close')).toEqual(['peer.backedOff']);
+          expect(peer.run.context).toMatchObject({ failures: 1, setbacks: 1, reason: 'dialFailed' });
+          expect(peer.run.clock.pending).toBe(1);
+          peer.run.clock.runFor(PEER_BACKOFF_MIN_MS * 1.2);
+          expect(peer.types()).toEqual(['peer.rested']);
+        }
+      },
+    );
+
+    it.each(['no answer in time', 'the link closed'])('%s: the remote is told, so that it frees its slot', (name) => {
+      for (const options of [{}, { offer: offer(50) }]) {
+        const peer = start(options);
+        fail[name]?.(peer);
+        expect(peer.types()).toContain('close');
+      }
+    });
+
+    it(`ends as dialFailed after ${FAILED_DIALS_MAX} dials in a row, with longer and longer waits`, () => {
+      const peer = start();
+      const waits: number[] = [];
+      for (let n = 1; peer.run.output === undefined; n++) {
+        peer.run.clock.runFor(DIAL_TIMEOUT_MS);
+        if (n === FAILED_DIALS_MAX) break;
+        const began = peer.run.clock.now();
+        while (peer.run.value && JSON.stringify(peer.run.value) !== '{"backingOff":"ready"}') peer.run.clock.step();
+        waits.push(peer.run.clock.now() - began);
+        peer.run.send({ type: 'peer.dial', attempt: attempt(100 + n), random: false, cap: 8 });
+      }
+      expect(peer.run.output).toEqual({ remote: LOW, reason: 'dialFailed', alternatives: [] });
+      expect(waits).toEqual([...waits].sort((a, b) => a - b));
+      expect(waits.length).toBe(FAILED_DIALS_MAX - 1);
+      expect(peer.run.clock.pending).toBe(0);
+    });
+
+    it('a link port that throws is contained, reported, and backed off from', () => {
+      const link = fakePort(({ type }) => {
+        if (type === 'link.greet') throw new Error('broken adapter');
+      });
+      const { run, types } = start({ link });
+      link.last.tell({ type: 'link.opened' });
+      expect(run.take()).toMatchObject([
+        { type: 'actor.failed', actor: `peer:${LOW}.link`, error: { message: 'broken adapter' } },
+        { type: 'peer.backedOff', reason: 'dialFailed' },
+      ]);
+      expect(run.failures).toEqual([]);
+      run.clock.runFor(PEER_BACKOFF_MIN_MS * 1.2);
+      expect(types()).toEqual(['peer.rested']);
+    });
+  });
+
+  describe('the link that stands', () => {
+    it('is suspected when quiet, healthy when lively again, and lost when it stays quiet', () => {
+      const peer = connect();
+      peer.types();
+      peer.run.send({ type: 'link.quiet' });
+      peer.run.clock.runFor(SUSPECT_TIMEOUT_MS - 1);
+      peer.run.send({ type: 'link.lively' });
+      peer.run.clock.runFor(SUSPECT_TIMEOUT_MS * 2);
+      expect(peer.types()).toEqual([]);
+      peer.run.send({ type: 'link.quiet' });
+      peer.run.clock.runFor(SUSPECT_TIMEOUT_MS);
+      expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'lost' }]);
+      expect(peer.link.last.freed).toBe(true);
+    });
+
+    it('is held and let go by an operation, without a change to what it carries', () => {
+      const peer = connect();
+      peer.run.send({ type: 'peer.hold' });
+      expect(peer.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'handingOver' } } });
+      peer.run.send({ type: 'peer.unhold' });
+      expect(peer.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'free' } } });
+    });
+
+    it('closes with the reason the remote gave, and is backed off from when it is merely gone', () => {
+      const told = connect();
+      told.run.send({
+        type: 'link.farewell',
+        reason: 'evicted',
+        alternatives: [{ id: HIGH, key: '', free: 1, degree: 1 }],
+      });
+      expect(told.run.output).toMatchObject({ reason: 'evicted', alternatives: [{ id: HIGH }] });
+      const gone = connect();
+      gone.types();
+      gone.link.last.tell(CLOSED);
+      expect(gone.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'lost' }]);
+    });
+  });
+
+  describe('release', () => {
+    const states: Record<string, { readonly make: () => Peer; readonly told: 'close' | 'CLOSE' | 'nothing' }> = {
+      dialing: { make: () => start(), told: 'close' },
+      answering: { make: () => start({ offer: offer(50) }), told: 'close' },
+      handshaking: {
+        make: () => {
+          const peer = start();
+          peer.link.last.tell({ type: 'link.opened' });
+          return peer;
+        },
+        told: 'close',
+      },
+      connected: { make: () => connect(), told: 'CLOSE' },
+      backingOff: {
+        make: () => {
+          const peer = start();
+          peer.run.send(refusal(OURS));
+          return peer;
+        },
+        told: 'nothing',
+      },
+    };
+
+    it.each(Object.entries(states))('while %s tells the remote and ends in time', (_name, { make, told }) => {
+      const peer = make();
+      peer.types();
+      peer.run.send({ type: 'peer.release', reason: 'left' });
+      if (told === 'CLOSE') {
+        expect(peer.link.last.commands.at(-1)).toEqual({ type: 'link.close', reason: 'left', alternatives: [] });
+        peer.run.clock.runFor(DRAIN_TIMEOUT_MS);
+      } else {
+        expect(peer.types()).toEqual(told === 'close' ? ['close'] : []);
+      }
+      expect(peer.run.output).toEqual({ remote: LOW, reason: 'left', alternatives: [] });
+      expect(peer.link.last.freed).toBe(true);
+      expect(peer.run.clock.pending).toBe(0);
+    });
+  });
+
+  it('any order of events keeps one link port at most alive, and none when it has ended', () => {
+    const ids = fc.constantFrom(OURS, attempt(90), attempt(200), attempt(300));
+    const event = fc.oneof(
+      ids.map((id) => ({ type: 'signal.offer', signal: offer(Number.parseInt(id.slice(0, 12), 16)) })),
+      ids.map(answer),
+      ids.map(candidate),
+      ids.map((id) => refusal(id)),
+      ids.map(close),
+      ids.map((id) => hello(LOW, id)),
+      ids.map((id) => ({ type: 'signal.undeliverable', attempt: id })),
+      ids.map((id) => ({ type: 'peer.dial', attempt: id, random: false, cap: 8 })),
+      ids.map((id) => ({ type: 'peer.answer', offer: offer(Number.parseInt(id.slice(0, 12), 16)), cap: 8 })),
+      fc.constantFrom(
+        { type: 'link.opened' },
+        CLOSED,
+        { type: 'link.quiet' },
+        { type: 'link.lively' },
+        { type: 'peer.hold' },
+        { type: 'link.farewell', reason: 'left', alternatives: [] },
+        { type: 'peer.release', reason: 'left' },
+        { type: 'tick' },
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), fc.boolean(), (events, larger) => {
+        const peer = start(larger ? {} : { self: LOW, remote: HIGH });
+        for (const next of events) {
+          if (peer.run.output !== undefined) break;
+          if (next.type === 'tick') peer.run.clock.runFor(2_000);
+          else peer.run.send(next as never);
+          const alive = peer.link.runs.filter(({ freed }) => !freed).length;
+          expect(alive).toBe(JSON.stringify(peer.run.value).startsWith('{"link"') ? 1 : 0);
+          expect(peer.run.failures).toEqual([]);
+        }
+        peer.run.stop();
+        expect(peer.link.runs.every(({ freed }) => freed)).toBe(true);
+        expect(peer.run.clock.pending).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+afterAll(() => {
+  const { states, transitions, missing } = coverage.report();
+  expect(states, String(missing.states)).toBe(1);
+  expect(transitions, String(missing.transitions)).toBeGreaterThanOrEqual(0.95);
+});
