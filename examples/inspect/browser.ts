@@ -10,7 +10,8 @@ import { createMeshInspector } from 'xstate-mesh/inspect';
 
 /** Opens the inspector and starts a mesh in it. Call it from a click. */
 export function startInspectedMesh(hub: string, network: string): MeshActor {
-  const stately = createBrowserInspector();
+  // The window takes seconds to load; with the default of 200 waiting events it would miss actors that came first.
+  const stately = createBrowserInspector({ maxDeferredEvents: 2_000 });
   // Only what has states worth a look: the data plane is left out by default, heartbeats never become events.
   const { inspect } = createMeshInspector({ target: stately, snapshotsPerSecondMax: 5 });
   return createMeshActor({ signaling: hub, network, inspect }).start();

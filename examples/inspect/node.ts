@@ -21,7 +21,8 @@ export interface InspectedMesh {
 /** Starts one peer whose actors are shown by the relay on `port`. */
 export function startInspectedMesh({ hub, port }: { readonly hub: string; readonly port: number }): InspectedMesh {
   const relay = createInspectorServer({ port, autoOpen: false });
-  const stately = createWebSocketInspector({ url: `ws://localhost:${port}` });
+  // What waits for the relay is the actors' registrations: with the default of 200 a lively start would lose some.
+  const stately = createWebSocketInspector({ url: `ws://localhost:${port}`, maxDeferredEvents: 2_000 });
   const inspector = createMeshInspector({ target: stately });
   const mesh = createMeshActor({ signaling: hub, network: 'inspected', inspect: inspector.inspect });
   mesh.start();

@@ -57,11 +57,13 @@ test('a click opens the inspector, and the mesh shows in it, peers and states', 
       route.fulfill({ contentType: 'text/html', body: INSPECTOR_PAGE }),
     );
     const page = await context.newPage();
-    page.on('pageerror', (error) => errors.push(String(error.stack ?? error)));
+    // A page that fails must say so at once, rather than let the wait for its window run out.
+    const failed = new Promise<never>((_, reject) => page.once('pageerror', reject));
+    failed.catch((error: Error) => errors.push(String(error.stack ?? error)));
     await page.goto(`${http}/?hub=${encodeURIComponent(url)}`);
     const opened = context.waitForEvent('page');
     await page.click('button');
-    const inspector = await opened;
+    const inspector = await Promise.race([opened, failed]);
     const peer = `peer:${other.peerId}`;
     await inspector.waitForFunction((name) => {
       const { events } = window as unknown as InspectorWindow; // our own page, above

@@ -5,13 +5,18 @@ import { createHubActor } from '../../hub/index.ts';
 import { createMeshActor } from '../../runtime/index.ts';
 import { freePort, RelayReader } from './relay.ts';
 
-test('the tree from the root to each peer, with live states, without the data plane', { timeout: 30_000 }, async () => {
+test('the tree from the root to each peer, with live states, without the data plane', { timeout: 30_000 }, async ({
+  onTestFailed,
+}) => {
   const hub = createHubActor({ port: 0 }).start();
   const { url } = await hub.listening();
   const port = await freePort();
   const watched = startInspectedMesh({ hub: url, port });
   const reader = new RelayReader(port);
   const other = createMeshActor({ signaling: url, network: 'inspected' }).start();
+  onTestFailed(() => {
+    console.error(reader.summary(), watched.stats(), other.status());
+  });
   try {
     const peer = `peer:${other.peerId}`;
     const isConnected = (value: unknown): boolean => JSON.stringify(value ?? '').includes('connected');

@@ -48,6 +48,15 @@ export class RelayReader {
     return this.events.filter(({ type, sessionId }) => type === '@xstate.snapshot' && names.get(sessionId) === name);
   }
 
+  /** Each actor with the states it was seen in: what a failed test wants to know. */
+  summary(): string {
+    const lines = [...this.names()].map(([session, name]) => {
+      const shown = this.events.filter(({ type, sessionId }) => type === '@xstate.snapshot' && sessionId === session);
+      return `${name}: ${shown.map(({ snapshot }) => JSON.stringify(snapshot?.value ?? null)).join(' ')}`;
+    });
+    return `${this.events.length} events\n${lines.join('\n')}`;
+  }
+
   /** Resolves once `holds`, looked at after each event. The test's own time limit ends a vain wait. */
   until(holds: (reader: this) => boolean): Promise<void> {
     return new Promise((resolve) => {
