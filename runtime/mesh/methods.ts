@@ -20,7 +20,7 @@ import { MeshError } from '../errors.ts';
 import type { Exchange } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
 import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
-import { explanationOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
+import { explanationOf, hubTroubleOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
 
 /** What the methods need of a ref: any actor ref of `meshMachine` fits. */
 export interface MeshRef {
@@ -114,7 +114,10 @@ export class MeshHandle implements Mesh {
   }
 
   #joinTimeout(timeoutMs: number): MeshError {
-    const hubs = statusOf(this.#snapshot).hubs.map((hub) => `${hub.url} (${hub.state})`);
+    const hubs = statusOf(this.#snapshot).hubs.map(({ url, state }) => {
+      const trouble = hubTroubleOf(this.#snapshot, url);
+      return `${url} (${state}${trouble === '' ? '' : `: ${trouble}`})`;
+    });
     const where = hubs.length === 0 ? 'there is no hub to ask' : `hubs: ${hubs.join(', ')}`;
     return new MeshError('JOIN_TIMEOUT', `Neither a hub nor a peer accepted us within ${timeoutMs} ms; ${where}.`);
   }

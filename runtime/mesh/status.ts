@@ -35,6 +35,14 @@ function childState(snapshot: MeshSnapshot, id: string): string {
   return inner?.value === undefined ? 'closed' : pathOf(inner.value);
 }
 
+/** Why a hub's last session ended or never began; empty while one stands or when nothing has failed yet. */
+export function hubTroubleOf(snapshot: MeshSnapshot, url: string): string {
+  if (snapshot.context.hubs[url] === true) return '';
+  const child = (snapshot.children as Record<string, { getSnapshot(): unknown } | undefined>)[`signaling:${url}`];
+  const inner = child?.getSnapshot() as { context?: { reason?: string } } | undefined;
+  return inner?.context?.reason ?? '';
+}
+
 export function statusOf(snapshot: MeshSnapshot): MeshStatus {
   const { context } = snapshot;
   const { ports, settings } = context;
@@ -62,7 +70,7 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     })),
     minPeers: shape.floor,
     maxPeers: settings.maxPeers,
-    uptimeMs: context.startedMs === 0 ? 0 : ports.clock.now() - context.startedMs,
+    uptimeMs: context.startedMs === 0 ? 0 : Math.round(ports.clock.now() - context.startedMs),
     counters: ports.exchange?.counters() ?? {},
   };
 }

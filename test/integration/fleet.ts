@@ -272,6 +272,10 @@ export async function withFleet<T>(scenario: (fleet: Fleet) => Promise<T>): Prom
   }
 }
 
+/** What still held a process once its meshes had left, by its line `left`, without what its own output needs. */
+export const heldBy = (line: Line): string[] =>
+  (line['held'] as string[]).filter((name) => !/^(TTY|Pipe|File|FSReq)/.test(name));
+
 /** Fails a scenario with a message that says what was seen. */
 export function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(what);

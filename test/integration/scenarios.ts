@@ -8,7 +8,7 @@ import {
   componentsOf,
   type Fleet,
   type FleetPeer,
-  type Line,
+  heldBy,
   must,
   oneComponent,
   standingLinks,
@@ -229,10 +229,6 @@ export function killedProcess(): Promise<Figures> {
 }
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
-
-/** What still held a process once its meshes had left, without what its own output needs. */
-const heldBy = (line: Line): string[] =>
-  (line['held'] as string[]).filter((name) => !/^(TTY|Pipe|File|FSReq)/.test(name));
 
 /** A program without process.exit joins, talks, leaves and ends; `await leave()` leaves no socket and no timer behind. */
 export function endsByItself(peers = 2): Promise<Figures> {
