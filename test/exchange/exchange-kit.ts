@@ -1,0 +1,123 @@
+/** Exchanges that are joined by links of the test: frames go through the clock, buffers are what the test says. */
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
+import type { DeliveredMessage, DeliveryReceipt, LinkFact } from '../../runtime/ports/exchange.ts';
+import type { Link } from '../../runtime/ports/link.ts';
+import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
+import { streams } from '../../runtime/simulation/random-streams.ts';
+import { decodeFrame, encodeFrame, encodeMessage } from '../../runtime/wire/codec.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
+import { fakePorts } from '../machines/harness.ts';
+
+export const ATTEMPT = `${'0'.repeat(19)}1`;
+export const OLDER = '0'.repeat(20);
+export const REMOTE = 'b'.repeat(40);
+export const THIRD = 'c'.repeat(40);
+
+/** A link whose send buffer the test fills and drains. */
+export class TestLink implements Link {
+  readonly sent: Uint8Array[] = [];
+  bufferedBytes = 0;
+  /** Bytes that stay in the buffer with each frame: a remote that does not read. */
+  keeps = false;
+  onFrame: (frame: Uint8Array) => void = () => undefined;
+  signal(): void {}
+  close(): void {}
+  send(frame: Uint8Array): boolean {
+    this.sent.push(frame);
+    if (this.keeps) this.bufferedBytes += frame.length;
+    this.onFrame(frame);
+    return true;
+  }
+  /** What was sent since the last call, decoded, without the beacons of its upkeep. */
+  take(): Message[] {
+    return this.sent.splice(0).flatMap((frame) => {
+      const decoded = decodeFrame(frame);
+      if (!decoded.ok) throw new Error(decoded.error.why);
+      return decoded.value.messages.filter(({ type }) => (type as string) !== 'BEACON');
+    });
+  }
+}
+
+export const frameOf = (...messages: Message[]): Uint8Array => encodeFrame(messages.map(encodeMessage));
+
+export interface Node {
+  readonly id: string;
+  readonly exchange: RunningExchange;
+  readonly facts: ExchangeFact[];
+  readonly inbox: DeliveredMessage[];
+  readonly links: Map<string, TestLink>;
+}
+
+export function makeNode(clock: HeapClock, name: string, maxPeers = 8): Node {
+  const random = streams(`exchange ${name}`).fork('peer');
+  const ports = fakePorts({ clock, random });
+  const facts: ExchangeFact[] = [];
+  const inbox: DeliveredMessage[] = [];
+  const exchange = createExchange({
+    ports: {
+      ...ports,
+      identity: {
+        ...ports.identity,
+        peerId: name.charCodeAt(0).toString(16).padStart(40, '0'),
+        publicKey: new Uint8Array(32),
+        sign: () => new Uint8Array(64),
+      },
+    },
+    network: 'n',
+    maxPeers,
+    report: (fact) => {
+      if (fact.type === 'inbox') inbox.push(...fact.messages);
+      else facts.push(fact);
+    },
+  });
+  return { id: name.charCodeAt(0).toString(16).padStart(40, '0'), exchange, facts, inbox, links: new Map() };
+}
+
+/** Joins two nodes by an admitted link of 10 ms. */
+export function join(clock: HeapClock, a: Node, b: Node): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const link = new TestLink();
+    link.onFrame = (frame) => void clock.setTimeout(() => to.exchange.receive(from.id, ATTEMPT, frame.slice()), 10);
+    from.links.set(to.id, link);
+    from.exchange.attach(to.id, ATTEMPT, link, () => undefined);
+    from.exchange.admit(to.id, ATTEMPT);
+  }
+}
+
+/** A row of nodes, each linked to the next. */
+export function row(names: string): { clock: HeapClock; nodes: Node[] } {
+  const clock = new HeapClock(1_000_000);
+  const nodes = [...names].map((name) => makeNode(clock, name));
+  for (let i = 1; i < nodes.length; i++) join(clock, nodes[i - 1] as Node, nodes[i] as Node);
+  return { clock, nodes };
+}
+
+/** One exchange with one attached link that the test speaks for. */
+export function single(options: { readonly admitted?: boolean } = {}) {
+  const clock = new HeapClock(1_000_000);
+  const node = makeNode(clock, 'a');
+  const link = new TestLink();
+  const told: LinkFact[] = [];
+  node.exchange.attach(REMOTE, ATTEMPT, link, (fact) => told.push(fact));
+  if (options.admitted !== false) node.exchange.admit(REMOTE, ATTEMPT);
+  const receive = (...messages: Message[]) => node.exchange.receive(REMOTE, ATTEMPT, frameOf(...messages));
+  const types = () => node.facts.map(({ type }) => type);
+  const count = (name: string) => node.exchange.counters()[name] ?? 0;
+  return { clock, node, exchange: node.exchange, link, told, receive, types, count };
+}
+
+/** The end of a direct message, written down. */
+export function settled() {
+  const receipts: DeliveryReceipt[] = [];
+  const errors: { code?: string; message: string }[] = [];
+  return {
+    receipts,
+    errors,
+    done: (receipt: DeliveryReceipt) => void receipts.push(receipt),
+    failed: (error: Error) => void errors.push(error),
+  };
+}
