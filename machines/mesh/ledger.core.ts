@@ -65,12 +65,15 @@ export const dialView = (context: MeshContext): DialView => ({
   candidates: candidatesOf(context),
 });
 
-export const admissionView = (context: MeshContext, mayOperate: boolean): AdmissionView => ({
+export const admissionView = (context: MeshContext, mayOperate: boolean, isIsland: boolean): AdmissionView => ({
+  self: context.self,
   shape: shapeFor(context),
+  xor: context.settings.xorRouting,
   links: linksOf(context),
   opening: openingOf(context),
   busy: context.operation !== undefined,
   mayOperate,
+  isIsland,
 });
 
 /** Our neighbours as NEIGHBOURS tells them. */
@@ -104,13 +107,21 @@ export function forget(work: MeshWork, id: PeerId): void {
  * Remembers a peer that may be dialed. Over KNOWN_PEERS_MAX the one learnt first is forgotten. `announced` says that the
  * peer told of itself just now, which digs up one that was given up.
  */
-export function learn(work: MeshWork, id: PeerId, peer: Omit<KnownPeer, 'buried'>, announced: boolean): boolean {
+export function learn(
+  work: MeshWork,
+  id: PeerId,
+  peer: Omit<KnownPeer, 'buried' | 'radius' | 'saidMs'> & Partial<Pick<KnownPeer, 'radius' | 'saidMs'>>,
+  announced: boolean,
+): boolean {
   const { context } = work;
   if (id === context.self) return false;
   const before = context.known[id];
+  if (before !== undefined && !announced && (peer.saidMs ?? 0) < before.saidMs) return false;
   const buried = announced ? false : (before?.buried ?? false);
   if (before === undefined && context.slots[id] !== undefined) return false;
-  const known: Record<PeerId, KnownPeer> = { ...context.known, [id]: { ...peer, buried } };
+  const { radius, saidMs = context.ports.clock.now() } = peer;
+  const entry: KnownPeer = { ...peer, hub: peer.hub || before?.hub || '', radius, saidMs, buried };
+  const known: Record<PeerId, KnownPeer> = { ...context.known, [id]: entry };
   const ids = Object.keys(known);
   if (ids.length > KNOWN_PEERS_MAX) {
     const oldest = ids.find((other) => other !== id);

@@ -28,6 +28,9 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   startedMs: 0,
   joinedMs: undefined,
   operationStartedMs: Number.NEGATIVE_INFINITY,
+  handOverFailures: 0,
+  beacon: input.ports.identity.peerId,
+  islandAdmittedMs: Number.NEGATIVE_INFINITY,
   locksGrantedMs: [],
   leaveReason: 'left',
 });
@@ -91,14 +94,6 @@ export function stopDiscovery(work: MeshWork): void {
   if (!work.context.discovering) return;
   work.effects.push({ do: 'stop', id: `discovery:${work.context.cycles}` });
   patch(work, { discovering: false });
-}
-
-export function askHubs(work: MeshWork): void {
-  for (const [url, open] of Object.entries(work.context.hubs)) {
-    if (!open) continue;
-    const command = { type: 'discover', network: work.context.network } as const;
-    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
-  }
 }
 
 // ---- commands --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /**
  * What the mesh does when links are wanted, open and end. Each function takes the work in hand and adds to it.
  */
-import type { AnswerSignal, PeerSignal } from '../../runtime/ports/signaling.ts';
+import type { AnswerSignal, PeerSignal, RefusalCode } from '../../runtime/ports/signaling.ts';
 import type { Need } from '../discovery/discovery.events.ts';
 import type { PeerEnd, PeerOutput, PeerReport, Utterance } from '../peer/peer.events.ts';
 import type { OperationId, PeerId } from '../shared/ids.ts';
@@ -15,6 +15,7 @@ import {
   learn,
   learnAlternatives,
   linkCount,
+  linksOf,
   neighbourAds,
   nextAttempt,
   patch,
@@ -22,7 +23,7 @@ import {
   shapeFor,
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
-import { chooseDials } from './topology.core.ts';
+import { alternativesFor, chooseDials } from './topology.core.ts';
 
 type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
 
@@ -48,6 +49,12 @@ export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
   }
 }
 
+/** Refuses an attempt, and names peers that may have room. */
+export function refuse(work: MeshWork, to: PeerId, attempt: string, code: RefusalCode): void {
+  const alternatives = alternativesFor(linksOf(work.context), to, work.context.ports.random);
+  utter(work, to, { kind: 'refusal', attempt, code, alternatives });
+}
+
 /** A peer chart speaks: an offer gets what only the mesh knows. */
 export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
   if (spoken.kind !== 'offer') return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' }> | AnswerSignal);
@@ -58,6 +65,7 @@ export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
     degree: linkCount(context),
     cap: context.settings.maxPeers,
     free: freeSlots(context),
+    beacon: context.beacon,
   });
 }
 
@@ -165,12 +173,14 @@ export function onOpened(work: MeshWork, { remote, random, cap, op }: Report<'pe
 /** A link that belongs to an operation stands: tell the one who waits for it. */
 function legOpened(work: MeshWork, remote: PeerId, op: OperationId | undefined): void {
   const { operation, entry, slots } = work.context;
-  if (operation !== undefined && operation.id === op && operation.newcomer === remote) {
+  if (operation !== undefined && operation.id === op && operation.partner === remote) {
     if (operation.part === 'owner') {
       work.effects.push({ do: 'send', to: evictionId(work.context), event: { type: 'leg.opened' } });
     } else {
-      const event = { type: 'exchange.send', to: operation.counterpart, message: { type: 'DIALED', op: operation.id } } as const;
-      work.effects.push({ do: 'send', to: 'exchange', event });
+      const message = { type: 'DIALED', op: operation.id } as const;
+      for (const to of operation.with) {
+        work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to, message } });
+      }
     }
   }
   if (entry?.op === op && entry?.via.every((id) => slots[id]?.phase === 'linked')) patch(work, { entry: undefined });
@@ -183,9 +193,9 @@ function unlink(work: MeshWork, id: PeerId, reason: PeerEnd): void {
   work.effects.push({ do: 'stop', id: `gossip:${id}` });
   emit(work, { type: 'peer.disconnected', remote: id, reason });
   const { operation } = work.context;
-  if (operation?.counterpart !== id) return;
+  if (!operation?.with.includes(id)) return;
   if (operation.part === 'owner') {
-    const event = { type: 'victim.gone', remote: id } as const;
+    const event = { type: 'member.gone', remote: id } as const;
     work.effects.push({ do: 'send', to: evictionId(work.context), event });
   } else {
     endOperation(work);

@@ -54,17 +54,23 @@ export interface KnownPeer {
   /** Speaks the family's protocol and not ours: listed, never dialed. */
   readonly legacy: boolean;
   readonly hub: string;
+  /** Common-prefix bits of its farthest near link; undefined when only a hub told of it. */
+  readonly radius: number | undefined;
+  /** When it said so itself, by our clock. */
+  readonly saidMs: number;
   /** Given up; no dial until it is announced afresh. */
   readonly buried: boolean;
 }
 
-/** The operation in which this peer takes part as an end of the edge that is given up. */
+/** The operation in which this peer takes part. */
 export interface Operation {
   readonly id: OperationId;
-  /** `owner` runs the eviction chart; `victim` was locked by it. */
-  readonly part: 'owner' | 'victim';
-  readonly counterpart: PeerId;
-  readonly newcomer: PeerId;
+  /** `owner` runs the eviction chart; `member` holds still for a neighbour that does. */
+  readonly part: 'owner' | 'member';
+  /** Owner: the members of the plan at hand. Member: the owner. */
+  readonly with: readonly PeerId[];
+  /** Whose new link with us belongs to the operation; it is admitted even at the cap. */
+  readonly partner: PeerId | undefined;
 }
 
 /** The splice through which this peer enters: both ends of an edge wait for our dials. */
@@ -94,6 +100,12 @@ export interface MeshContext extends MeshInput {
   /** When a hub or a link was there first. */
   readonly joinedMs: number | undefined;
   readonly operationStartedMs: number;
+  /** Hand-overs in a row that came to nothing. */
+  readonly handOverFailures: number;
+  /** The root of our component, as the exchange hears it. */
+  readonly beacon: PeerId;
+  /** When a link for another island was admitted over the cap. */
+  readonly islandAdmittedMs: number;
   /** When locks were granted lately. */
   readonly locksGrantedMs: readonly number[];
   readonly leaveReason: string;
@@ -119,6 +131,7 @@ export type MeshCommand =
 export type ExchangeFact =
   | { readonly type: 'wire.received'; readonly remote: PeerId; readonly message: Message }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
+  | { readonly type: 'beacon.changed'; readonly root: PeerId }
   | { readonly type: 'link.congested'; readonly remote: PeerId }
   | { readonly type: 'link.drained'; readonly remote: PeerId }
   | { readonly type: 'link.misbehaved'; readonly remote: PeerId }

@@ -20,6 +20,7 @@ import { emit, linkCount, patch } from './ledger.core.ts';
 import * as lifecycle from './lifecycle.core.ts';
 import * as links from './links.core.ts';
 import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEvent, MeshInput, MeshSpawn, MeshWork } from './mesh.events.ts';
+import * as membership from './membership.core.ts';
 import * as operations from './operations.core.ts';
 
 type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
@@ -120,8 +121,13 @@ export const meshMachine = setup({
     ),
     startDiscovery: step(lifecycle.startDiscovery),
     stopDiscovery: step(lifecycle.stopDiscovery),
-    askHubs: step(lifecycle.askHubs),
-    dialWanted: step((work) => links.dialWanted(work)),
+    look: step(membership.look),
+    dialWanted: step((work) => {
+      links.dialWanted(work);
+      membership.improve(work);
+    }),
+    startHandOver: step(operations.startHandOver),
+    noteBeacon: step((work, event) => patch(work, { beacon: as(event, 'beacon.changed').root })),
     abandonOperation: step(lifecycle.abandonOperation),
     speak: step((work, event) => {
       const { remote, signal } = as(event, 'peer.signals');
@@ -138,12 +144,12 @@ export const meshMachine = setup({
     }),
     hubFact: step((work, event) => {
       const { url, fact } = as(event, 'hub.fact');
-      operations.onHubFact(work, url, fact);
+      membership.onHubFact(work, url, fact);
     }),
     evictionReport: step((work, event) =>
       operations.onEvictionReport(
         work,
-        as(event, 'eviction.lock', 'eviction.unlock', 'eviction.splice', 'eviction.refuse', 'eviction.close'),
+        as(event, 'eviction.lock', 'eviction.unlock', 'eviction.splice', 'eviction.dial', 'eviction.refuse', 'eviction.close'),
       ),
     ),
     setMode: step((work, event) => {
@@ -157,7 +163,8 @@ export const meshMachine = setup({
     }),
     wireReceived: step((work, event) => {
       const { remote, message } = as(event, 'wire.received');
-      if (message.type === 'NEIGHBOURS') operations.onNeighbours(work, remote, message);
+      if (message.type === 'NEIGHBOURS') membership.onNeighbours(work, remote, message);
+      else if (message.type === 'SHUFFLE') membership.onShuffle(work, remote, message);
       else if ('op' in message) operations.onTopologyMessage(work, remote, message);
     }),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
@@ -193,6 +200,8 @@ export const meshMachine = setup({
     isCutOff: ({ context }) => !isOpenSomewhere(context) && linkCount(context) === 0,
     hasOpenHub: ({ context }) => isOpenSomewhere(context),
     hasNoOpenHub: ({ context }) => !isOpenSomewhere(context),
+    isOverfull: ({ context }) => operations.isOverfull(context),
+    isNotOverfull: ({ context }) => !operations.isOverfull(context),
     ownsOperation: ({ context }) => context.operation?.part === 'owner',
     looksByItself: ({ context }) => context.settings.autoDiscovery,
     looksNotByItself: ({ context }) => !context.settings.autoDiscovery,
@@ -201,6 +210,7 @@ export const meshMachine = setup({
   delays: {
     joinTimeout: ({ context }) => context.settings.joinTimeoutMs,
     reservation: RESERVATION_TIMEOUT_MS,
+    handOverDelay: ({ context }) => operations.handOverDelayMs(context),
     /** One turn: what the peers say as they end still goes through the hubs. */
     lastWords: 0,
     leaveTimeout: LEAVE_TIMEOUT_MS,
@@ -246,6 +256,7 @@ export const meshMachine = setup({
         'hub.lost': { actions: 'hubLost' },
         'hub.fact': { actions: 'hubFact' },
         'wire.received': { actions: 'wireReceived' },
+        'beacon.changed': { actions: 'noteBeacon' },
         'link.congested': { actions: 'passToGossip' },
         'link.drained': { actions: 'passToGossip' },
         'link.misbehaved': { actions: 'passToGossip' },
@@ -285,6 +296,7 @@ export const meshMachine = setup({
                 'eviction.lock': { actions: 'evictionReport' },
                 'eviction.unlock': { actions: 'evictionReport' },
                 'eviction.splice': { actions: 'evictionReport' },
+                'eviction.dial': { actions: 'evictionReport' },
                 'eviction.refuse': { actions: 'evictionReport' },
                 'eviction.close': { actions: 'evictionReport' },
               },
@@ -295,6 +307,15 @@ export const meshMachine = setup({
                   on: {
                     'operation.began': [{ guard: 'ownsOperation', target: 'operating' }, { target: 'locked' }],
                   },
+                  always: { guard: 'isOverfull', target: 'overfull' },
+                },
+                overfull: {
+                  description: 'The actor is overfull: one link too many stands, and one is to be handed over.',
+                  on: {
+                    'operation.began': [{ guard: 'ownsOperation', target: 'operating' }, { target: 'locked' }],
+                  },
+                  always: { guard: 'isNotOverfull', target: 'free' },
+                  after: { handOverDelay: { target: 'overfull', reenter: true, actions: 'startHandOver' } },
                 },
                 operating: {
                   description: 'The actor is operating: its eviction chart runs and owns the waits.',
@@ -310,7 +331,7 @@ export const meshMachine = setup({
             upkeep: {
               description: 'Looking for peers, cycle after cycle.',
               initial: 'choosing',
-              on: { 'discovery.ask': { actions: 'askHubs' }, 'discovery.proposed': { actions: 'dialWanted' } },
+              on: { 'discovery.ask': { actions: 'look' }, 'discovery.proposed': { actions: 'dialWanted' } },
               exit: 'stopDiscovery',
               states: {
                 choosing: {

@@ -1,133 +1,133 @@
 /**
- * What the mesh does with offers, and with the operations that make room for them.
+ * What the mesh does with operations: links that are handed over to make room or to get back to the cap.
  */
-import type { PeerSignal, RefusalCode, SignalingFact } from '../../runtime/ports/signaling.ts';
-import type { Neighbours, TopologyMessage } from '../../runtime/wire/messages.ts';
-import type { EvictionOutput, EvictionReport } from '../eviction/eviction.events.ts';
-import { isPeerId, type PeerId, toHex } from '../shared/ids.ts';
+import type { PeerSignal } from '../../runtime/ports/signaling.ts';
+import type { Lock, TopologyMessage } from '../../runtime/wire/messages.ts';
+import { membersOf } from '../eviction/eviction.core.ts';
+import type { EvictionInput, EvictionOutput, EvictionPlan, EvictionReport } from '../eviction/eviction.events.ts';
+import { type OperationId, type PeerId, toHex } from '../shared/ids.ts';
 import {
-  NEIGHBOURS_MAX,
+  ALTERNATIVES_MAX,
+  HANDOVER_FAILURES_MAX,
   OPERATION_START_INTERVAL_MS,
   OPERATIONS_ACCEPTED_MAX,
   OPERATIONS_ACCEPTED_WINDOW_MS,
 } from '../shared/limits.ts';
-import { admissionView, emit, forget, freeSlots, learn, linkCount, linksOf, patch, setSlot } from './ledger.core.ts';
-import { answer, endOperation, evictionId, release, utter } from './links.core.ts';
+import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor } from './ledger.core.ts';
+import { dial, endOperation, evictionId, refuse, release, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { admit, alternativesFor } from './topology.core.ts';
+import { handOverPlans, stuckLink } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
-type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
-
-// ---- signals in ------------------------------------------------------------------------------------------------------
-
-export function onSignal(work: MeshWork, url: string, { from, signal, network }: Fact<'signal'>): void {
-  const { context } = work;
-  if (network !== context.network || from === context.self) return;
-  if (signal.kind === 'offer') return onOffer(work, url, from, signal);
-  const { operation } = context;
-  if (signal.kind === 'close' && signal.op !== undefined && operation?.id === signal.op && operation.newcomer === from) {
-    if (operation.part === 'owner') {
-      work.effects.push({ do: 'send', to: evictionId(context), event: { type: 'operation.declined' } });
-    }
-    return;
-  }
-  if (context.slots[from] === undefined) return;
-  const event = { type: `signal.${signal.kind}`, signal } as Parameters<typeof asSignalEvent>[0];
-  work.effects.push({ do: 'send', to: `peer:${from}`, event: asSignalEvent(event) });
-}
-
-type SignalEvent = {
-  [K in Exclude<PeerSignal['kind'], 'offer'>]: {
-    readonly type: `signal.${K}`;
-    readonly signal: Extract<PeerSignal, { kind: K }>;
-  };
-}[Exclude<PeerSignal['kind'], 'offer'>];
-const asSignalEvent = (event: SignalEvent): SignalEvent => event;
-
-function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void {
-  const { context } = work;
-  const slot = context.slots[from];
-  if (slot !== undefined) setSlot(work, from, { ...slot, hub: url, key: offer.key });
-  if (slot?.phase === 'opening' || slot?.phase === 'linked') {
-    work.effects.push({ do: 'send', to: `peer:${from}`, event: { type: 'signal.offer', signal: offer } });
-    return;
-  }
-  if (slot?.phase === 'closing') return refuse(work, from, offer.attempt, 'BUSY');
-  const { operation } = context;
-  if (offer.op !== undefined && operation?.id === offer.op && operation.newcomer === from) {
-    return answer(work, from, offer, url);
-  }
-  const applicant = { id: from, degree: offer.degree, cap: offer.cap, free: offer.free };
-  const verdict = admit(admissionView(context, mayOperate(context)), applicant, context.ports.random);
-  if (verdict.verdict === 'accept') return answer(work, from, offer, url);
-  learn(work, from, { key: offer.key, free: offer.free, degree: offer.degree, legacy: false, hub: url }, true);
-  if (verdict.verdict === 'refuse') return refuse(work, from, offer.attempt, verdict.code);
-  startSplice(work, from, offer, verdict.victims);
-}
-
-function refuse(work: MeshWork, to: PeerId, attempt: string, code: RefusalCode): void {
-  const alternatives = alternativesFor(linksOf(work.context), to, work.context.ports.random);
-  utter(work, to, { kind: 'refusal', attempt, code, alternatives });
-}
 
 // ---- the owner's part ------------------------------------------------------------------------------------------------
 
-const mayOperate = (context: MeshContext): boolean =>
+export const mayOperate = (context: MeshContext): boolean =>
   context.settings.eviction &&
   context.entry === undefined &&
   context.ports.clock.now() - context.operationStartedMs >= OPERATION_START_INTERVAL_MS;
 
-function startSplice(work: MeshWork, newcomer: PeerId, offer: Offer, victims: readonly PeerId[]): void {
+export function startSplice(work: MeshWork, newcomer: PeerId, offer: Offer, victims: readonly PeerId[]): void {
+  const plans = victims.map((victim): EvictionPlan => ({ victim }));
+  startOperation(work, plans, { id: newcomer, attempt: offer.attempt });
+}
+
+/** Over the cap: one link is handed over, or after too many failures closed plainly (rule 7). */
+export function startHandOver(work: MeshWork): void {
+  const { context } = work;
+  if (!isOverfull(context) || context.operation !== undefined || context.entry !== undefined) return;
+  const view = { self: context.self, shape: shapeFor(context), xor: context.settings.xorRouting, links: linksOf(context) };
+  const stuck = context.handOverFailures >= HANDOVER_FAILURES_MAX ? stuckLink(view) : undefined;
+  if (stuck !== undefined) {
+    patch(work, { handOverFailures: 0 });
+    return release(work, stuck, 'stuck', neighbourAds(context).filter((ad) => ad.id !== stuck).slice(0, ALTERNATIVES_MAX));
+  }
+  const proper = handOverPlans(view, true);
+  const plans = proper.length > 0 ? proper : handOverPlans(view, false);
+  if (plans.length === 0) return patch(work, { handOverFailures: context.handOverFailures + 1 });
+  startOperation(work, plans, undefined);
+}
+
+/** Until the next hand-over may start: at once, or OPERATION_START_INTERVAL_MS after the last operation, longer after failures. */
+export function handOverDelayMs(context: MeshContext): number {
+  const intervalMs = OPERATION_START_INTERVAL_MS * 2 ** Math.min(context.handOverFailures, 4);
+  const dueMs = context.operationStartedMs + intervalMs;
+  return Math.max(context.handOverFailures === 0 ? 0 : OPERATION_START_INTERVAL_MS, dueMs - context.ports.clock.now());
+}
+
+/** More links stand than the cap allows. */
+export const isOverfull = (context: MeshContext): boolean => linkCount(context) > context.settings.maxPeers;
+
+function startOperation(work: MeshWork, plans: readonly EvictionPlan[], newcomer: EvictionInput['newcomer']): void {
   const { ports } = work.context;
   const op = toHex(ports.random.bytes(8));
   const operations = work.context.operations + 1;
   patch(work, {
     operations,
     operationStartedMs: ports.clock.now(),
-    operation: { id: op, part: 'owner', counterpart: '', newcomer },
+    operation: { id: op, part: 'owner', with: [], partner: newcomer?.id },
   });
-  const input = { ports, op, newcomer, attempt: offer.attempt, victims };
+  const input: EvictionInput = { ports, op, plans, ...(newcomer !== undefined && { newcomer }) };
   work.effects.push({ do: 'spawn', spawn: { actor: 'eviction', id: `eviction:${operations}`, input } });
   work.effects.push({ do: 'raise', event: { type: 'operation.began' } });
 }
 
+const say = (work: MeshWork, to: PeerId, message: TopologyMessage): void =>
+  void work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to, message } });
+
 export function onEvictionReport(work: MeshWork, report: EvictionReport): void {
-  const { context } = work;
-  const { operation } = context;
+  const { operation } = work.context;
   if (operation?.part !== 'owner') return;
   switch (report.type) {
     case 'eviction.lock': {
-      const { op, victim, newcomer } = report;
-      patch(work, { operation: { ...operation, counterpart: victim } });
-      const message = { type: 'LOCK', op, kind: 'splice', dropped: victim, other: newcomer } as const;
-      work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to: victim, message } });
+      const { op, plan, newcomer } = report;
+      const members = membersOf(plan);
+      patch(work, { operation: { ...operation, with: members } });
+      const kind = newcomer !== undefined ? 'splice' : plan.isTriangle ? 'triangle' : 'relink';
+      const other = newcomer ?? plan.via;
+      if (other === undefined) return;
+      for (const to of members) say(work, to, { type: 'LOCK', op, kind, dropped: plan.victim, other });
       return;
     }
-    case 'eviction.unlock': {
-      const message = { type: 'UNLOCK', op: report.op } as const;
-      work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to: report.victim, message } });
-      if (context.slots[report.victim]?.phase === 'linked') {
-        work.effects.push({ do: 'send', to: `peer:${report.victim}`, event: { type: 'peer.unhold' } });
-      }
-      return;
-    }
+    case 'eviction.unlock':
+      return letGo(work, membersOf(report.plan), report.op);
     case 'eviction.splice':
       return sendSplice(work, report);
+    case 'eviction.dial': {
+      const { op, plan } = report;
+      const edge = work.context.slots[plan.victim];
+      if (plan.via === undefined || edge?.phase !== 'linked') return;
+      hold(work, plan.victim);
+      const target = { id: plan.victim, key: edge.key, free: 0, degree: edge.neighbours.length };
+      return say(work, plan.via, { type: 'DIAL', op, target, random: edge.random });
+    }
     case 'eviction.refuse':
       return refuse(work, report.newcomer, report.attempt, 'BUSY');
     case 'eviction.close':
-      return release(work, report.victim, 'handedOver');
+      return release(work, report.plan.victim, 'handedOver');
+  }
+}
+
+const hold = (work: MeshWork, id: PeerId): void =>
+  void work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.hold' } });
+
+/** Members need not hold still any longer. */
+function letGo(work: MeshWork, members: readonly PeerId[], op: OperationId): void {
+  for (const id of members) {
+    if (work.context.slots[id]?.phase !== 'linked') continue;
+    say(work, id, { type: 'UNLOCK', op });
+    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.unhold' } });
   }
 }
 
 function sendSplice(work: MeshWork, report: Extract<EvictionReport, { type: 'eviction.splice' }>): void {
   const { context } = work;
-  const edge = context.slots[report.victim];
+  const { victim } = report.plan;
+  const edge = context.slots[victim];
   if (edge?.phase !== 'linked') return;
   const mine = { id: context.self, key: context.key, free: freeSlots(context), degree: linkCount(context) };
-  const theirs = { id: report.victim, key: edge.key, free: 0, degree: edge.neighbours.length };
-  work.effects.push({ do: 'send', to: `peer:${report.victim}`, event: { type: 'peer.hold' } });
+  const theirs = { id: victim, key: edge.key, free: 0, degree: edge.neighbours.length };
+  hold(work, victim);
   utter(work, report.newcomer, {
     kind: 'refusal',
     attempt: report.attempt,
@@ -141,28 +141,30 @@ function sendSplice(work: MeshWork, report: Extract<EvictionReport, { type: 'evi
 
 export function onEvictionDone(work: MeshWork, actorId: string, output: EvictionOutput): void {
   work.effects.push({ do: 'stop', id: actorId });
-  const code = `EVICTION_${output.outcome === 'handedOver' ? 'HANDED_OVER' : output.outcome.toUpperCase()}`;
+  const { operation, handOverFailures } = work.context;
+  if (operation?.id !== output.op) return;
+  letGo(work, operation.with, output.op);
+  const failed = output.outcome === 'refused' && output.newcomer === undefined;
+  patch(work, { handOverFailures: failed ? handOverFailures + 1 : 0 });
   if (output.outcome !== 'refused') {
-    emit(work, {
-      type: 'status.changed',
-      level: 'info',
-      code,
-      message: `Room was made for ${output.newcomer}${output.victim === undefined ? '' : ` in place of ${output.victim}`}.`,
-    });
+    const code = output.outcome === 'handedOver' ? 'EVICTION_HANDED_OVER' : 'EVICTION_OVERFULL';
+    const place = output.victim === undefined ? '' : ` in place of ${output.victim}`;
+    const whom = output.newcomer === undefined ? 'A link was handed over' : `Room was made for ${output.newcomer}`;
+    emit(work, { type: 'status.changed', level: 'info', code, message: `${whom}${place}.` });
   }
   endOperation(work);
 }
 
-// ---- the victim's part and the wire ----------------------------------------------------------------------------------
+// ---- a member's part -------------------------------------------------------------------------------------------------
 
 export function onTopologyMessage(work: MeshWork, from: PeerId, message: TopologyMessage): void {
   const { operation } = work.context;
-  const isOurs = operation !== undefined && operation.id === message.op && operation.counterpart === from;
+  const isOurs = operation !== undefined && operation.id === message.op && operation.with.includes(from);
   switch (message.type) {
     case 'LOCK':
       return grantLock(work, from, message);
     case 'UNLOCK':
-      if (isOurs && operation.part === 'victim') endOperation(work);
+      if (isOurs && operation.part === 'member') endOperation(work);
       return;
     case 'LOCKED':
       return tellEviction(work, isOurs, { type: 'operation.locked', from });
@@ -170,8 +172,14 @@ export function onTopologyMessage(work: MeshWork, from: PeerId, message: Topolog
       return tellEviction(work, isOurs, { type: 'operation.lockRefused', from });
     case 'DIALED':
       return tellEviction(work, isOurs, { type: 'operation.dialed', from });
-    case 'DIAL':
-      return;
+    case 'DIAL': {
+      const { target, random, op } = message;
+      const phase = work.context.slots[target.id]?.phase;
+      const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
+      if (!isOurs || operation.part !== 'member' || operation.partner !== target.id || !isIdle) return;
+      learn(work, target.id, { key: target.key, free: 0, degree: target.degree, legacy: false, hub: '' }, false);
+      return dial(work, target.id, random, op);
+    }
   }
 }
 
@@ -185,89 +193,40 @@ function tellEviction(
   }
 }
 
-/** Somebody wants to give up its edge to us in favour of a newcomer: hold still, unless we are part of something else. */
-function grantLock(work: MeshWork, from: PeerId, lock: Extract<TopologyMessage, { type: 'LOCK' }>): void {
+/** A neighbour wants to give an edge up: hold still, unless we are part of something else or the edge is not as it says. */
+function grantLock(work: MeshWork, from: PeerId, lock: Lock): void {
   const { context } = work;
   const nowMs = context.ports.clock.now();
   const lately = context.locksGrantedMs.filter((ms) => nowMs - ms < OPERATIONS_ACCEPTED_WINDOW_MS);
-  const phase = context.slots[lock.other]?.phase;
   const grants =
     context.operation === undefined &&
     context.entry === undefined &&
     context.slots[from]?.phase === 'linked' &&
-    lock.kind === 'splice' &&
-    lock.dropped === context.self &&
-    lock.other !== context.self &&
-    phase !== 'linked' &&
-    phase !== 'opening' &&
-    phase !== 'closing' &&
-    lately.length < OPERATIONS_ACCEPTED_MAX;
-  const message = { type: grants ? 'LOCKED' : 'LOCK_REFUSED', op: lock.op } as const;
-  work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to: from, message } });
+    lately.length < OPERATIONS_ACCEPTED_MAX &&
+    fitsLock(context, from, lock);
+  say(work, from, { type: grants ? 'LOCKED' : 'LOCK_REFUSED', op: lock.op });
   if (!grants) return;
+  const partner = lock.dropped === context.self ? lock.other : lock.dropped;
   patch(work, {
     locksGrantedMs: [...lately, nowMs],
-    operation: { id: lock.op, part: 'victim', counterpart: from, newcomer: lock.other },
+    operation: { id: lock.op, part: 'member', with: [from], partner: lock.kind === 'triangle' ? undefined : partner },
   });
   work.effects.push({ do: 'raise', event: { type: 'operation.began' } });
 }
 
-export function onNeighbours(work: MeshWork, from: PeerId, { seq, peers }: Neighbours): void {
-  const slot = work.context.slots[from];
-  if (slot?.phase !== 'linked' || seq <= slot.neighbourSeq) return;
-  setSlot(work, from, { ...slot, neighbourSeq: seq, neighbours: peers.slice(0, NEIGHBOURS_MAX) });
-}
-
-// ---- hubs ------------------------------------------------------------------------------------------------------------
-
-export function onHubPeer(work: MeshWork, url: string, fact: Fact<'peer'>): void {
-  const { context } = work;
-  if (fact.network !== context.network || !isPeerId(fact.id) || fact.id === context.self) return;
-  const { presence } = fact;
-  const legacy = presence === undefined;
-  const isNew = learn(
-    work,
-    fact.id,
-    { key: presence?.key ?? '', free: presence?.free ?? 0, degree: presence?.degree ?? 0, legacy, hub: url },
-    true,
-  );
-  if (isNew) emit(work, { type: 'peer.discovered', remote: fact.id, legacy });
-  if (!legacy && context.discovering) {
-    const peer = { id: fact.id, key: presence.key, free: presence.free, degree: presence.degree };
-    work.effects.push({ do: 'send', to: `discovery:${context.cycles}`, event: { type: 'discovery.found', peer } });
+/** What we are to do is possible: a newcomer is new to us, a triangle is one, a relink has room and no link yet. */
+function fitsLock(context: MeshContext, from: PeerId, { kind, dropped, other }: Lock): boolean {
+  const isDropped = dropped === context.self;
+  const partner = isDropped ? other : dropped;
+  if (partner === context.self || partner === from || (!isDropped && other !== context.self)) return false;
+  const phase = context.slots[partner]?.phase;
+  const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
+  switch (kind) {
+    case 'splice':
+      return isDropped && isIdle;
+    case 'triangle':
+      return phase === 'linked';
+    case 'relink':
+      return isIdle && (isDropped || freeSlots(context) > 0);
   }
-}
-
-export function onHubFact(work: MeshWork, url: string, fact: SignalingFact): void {
-  const { context } = work;
-  switch (fact.type) {
-    case 'peer':
-      return onHubPeer(work, url, fact);
-    case 'gone':
-      if (fact.network === context.network) forget(work, fact.id);
-      return;
-    case 'discovered':
-      if (context.discovering) {
-        const to = `discovery:${context.cycles}`;
-        work.effects.push({ do: 'send', to, event: { type: 'discovery.answered' } });
-      }
-      return;
-    case 'signal':
-      return onSignal(work, url, fact);
-    case 'refused':
-      return onHubRefusal(work, url, fact);
-    default:
-      return;
-  }
-}
-
-function onHubRefusal(work: MeshWork, url: string, fact: Fact<'refused'>): void {
-  const target = fact.inReplyTo?.targetPeerId;
-  const attempt = fact.inReplyTo?.attempt;
-  if (target !== undefined && work.context.slots[target] !== undefined && attempt !== undefined) {
-    work.effects.push({ do: 'send', to: `peer:${target}`, event: { type: 'signal.undeliverable', attempt } });
-    return;
-  }
-  const message = `${url} refused a frame: ${fact.code}: ${fact.message}`;
-  emit(work, { type: 'status.changed', level: 'warn', code: 'HUB_REFUSED', message });
 }

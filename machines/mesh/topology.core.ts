@@ -147,17 +147,22 @@ function pickByDistance(view: DialView, plans: readonly DialPlan[], pool: readon
 }
 
 export interface AdmissionView {
+  readonly self: PeerId;
   readonly shape: Shape;
+  readonly xor: boolean;
   readonly links: readonly LinkView[];
   readonly opening: DialView['opening'];
   /** An operation of ours or of a neighbour is under way. */
   readonly busy: boolean;
   /** We may start an operation now (option `eviction`, rate limit). */
   readonly mayOperate: boolean;
+  /** The applicant is of another component, and none was admitted over the cap lately. */
+  readonly isIsland: boolean;
 }
 
 export interface Applicant {
   readonly id: PeerId;
+  readonly random: boolean;
   readonly degree: number;
   readonly cap: number;
   /** Slots it has beside the one it offers. */
@@ -165,20 +170,41 @@ export interface Applicant {
 }
 
 export type Admission =
-  | { readonly verdict: 'accept' }
+  /** `over`: one link beyond the cap, to be handed over once it stands. */
+  | { readonly verdict: 'accept'; readonly over?: 'swap' | 'island' }
   | { readonly verdict: 'splice'; readonly victims: readonly PeerId[] }
   | { readonly verdict: 'refuse'; readonly code: 'FULL' | 'BUSY' };
 
-/** What to do with an offer from a peer that is not linked (rule 3). */
+/** What to do with an offer from a peer that is not linked (rules 3 and 8). */
 export function admit(view: AdmissionView, applicant: Applicant, random: RandomPort): Admission {
-  if (view.links.length + view.opening.length < view.shape.cap) return { verdict: 'accept' };
-  const needy = applicant.degree < floorOfCap(applicant.cap);
-  if (!needy || view.links.length > view.shape.cap) return { verdict: 'refuse', code: 'FULL' };
-  if (applicant.free < 1) return { verdict: 'refuse', code: 'FULL' };
-  if (view.busy || !view.mayOperate) return { verdict: 'refuse', code: 'BUSY' };
-  const victims = spliceVictims(view.links, applicant.id, random);
-  return victims.length === 0 ? { verdict: 'refuse', code: 'FULL' } : { verdict: 'splice', victims };
+  const { links, opening, shape } = view;
+  if (links.length + opening.length < shape.cap) return { verdict: 'accept' };
+  const hasOneOver = links.length + opening.length > shape.cap;
+  if (view.isIsland && !hasOneOver) return { verdict: 'accept', over: 'island' };
+  const isNeedy = applicant.degree < floorOfCap(applicant.cap);
+  const isBlocked = view.busy || !view.mayOperate || hasOneOver;
+  if (isNeedy && applicant.free >= 1) {
+    if (isBlocked) return { verdict: 'refuse', code: 'BUSY' };
+    const victims = spliceVictims(links, applicant.id, random);
+    if (victims.length > 0) return { verdict: 'splice', victims };
+  }
+  if (!isBlocked && opening.length === 0 && wouldImprove(view, applicant)) return { verdict: 'accept', over: 'swap' };
+  return { verdict: 'refuse', code: 'FULL' };
 }
+
+/** With the candidate among our links it would be near, or the first of its bucket, and rule 6 knows whom to hand over for it. */
+export function wouldImprove(
+  view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
+  candidate: Pick<Applicant, 'id' | 'random'>,
+): boolean {
+  const joined: LinkView = { ...NO_LINK, id: candidate.id, random: candidate.random };
+  const links = [...view.links, joined];
+  const role = rolesOf(view.self, links, view.shape, view.xor).get(candidate.id);
+  if (role !== 'near' && role !== 'far') return false;
+  return handOverPlans({ ...view, links }, true).some((plan) => plan.victim !== candidate.id);
+}
+
+const NO_LINK: Omit<LinkView, 'id' | 'random'> = { sinceMs: 0, neighbours: [], free: 0, degree: 0, key: '' };
 
 /** Neighbours whose edge a newcomer may be put into: not linked to it, random edges first, otherwise in random order. */
 export function spliceVictims(links: readonly LinkView[], newcomer: PeerId, random: RandomPort): PeerId[] {
@@ -203,4 +229,96 @@ export function alternativesFor(links: readonly LinkView[], applicant: PeerId, r
     [ads[i], ads[j]] = [ads[j] as PeerAd, ads[i] as PeerAd];
   }
   return ads.slice(0, ALTERNATIVES_MAX);
+}
+
+/** One way to give a link up without losing connectivity (rule 4). */
+export interface HandOverPlan {
+  readonly victim: PeerId;
+  /** The neighbour that takes our place at the victim. */
+  readonly via: PeerId;
+  /** They are linked already. */
+  readonly isTriangle: boolean;
+}
+
+/**
+ * Whom to give up, best first (rule 6): random links beyond quota + 2, newest first; then spare ones, the farthest in the
+ * most crowded bucket first. Not `strict`, for a peer that is over its cap and must lose one: then the others too.
+ */
+export function victimOrder(
+  view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
+  strict: boolean,
+): PeerId[] {
+  const { self, links, shape } = view;
+  const roles = rolesOf(self, links, shape, view.xor);
+  const crowd = new Map<number, number>();
+  for (const { id } of links) {
+    const bucket = commonPrefixBits(self, id);
+    crowd.set(bucket, (crowd.get(bucket) ?? 0) + 1);
+  }
+  const crowdOf = (id: PeerId): number => crowd.get(commonPrefixBits(self, id)) ?? 0;
+  const of = (role: Role) => links.filter((l) => roles.get(l.id) === role);
+  const farthestFirst = (a: LinkView, b: LinkView) => crowdOf(b.id) - crowdOf(a.id) || compareDistance(self, b.id, a.id);
+  const randoms = of('random').sort((a, b) => b.sinceMs - a.sinceMs);
+  const surplus = randoms.slice(0, Math.max(0, randoms.length - shape.quota.random - 2));
+  const proper = [...surplus, ...of('spare').sort(farthestFirst)];
+  if (strict) return proper.map((l) => l.id);
+  const rest = randoms.filter((l) => !surplus.includes(l));
+  return [...proper, ...of('far').sort(farthestFirst), ...rest, ...of('near').sort(farthestFirst)].map((l) => l.id);
+}
+
+/** Plans for the victims in their order: over a triangle where there is one, else by a neighbour with room. */
+export function handOverPlans(
+  view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
+  strict: boolean,
+): HandOverPlan[] {
+  const plans: HandOverPlan[] = [];
+  for (const victim of victimOrder(view, strict)) {
+    const link = view.links.find((l) => l.id === victim);
+    const knows = (l: LinkView): boolean =>
+      l.neighbours.some((n) => n.id === victim) || (link?.neighbours.some((n) => n.id === l.id) ?? false);
+    const third = view.links.find((l) => l.id !== victim && knows(l));
+    const roomy = third ?? view.links.find((l) => l.id !== victim && l.free > 0);
+    if (roomy !== undefined) plans.push({ victim, via: roomy.id, isTriangle: third !== undefined });
+  }
+  return plans;
+}
+
+/**
+ * The link to close plainly when hand-overs failed too often (rule 7): to the neighbour of highest degree above its floor,
+ * if we keep two random links. Never the newest link: it is the one too many, and may be the bridge to another island.
+ */
+export function stuckLink(view: Pick<AdmissionView, 'links' | 'shape'>): PeerId | undefined {
+  const randoms = view.links.filter((l) => l.random).length;
+  const newestMs = Math.max(...view.links.map((l) => l.sinceMs));
+  const eligible = view.links.filter(
+    (l) => l.sinceMs < newestMs && l.degree > floorOfCap(l.degree + l.free) && randoms - (l.random ? 1 : 0) >= 2,
+  );
+  return [...eligible].sort((a, b) => b.degree - a.degree)[0]?.id;
+}
+
+export interface SwapCandidate extends PeerAd {
+  readonly radius: number | undefined;
+}
+
+/**
+ * A dial at the cap (rule 2): the nearest candidate that would improve us and says that it would take us, since it has room
+ * or we would be near to it.
+ */
+export function chooseSwap(
+  view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
+  candidates: readonly SwapCandidate[],
+): PeerId | undefined {
+  const { self } = view;
+  const wouldTakeUs = (c: SwapCandidate): boolean =>
+    c.free > 0 || (c.radius !== undefined && commonPrefixBits(self, c.id) > c.radius);
+  return candidates
+    .filter((c) => wouldTakeUs(c) && wouldImprove(view, { id: c.id, random: false }))
+    .sort((a, b) => compareDistance(self, a.id, b.id))[0]?.id;
+}
+
+/** Common-prefix bits of our farthest near link: who shares more would be near to us. */
+export function nearRadius(self: PeerId, links: readonly LinkView[], shape: Shape): number {
+  const closest = links.filter((l) => !l.random).sort((a, b) => compareDistance(self, a.id, b.id));
+  const edge = closest[shape.quota.near - 1];
+  return edge === undefined ? 0 : commonPrefixBits(self, edge.id);
 }

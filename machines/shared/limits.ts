@@ -69,6 +69,20 @@ export const OPERATION_START_INTERVAL_MS = 2_000;
 export const OPERATIONS_ACCEPTED_MAX = 4;
 export const OPERATIONS_ACCEPTED_WINDOW_MS = 10_000;
 
+/** Failed hand-overs in a row after which a link is closed plainly (rule 7). */
+export const HANDOVER_FAILURES_MAX = 3;
+/** The owner of a beacon raises it this often; one that did not rise for the second time is stale. */
+export const BEACON_INTERVAL_MS = 5_000;
+export const BEACON_STALE_MS = 20_000;
+/** Stale beacons remembered, so that their echoes are not taken for fresh. */
+export const BEACON_GRAVES_MAX = 16;
+/** Probes of another component, and links admitted over the cap for one. */
+export const ISLAND_PROBE_INTERVAL_MS = 30_000;
+export const ISLAND_ADMIT_INTERVAL_MS = 60_000;
+/** The passive view is exchanged with one neighbour this often (±20 %). HyParView's 3 active and 4 passive ids, and oneself. */
+export const SHUFFLE_INTERVAL_MS = 30_000;
+export const SHUFFLE_MAX = 8;
+
 // ---- wire ----------------------------------------------------------------------------------------------------------
 export const WIRE_VERSION = 1;
 /** Data-channel messages above 16 KiB are not portable between browsers. */
@@ -187,6 +201,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],
   ['a peer is pinged before it is suspected', PING_AFTER_MS + SWEEP_MS < SUSPECT_AFTER_MS],
   ['low water is below high water', LINK_BUFFER_LOW_BYTES < LINK_BUFFER_HIGH_BYTES],
+  ['a beacon may miss two raises before it is stale', BEACON_STALE_MS > 3 * BEACON_INTERVAL_MS],
   ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],
   ['clients are back within 10 s of a hub restart', RECONNECT_MAX_MS * 2 <= 10_000],
   ['an SDP fits a hub frame', SDP_CHARS_MAX <= HUB_MAX_MESSAGE_BYTES],

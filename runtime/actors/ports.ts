@@ -52,9 +52,11 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
         },
       },
     );
+    /** Cuts the link: nobody waits for it any longer. The second call is what cuts one that stands. */
     const free = (): void => {
       freed = true;
       ports.exchange?.detach(remote, attempt);
+      link.close();
       link.close();
     };
     // XState calls no clean-up for an actor that threw, and the link would live on.
@@ -82,7 +84,8 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
         case 'link.close': {
           const { reason, alternatives } = command;
           exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
-          return free();
+          exchange?.retire(remote, attempt);
+          return link.close();
         }
       }
     };

@@ -11,11 +11,7 @@ import {
   HOPS_MAX_SMALL_CAP,
   INBOX_MAX,
   MESSAGE_TTL_MS,
-  NEIGHBOURS_MIN_INTERVAL_MS,
-  PING_AFTER_MS,
   SMALL_CAP,
-  SUSPECT_AFTER_MS,
-  SWEEP_MS,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, LinkMode, OutgoingOptions } from '../ports/exchange.ts';
@@ -26,6 +22,7 @@ import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import { decodePayload, encodePayload } from '../wire/payload.ts';
 import { LinkEntry, LinkTable } from './link-table.ts';
 import { PendingDirects } from './pending-directs.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface ExchangeOptions {
   readonly ports: MeshPorts;
@@ -54,14 +51,9 @@ class MeshExchange implements RunningExchange {
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
   readonly #counters = new Map<string, number>();
+  readonly #upkeep: Upkeep;
   #inbox: DeliveredMessage[] = [];
   #seq = 0;
-  #neighbours: readonly PeerAd[] = [];
-  #neighboursSeq = 0;
-  #neighboursSentMs = Number.NEGATIVE_INFINITY;
-  #neighboursTimer: unknown;
-  #sweepTimer: unknown;
-  #sweptMs: number;
   #stopped = false;
 
   constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
@@ -71,8 +63,8 @@ class MeshExchange implements RunningExchange {
     this.#report = report;
     this.#self = ports.identity.peerId;
     this.#directs = new PendingDirects(ports.clock);
-    this.#sweptMs = ports.clock.now();
-    this.#scheduleSweep();
+    const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
+    this.#upkeep = new Upkeep({ self: this.#self, clock: ports.clock, links: this.#links, send, report });
   }
 
   // ---- links -------------------------------------------------------------------------------------------------------
@@ -85,10 +77,16 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || entry.admitted) return;
     entry.admitted = true;
+    this.#upkeep.welcome(entry);
     const early = entry.early;
     entry.early = [];
     for (const frame of early) this.#take(entry, frame);
     this.#flushInbox();
+  }
+
+  retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
+    const entry = this.#links.of(remote, attempt);
+    if (entry !== undefined) entry.retired = true;
   }
 
   detach(...[remote, attempt]: Parameters<Exchange['detach']>): void {
@@ -118,7 +116,10 @@ class MeshExchange implements RunningExchange {
 
   send(remote: PeerId, message: Message): boolean {
     const entry = this.#links.get(remote);
-    if (entry === undefined) return false;
+    return entry !== undefined && this.#sendOn(entry, message);
+  }
+
+  #sendOn(entry: LinkEntry, message: Message): boolean {
     this.count(`sent.${message.type}`);
     return entry.push(encodeMessage(message), this.#ports.clock.now());
   }
@@ -174,6 +175,8 @@ class MeshExchange implements RunningExchange {
         entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
         return;
       }
+      case 'BEACON':
+        return this.#upkeep.onBeacon(entry, message);
       case 'GOSSIP':
         return this.#onGossip(entry, message);
       case 'RECEIPT':
@@ -302,13 +305,13 @@ class MeshExchange implements RunningExchange {
   #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
     const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
     const neighbour = to === undefined ? undefined : this.#links.get(to);
-    if (neighbour?.admitted && neighbour.remote !== except) {
+    if (neighbour?.carries && neighbour.remote !== except) {
       this.#pushGossip(neighbour, part);
       return 1;
     }
     let copies = 0;
     for (const entry of this.#links.all()) {
-      if (entry.remote === except || !entry.admitted) continue;
+      if (entry.remote === except || !entry.carries) continue;
       this.#pushGossip(entry, part);
       copies++;
     }
@@ -333,46 +336,7 @@ class MeshExchange implements RunningExchange {
   // ---- upkeep ------------------------------------------------------------------------------------------------------
 
   announceNeighbours(peers: readonly PeerAd[]): void {
-    this.#neighbours = peers;
-    if (this.#neighboursTimer !== undefined || this.#stopped) return;
-    const nowMs = this.#ports.clock.now();
-    const waitMs = Math.max(0, this.#neighboursSentMs + NEIGHBOURS_MIN_INTERVAL_MS - nowMs);
-    this.#neighboursTimer = this.#ports.clock.setTimeout(() => {
-      this.#neighboursTimer = undefined;
-      this.#neighboursSentMs = this.#ports.clock.now();
-      this.#neighboursSeq++;
-      for (const entry of this.#links.all()) if (entry.admitted) this.#sendNeighboursTo(entry);
-    }, waitMs);
-  }
-
-  #sendNeighboursTo(entry: LinkEntry): void {
-    this.send(entry.remote, { type: 'NEIGHBOURS', seq: this.#neighboursSeq, peers: this.#neighbours });
-  }
-
-  #scheduleSweep(): void {
-    this.#sweepTimer = this.#ports.clock.setTimeout(() => {
-      this.#sweep();
-      if (!this.#stopped) this.#scheduleSweep();
-    }, SWEEP_MS);
-  }
-
-  /** One look at all links: who needs a PING, who fell silent. After a freeze of ours nobody is judged. */
-  #sweep(): void {
-    const nowMs = this.#ports.clock.now();
-    const froze = nowMs - this.#sweptMs > SWEEP_MS * 2 + 500;
-    this.#sweptMs = nowMs;
-    for (const entry of this.#links.all()) {
-      if (!entry.admitted) continue;
-      if (froze) entry.heardMs = nowMs;
-      if (nowMs - entry.saidMs >= PING_AFTER_MS) {
-        this.count('sent.PING');
-        entry.push(encodeMessage({ type: 'PING', stampMs: nowMs }), nowMs);
-      }
-      if (!entry.quiet && nowMs - entry.heardMs >= SUSPECT_AFTER_MS) {
-        entry.quiet = true;
-        entry.tell({ type: 'link.quiet' });
-      }
-    }
+    this.#upkeep.announceNeighbours(peers);
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -386,8 +350,7 @@ class MeshExchange implements RunningExchange {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#ports.clock.clearTimeout(this.#sweepTimer);
-    this.#ports.clock.clearTimeout(this.#neighboursTimer);
+    this.#upkeep.stop();
     this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
     this.#links.clear();
   }

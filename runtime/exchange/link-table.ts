@@ -21,6 +21,8 @@ export class LinkEntry {
   readonly link: Link;
   readonly tell: (fact: LinkFact) => void;
   admitted = false;
+  /** CLOSE went out: what still arrives is taken in, nothing more is sent. */
+  retired = false;
   mode: LinkMode = 'forwarding';
   heardMs: number;
   saidMs: number;
@@ -42,6 +44,11 @@ export class LinkEntry {
     this.heardMs = nowMs;
     this.saidMs = nowMs;
     this.#faultsSinceMs = nowMs;
+  }
+
+  /** Messages may be sent on it. */
+  get carries(): boolean {
+    return this.admitted && !this.retired;
   }
 
   /** Sends one encoded message as a frame. */

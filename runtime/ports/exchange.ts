@@ -45,6 +45,8 @@ export interface Exchange {
   attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
   /** The peer chart accepted the link: it carries everything from now on. */
   admit(remote: PeerId, attempt: AttemptId): void;
+  /** CLOSE went out: what is on its way to us still counts, nothing more is sent. */
+  retire(remote: PeerId, attempt: AttemptId): void;
   /** The link is gone. A late call for an older attempt does nothing. */
   detach(remote: PeerId, attempt: AttemptId): void;
   /** One frame arrived on the link of `attempt`. */

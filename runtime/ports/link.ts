@@ -43,7 +43,10 @@ export interface Link {
   /** Queues one frame (at most 16 KiB). False when the link is not open. Never throws. */
   send(frame: Uint8Array): boolean;
   readonly bufferedBytes: number;
-  /** Ends the link; frames already sent are delivered where the transport can. `onClosed` follows in a later turn. */
+  /**
+   * Ends the link gracefully: frames already sent are delivered, which may wait for the other side. A second call cuts it at
+   * once. `onClosed` follows in a later turn.
+   */
   close(): void;
 }
 

@@ -85,8 +85,23 @@ export interface CloseSignal {
   readonly op?: OperationId;
 }
 
+/** Asks a peer of the network, or tells it, which component the sender is in: two islands find each other by it. */
+export interface ProbeSignal {
+  readonly kind: 'probe';
+  readonly attempt: AttemptId;
+  readonly beacon: PeerId;
+  /** The answer to a probe; it is not answered again. */
+  readonly reply: boolean;
+}
+
 /** Everything two of our peers say to each other through a signaling port, one attempt's id on each. */
-export type PeerSignal = OfferSignal | AnswerSignal | CandidateSignal | RefusalSignal | CloseSignal;
+export type PeerSignal =
+  | OfferSignal
+  | AnswerSignal
+  | CandidateSignal
+  | RefusalSignal
+  | CloseSignal
+  | ProbeSignal;
 
 /** What the mesh asks of an open port. */
 export type SignalingCommand =

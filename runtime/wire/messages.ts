@@ -16,6 +16,8 @@ export const MESSAGE_TYPES = {
   PING: 3,
   PONG: 4,
   NEIGHBOURS: 5,
+  BEACON: 6,
+  SHUFFLE: 7,
   LOCK: 16,
   LOCKED: 17,
   LOCK_REFUSED: 18,
@@ -66,14 +68,43 @@ export interface Neighbours {
   readonly peers: readonly PeerAd[];
 }
 
+/**
+ * The component beacon: the smallest peer id known, kept fresh by its owner. Sent at link-up, on change, and passed on when
+ * `seq` rises; the owner raises it every BEACON_INTERVAL_MS. The receiver keeps the smallest root that is fresh.
+ */
+export interface Beacon {
+  readonly type: 'BEACON';
+  readonly root: PeerId;
+  readonly seq: number;
+}
+
+/** A peer that somebody knows of, for the passive view. */
+export interface ShuffleEntry extends PeerAd {
+  /** Common-prefix bits of its id and its farthest near link, 0 to 160: whoever shares more bits would be near to it. */
+  readonly radius: number;
+  /** Seconds since the peer itself said so, 0 to 65535. */
+  readonly ageS: number;
+}
+
+/** Some peers the sender knows, itself among them; at most SHUFFLE_MAX. The receiver answers once with `reply` set. */
+export interface Shuffle {
+  readonly type: 'SHUFFLE';
+  readonly reply: boolean;
+  readonly entries: readonly ShuffleEntry[];
+}
+
 /** x asks a neighbour to hold still for operation `op`: x wants to drop edge x-y in favour of the peer `other`. */
 export interface Lock {
   readonly type: 'LOCK';
   readonly op: OperationId;
-  /** `splice`: `other` is a newcomer that will dial the receiver. `handOver`: `other` is the third corner of the triangle. */
-  readonly kind: 'splice' | 'handOver';
+  /**
+   * `splice`: `other` is a newcomer that will dial the receiver. `triangle`: `other` and `dropped` are linked already.
+   * `relink`: `other` will dial `dropped`.
+   */
+  readonly kind: 'splice' | 'triangle' | 'relink';
   /** The end of the edge to be dropped that is not the sender. */
   readonly dropped: PeerId;
+  /** The newcomer, or the neighbour that takes the sender's place. LOCK goes to it too, except in a splice. */
   readonly other: PeerId;
 }
 /** The receiver of LOCK agrees; until UNLOCK, the operation's end or its time-out it takes part in no other one. */
@@ -96,6 +127,8 @@ export interface Dial {
   readonly type: 'DIAL';
   readonly op: OperationId;
   readonly target: PeerAd;
+  /** The new link is born `random`, as the one it replaces. */
+  readonly random: boolean;
 }
 /** The link that `op` was waiting for stands, as seen by the sender. */
 export interface Dialed {
@@ -145,7 +178,17 @@ export interface Receipt {
 }
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
-export type Message = Hello | Close | Ping | Pong | Neighbours | TopologyMessage | Gossip | Receipt;
+export type Message =
+  | Hello
+  | Close
+  | Ping
+  | Pong
+  | Neighbours
+  | Beacon
+  | Shuffle
+  | TopologyMessage
+  | Gossip
+  | Receipt;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
 export type DecodeError = {

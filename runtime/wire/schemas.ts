@@ -13,10 +13,12 @@ import {
   MAX_PEERS_MIN,
   NEIGHBOURS_MAX,
   REASON_MAX,
+  SHUFFLE_MAX,
 } from '../../machines/shared/limits.ts';
+import { ID_BITS } from '../../machines/shared/xor.ts';
 import { fromBase64Url, toBase64Url } from '../identity/base64url.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import type { Message } from './messages.ts';
+import type { Message, ShuffleEntry } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
 export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' }>;
@@ -26,7 +28,7 @@ const KEY_BYTES = 32;
 const NO_KEY = new Uint8Array(0);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Index on the wire; the order is part of the protocol. */
-const LOCK_KINDS = ['splice', 'handOver'] as const;
+const LOCK_KINDS = ['splice', 'triangle', 'relink'] as const;
 
 const bytes = (count: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === count, `is not ${count} bytes`);
@@ -66,6 +68,14 @@ const key = v.pipe(
 const peerAd = v.pipe(
   v.tuple([peerId, key, integer(0, MAX_PEERS_MAX), integer(0, NEIGHBOURS_MAX)], 'is not a peer'),
   v.transform(([id, key, free, degree]): PeerAd => ({ id, key, free, degree })),
+);
+
+const shuffleEntry = v.pipe(
+  v.tuple(
+    [peerId, key, integer(0, MAX_PEERS_MAX), integer(0, NEIGHBOURS_MAX), integer(0, ID_BITS), integer(0, 65_535)],
+    'is not an entry',
+  ),
+  v.transform(([id, key, free, degree, radius, ageS]): ShuffleEntry => ({ id, key, free, degree, radius, ageS })),
 );
 
 type Codec<M extends ControlMessage> = {
@@ -132,6 +142,22 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
     ),
     fields: (m) => [m.seq, m.peers.map(adFields)],
   },
+  BEACON: {
+    count: 2,
+    schema: v.pipe(
+      v.tuple([peerId, integer(0, Number.MAX_SAFE_INTEGER)]),
+      v.transform(([root, seq]) => ({ type: 'BEACON' as const, root, seq })),
+    ),
+    fields: (m) => [bytesOf('root', m.root, isPeerId), m.seq],
+  },
+  SHUFFLE: {
+    count: 2,
+    schema: v.pipe(
+      v.tuple([v.boolean('is not true or false'), listOf(shuffleEntry, SHUFFLE_MAX)]),
+      v.transform(([reply, entries]) => ({ type: 'SHUFFLE' as const, reply, entries })),
+    ),
+    fields: (m) => [m.reply, m.entries.map((entry) => [...adFields(entry), entry.radius, entry.ageS])],
+  },
   LOCK: {
     count: 4,
     schema: v.pipe(
@@ -155,12 +181,12 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
   LOCK_REFUSED: operation('LOCK_REFUSED'),
   UNLOCK: operation('UNLOCK'),
   DIAL: {
-    count: 2,
+    count: 3,
     schema: v.pipe(
-      v.tuple([op, peerAd]),
-      v.transform(([op, target]) => ({ type: 'DIAL' as const, op, target })),
+      v.tuple([op, peerAd, v.boolean('is not true or false')]),
+      v.transform(([op, target, random]) => ({ type: 'DIAL' as const, op, target, random })),
     ),
-    fields: (m) => [bytesOf('op', m.op, isOperationId), adFields(m.target)],
+    fields: (m) => [bytesOf('op', m.op, isOperationId), adFields(m.target), m.random],
   },
   DIALED: operation('DIALED'),
 };
@@ -184,8 +210,9 @@ function adFields(ad: PeerAd): unknown[] {
 export function surplusInPeers(type: ControlType, fields: readonly unknown[]): number {
   const second = fields[1];
   if (!Array.isArray(second)) return 0;
-  const peers = type === 'DIAL' ? [second] : type === 'CLOSE' || type === 'NEIGHBOURS' ? second : [];
-  return peers.reduce((sum: number, peer) => sum + (Array.isArray(peer) ? Math.max(0, peer.length - 4) : 0), 0);
+  const peers = type === 'DIAL' ? [second] : type === 'CLOSE' || type === 'NEIGHBOURS' || type === 'SHUFFLE' ? second : [];
+  const known = type === 'SHUFFLE' ? 6 : 4;
+  return peers.reduce((sum: number, peer) => sum + (Array.isArray(peer) ? Math.max(0, peer.length - known) : 0), 0);
 }
 
 /** The first problem valibot found, as `field path: problem`. */

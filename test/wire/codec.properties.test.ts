@@ -65,7 +65,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     type: fc.constant('LOCK' as const),
     op,
-    kind: fc.constantFrom('splice' as const, 'handOver' as const),
+    kind: fc.constantFrom('splice' as const, 'triangle' as const, 'relink' as const),
     dropped: peerId,
     other: peerId,
   }),
@@ -73,7 +73,18 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     type: fc.constantFrom('LOCKED' as const, 'LOCK_REFUSED' as const, 'UNLOCK' as const, 'DIALED' as const),
     op,
   }),
-  fc.record({ type: fc.constant('DIAL' as const), op, target: ad }),
+  fc.record({ type: fc.constant('DIAL' as const), op, target: ad, random: fc.boolean() }),
+  fc.record({ type: fc.constant('BEACON' as const), root: peerId, seq: fc.maxSafeNat() }),
+  fc.record({
+    type: fc.constant('SHUFFLE' as const),
+    reply: fc.boolean(),
+    entries: fc.array(
+      fc
+        .record({ ad, radius: fc.integer({ min: 0, max: 160 }), ageS: fc.integer({ min: 0, max: 65_535 }) })
+        .map(({ ad, ...rest }) => ({ ...ad, ...rest })),
+      { maxLength: limits.SHUFFLE_MAX },
+    ),
+  }),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
   fc.record({ type: fc.constant('RECEIPT' as const), id: hex(32), from: peerId, hops }),
 );

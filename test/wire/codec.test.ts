@@ -26,11 +26,13 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   PING: '019203cb4278bcfe56800800',
   PONG: '019204cf0000018bcfe56800',
   NEIGHBOURS: `019305cd012c91${AD_HEX}`,
+  BEACON: `019306c414${A}07`,
+  SHUFFLE: `019307c391${AD_HEX.replace(/^94/, '96')}0c5a`,
   LOCK: `019510${OP_HEX}01c414${A}c414${B}`,
   LOCKED: `019211${OP_HEX}`,
   LOCK_REFUSED: `019212${OP_HEX}`,
   UNLOCK: `019213${OP_HEX}`,
-  DIAL: `019314${OP_HEX}${AD_HEX}`,
+  DIAL: `019414${OP_HEX}${AD_HEX}c3`,
   DIALED: `019215${OP_HEX}`,
   GOSSIP: '01932002c40190',
   RECEIPT: `019421c410${'f0'.repeat(16)}c414${B}03`,
@@ -173,7 +175,7 @@ describe('what a newer version may send', () => {
 
   it('counts further fields of the peers in a list too', () => {
     const peer = [fromHex(PEER_A), new Uint8Array(32).fill(0xab), 3, 5, 'new', 'newer'];
-    expect(decodeFrame(frameOf([5, 300, [peer]], [2, 'evicted', [peer]], [20, fromHex(OP), peer]))).toEqual({
+    expect(decodeFrame(frameOf([5, 300, [peer]], [2, 'evicted', [peer]], [20, fromHex(OP), peer, true]))).toEqual({
       ok: true,
       value: { messages: [SAMPLES.NEIGHBOURS, SAMPLES.CLOSE, SAMPLES.DIAL], unknownTypes: 0, unknownFields: 6 },
     });
@@ -218,7 +220,7 @@ describe('what is refused', () => {
     ['a key of 31 bytes', [5, 1, [put(peer, 1, new Uint8Array(31))]], /NEIGHBOURS.*field 1.0.1 is not 32 bytes/],
     ['free slots over the limit', [5, 1, [put(peer, 2, 51)]], /NEIGHBOURS.*field 1.0.2/],
     ['a fraction as a count', [5, 1.5, []], /NEIGHBOURS.*field 0/],
-    ['a kind of lock that is none', [16, fromHex(OP), 2, id20, id20], /LOCK.*field 1/],
+    ['a kind of lock that is none', [16, fromHex(OP), 3, id20, id20], /LOCK.*field 1/],
     ['an operation of 7 bytes', [17, new Uint8Array(7)], /LOCKED/],
     ['a target that is a map', [20, fromHex(OP), { id: 1 }], /DIAL/],
     ['a forbidden key in a known field', [2, JSON.parse('{"__proto__":1}'), []], /CLOSE/],

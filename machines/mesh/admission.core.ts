@@ -1,0 +1,99 @@
+/**
+ * What the mesh does with signals of other peers: offers are admitted, refused, or made room for.
+ */
+import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
+import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
+import { ISLAND_ADMIT_INTERVAL_MS } from '../shared/limits.ts';
+import { admissionView, learn, linkCount, patch, setSlot } from './ledger.core.ts';
+import { answer, dial, evictionId, refuse, utter } from './links.core.ts';
+import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { mayOperate, startSplice } from './operations.core.ts';
+import { admit } from './topology.core.ts';
+
+type Offer = Extract<PeerSignal, { kind: 'offer' }>;
+type Probe = Extract<PeerSignal, { kind: 'probe' }>;
+type SignalFact = Extract<SignalingFact, { type: 'signal' }>;
+
+export function onSignal(work: MeshWork, url: string, { from, signal, network }: SignalFact): void {
+  const { context } = work;
+  if (network !== context.network || from === context.self) return;
+  const slot = context.slots[from];
+  switch (signal.kind) {
+    case 'offer':
+      return onOffer(work, url, from, signal);
+    case 'probe':
+      return onProbe(work, url, from, signal);
+    case 'close':
+      if (signal.op !== undefined && isPartner(context, from, signal.op)) return onDeclined(work);
+      break;
+    default:
+  }
+  if (slot === undefined) return;
+  const to = `peer:${from}` as const;
+  switch (signal.kind) {
+    case 'answer':
+      return void work.effects.push({ do: 'send', to, event: { type: 'signal.answer', signal } });
+    case 'candidate':
+      return void work.effects.push({ do: 'send', to, event: { type: 'signal.candidate', signal } });
+    case 'refusal':
+      return void work.effects.push({ do: 'send', to, event: { type: 'signal.refusal', signal } });
+    case 'close':
+      return void work.effects.push({ do: 'send', to, event: { type: 'signal.close', signal } });
+  }
+}
+
+/** The peer whose new link with us belongs to this operation. */
+const isPartner = (context: MeshContext, from: PeerId, op: string): boolean =>
+  context.operation?.id === op && context.operation.partner === from;
+
+/** The newcomer does not take part in the splice that we offered. */
+function onDeclined(work: MeshWork): void {
+  if (work.context.operation?.part !== 'owner') return;
+  work.effects.push({ do: 'send', to: evictionId(work.context), event: { type: 'operation.declined' } });
+}
+
+function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void {
+  const { context } = work;
+  const slot = context.slots[from];
+  if (slot !== undefined) setSlot(work, from, { ...slot, hub: url, key: offer.key });
+  if (slot?.phase === 'opening' || slot?.phase === 'linked') {
+    work.effects.push({ do: 'send', to: `peer:${from}`, event: { type: 'signal.offer', signal: offer } });
+    return;
+  }
+  if (slot?.phase === 'closing') return refuse(work, from, offer.attempt, 'BUSY');
+  if (offer.op !== undefined && isPartner(context, from, offer.op)) return answer(work, from, offer, url);
+  const { degree, cap, free, random } = offer;
+  const view = admissionView(context, mayOperate(context), isIsland(context, offer));
+  const verdict = admit(view, { id: from, random, degree, cap, free }, context.ports.random);
+  if (verdict.verdict === 'accept') {
+    if (verdict.over === 'island') patch(work, { islandAdmittedMs: context.ports.clock.now() });
+    return answer(work, from, offer, url);
+  }
+  learn(work, from, { key: offer.key, free, degree, legacy: false, hub: url }, true);
+  if (verdict.verdict === 'refuse') return refuse(work, from, offer.attempt, verdict.code);
+  startSplice(work, from, offer, verdict.victims);
+}
+
+/** The offer comes from another component, and none was admitted over the cap within the last minute (rule 8). */
+const isIsland = (context: MeshContext, offer: Offer): boolean =>
+  context.settings.eviction &&
+  offer.beacon !== undefined &&
+  offer.beacon !== context.beacon &&
+  offer.degree > 0 &&
+  linkCount(context) > 0 &&
+  context.ports.clock.now() - context.islandAdmittedMs >= ISLAND_ADMIT_INTERVAL_MS;
+
+/** Somebody tells its beacon. Another one than ours: two islands, which one dial may join. */
+function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void {
+  const { context } = work;
+  const slot = context.slots[from];
+  if (!signal.reply) {
+    const known = context.known[from];
+    if (known !== undefined) patch(work, { known: { ...context.known, [from]: { ...known, hub: url } } });
+    return utter(work, from, { kind: 'probe', attempt: NO_ATTEMPT, beacon: context.beacon, reply: true });
+  }
+  const isIdle = slot === undefined || slot.phase === 'ready' || slot.phase === 'waiting';
+  const isOther = signal.beacon !== context.beacon;
+  if (!isOther || !isIdle || context.known[from] === undefined || linkCount(context) > context.settings.maxPeers) return;
+  dial(work, from, true);
+}

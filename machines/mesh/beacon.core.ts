@@ -1,0 +1,71 @@
+/**
+ * The component beacon, as a spanning tree's hello (IEEE 802.1D): the smallest id is the root and raises its sequence
+ * number; everyone passes on the smallest root whose number rose lately, else itself. Two peers with different roots are in
+ * different components, or in one that has just come together.
+ *
+ * The state is mutable and belongs to the exchange.
+ */
+import type { Beacon } from '../../runtime/wire/messages.ts';
+import type { PeerId } from '../shared/ids.ts';
+import { BEACON_GRAVES_MAX, BEACON_INTERVAL_MS, BEACON_STALE_MS } from '../shared/limits.ts';
+
+export interface BeaconState {
+  readonly self: PeerId;
+  root: PeerId;
+  seq: number;
+  /** When the number rose last. */
+  roseMs: number;
+  /** Roots that went stale, with their last numbers: an echo of them is not fresh. */
+  readonly graves: Map<PeerId, number>;
+}
+
+export const createBeacon = (self: PeerId, nowMs: number): BeaconState => ({
+  self,
+  root: self,
+  seq: 0,
+  roseMs: nowMs,
+  graves: new Map(),
+});
+
+export const beaconMessage = (state: BeaconState): Beacon => ({ type: 'BEACON', root: state.root, seq: state.seq });
+
+/** A neighbour's beacon arrived. True when ours changed or rose: it is to be passed on. */
+export function hearBeacon(state: BeaconState, { root, seq }: Beacon, nowMs: number): boolean {
+  if (root === state.self) {
+    // Our own beacon from before a restart is ahead of us: catch up, so that nobody takes ours for an echo.
+    if (seq > state.seq && state.root === state.self) state.seq = seq;
+    return false;
+  }
+  if (root > state.root || (root === state.root && seq <= state.seq)) return false;
+  if (seq <= (state.graves.get(root) ?? -1)) return false;
+  state.graves.delete(root);
+  state.root = root;
+  state.seq = seq;
+  state.roseMs = nowMs;
+  return true;
+}
+
+/** Time passes. True when our beacon changed or rose: it is to be sent to everybody. */
+export function tickBeacon(state: BeaconState, nowMs: number): boolean {
+  const waitedMs = nowMs - state.roseMs;
+  if (state.root === state.self) {
+    if (waitedMs < BEACON_INTERVAL_MS) return false;
+    state.seq++;
+    state.roseMs = nowMs;
+    return true;
+  }
+  if (waitedMs < BEACON_STALE_MS) return false;
+  bury(state);
+  state.root = state.self;
+  state.seq = Math.max(state.seq, Math.floor(nowMs));
+  state.roseMs = nowMs;
+  return true;
+}
+
+function bury(state: BeaconState): void {
+  state.graves.set(state.root, state.seq);
+  for (const oldest of state.graves.keys()) {
+    if (state.graves.size <= BEACON_GRAVES_MAX) break;
+    state.graves.delete(oldest);
+  }
+}

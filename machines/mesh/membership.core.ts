@@ -1,0 +1,151 @@
+/**
+ * What the mesh knows of peers it is not linked to: the hubs tell of them, neighbours shuffle what they know, probes find
+ * other islands. The known peers are the passive view that repairs the network (HyParView, 2007).
+ */
+import type { SignalingFact } from '../../runtime/ports/signaling.ts';
+import type { Neighbours, Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
+import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
+import { NEIGHBOURS_MAX, SHUFFLE_MAX } from '../shared/limits.ts';
+import { onSignal } from './admission.core.ts';
+import { candidatesOf, emit, forget, freeSlots, learn, linkCount, linksOf, setSlot, shapeFor } from './ledger.core.ts';
+import { dial, needOf, utter } from './links.core.ts';
+import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { chooseSwap, nearRadius } from './topology.core.ts';
+
+type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
+
+// ---- hubs ------------------------------------------------------------------------------------------------------------
+
+export function onHubPeer(work: MeshWork, url: string, fact: Fact<'peer'>): void {
+  const { context } = work;
+  if (fact.network !== context.network || !isPeerId(fact.id) || fact.id === context.self) return;
+  const { presence } = fact;
+  const legacy = presence === undefined;
+  const isNew = learn(
+    work,
+    fact.id,
+    { key: presence?.key ?? '', free: presence?.free ?? 0, degree: presence?.degree ?? 0, legacy, hub: url },
+    true,
+  );
+  if (isNew) emit(work, { type: 'peer.discovered', remote: fact.id, legacy });
+  if (!legacy && context.discovering) {
+    const peer = { id: fact.id, key: presence.key, free: presence.free, degree: presence.degree };
+    work.effects.push({ do: 'send', to: `discovery:${context.cycles}`, event: { type: 'discovery.found', peer } });
+  }
+}
+
+export function onHubFact(work: MeshWork, url: string, fact: SignalingFact): void {
+  const { context } = work;
+  switch (fact.type) {
+    case 'peer':
+      return onHubPeer(work, url, fact);
+    case 'gone':
+      if (fact.network === context.network) forget(work, fact.id);
+      return;
+    case 'discovered':
+      if (context.discovering) {
+        const to = `discovery:${context.cycles}`;
+        work.effects.push({ do: 'send', to, event: { type: 'discovery.answered' } });
+      }
+      return;
+    case 'signal':
+      return onSignal(work, url, fact);
+    case 'refused':
+      return onHubRefusal(work, url, fact);
+    default:
+      return;
+  }
+}
+
+function onHubRefusal(work: MeshWork, url: string, fact: Fact<'refused'>): void {
+  const target = fact.inReplyTo?.targetPeerId;
+  const attempt = fact.inReplyTo?.attempt;
+  if (target !== undefined && work.context.slots[target] !== undefined && attempt !== undefined) {
+    work.effects.push({ do: 'send', to: `peer:${target}`, event: { type: 'signal.undeliverable', attempt } });
+    return;
+  }
+  const message = `${url} refused a frame: ${fact.code}: ${fact.message}`;
+  emit(work, { type: 'status.changed', level: 'warn', code: 'HUB_REFUSED', message });
+}
+
+// ---- neighbours --------------------------------------------------------------------------------------------------------
+
+export function onNeighbours(work: MeshWork, from: PeerId, { seq, peers }: Neighbours): void {
+  const slot = work.context.slots[from];
+  if (slot?.phase !== 'linked' || seq <= slot.neighbourSeq) return;
+  setSlot(work, from, { ...slot, neighbourSeq: seq, neighbours: peers.slice(0, NEIGHBOURS_MAX) });
+}
+
+/** Asks everybody who may know peers: the hubs, and one neighbour. With enough links, looks for better ones and other islands. */
+export function look(work: MeshWork): void {
+  const { context } = work;
+  for (const [url, open] of Object.entries(context.hubs)) {
+    if (!open) continue;
+    const command = { type: 'discover', network: context.network } as const;
+    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+  }
+  const links = linksOf(context);
+  const partner = links[Math.floor(context.ports.random.next() * links.length)];
+  if (partner !== undefined) sendShuffle(work, partner.id, false);
+}
+
+function sendShuffle(work: MeshWork, to: PeerId, reply: boolean): void {
+  const message = { type: 'SHUFFLE', reply, entries: shuffleEntries(work.context, to) } as const;
+  work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.send', to, message } });
+}
+
+/** Oneself, up to three neighbours and as many known peers as fit, in random order. */
+function shuffleEntries(context: MeshContext, to: PeerId): ShuffleEntry[] {
+  const { ports, self } = context;
+  const nowMs = ports.clock.now();
+  const links = linksOf(context);
+  const radius = nearRadius(self, links, shapeFor(context));
+  const own: ShuffleEntry = { id: self, key: context.key, free: freeSlots(context), degree: linkCount(context), radius, ageS: 0 };
+  const near = links.filter((l) => l.id !== to).map(({ id, key, free, degree }): ShuffleEntry => ({ id, key, free, degree, radius: 0, ageS: 0 }));
+  const known = Object.entries(context.known)
+    .filter(([id, peer]) => id !== to && !peer.legacy && !peer.buried)
+    .map(([id, { key, free, degree, radius = 0, saidMs }]): ShuffleEntry => {
+      const ageS = Math.min(65_535, Math.max(0, Math.round((nowMs - saidMs) / 1_000)));
+      return { id, key, free, degree, radius, ageS };
+    });
+  const pick = (from: ShuffleEntry[], count: number): ShuffleEntry[] => {
+    const rest = [...from];
+    const picked: ShuffleEntry[] = [];
+    while (picked.length < count && rest.length > 0) {
+      picked.push(...rest.splice(Math.floor(ports.random.next() * rest.length), 1));
+    }
+    return picked;
+  };
+  const neighbours = pick(near, 3);
+  return [own, ...neighbours, ...pick(known, SHUFFLE_MAX - 1 - neighbours.length)];
+}
+
+export function onShuffle(work: MeshWork, from: PeerId, { reply, entries }: Shuffle): void {
+  const nowMs = work.context.ports.clock.now();
+  for (const { id, key, free, degree, radius, ageS } of entries) {
+    const saidMs = nowMs - ageS * 1_000;
+    learn(work, id, { key, free, degree, legacy: false, hub: '', saidMs, ...(radius > 0 && { radius }) }, false);
+  }
+  if (!reply && work.context.slots[from]?.phase === 'linked') sendShuffle(work, from, true);
+}
+
+// ---- improving -----------------------------------------------------------------------------------------------------------
+
+/** A peer that has what it wants looks further: for one better link, and for other islands. */
+export function improve(work: MeshWork): void {
+  const { context } = work;
+  if (!context.settings.autoDiscovery || needOf(context) !== 'content' || !Object.values(context.hubs).includes(true)) return;
+  if (context.operation !== undefined || context.entry !== undefined || linkCount(context) > context.settings.maxPeers) return;
+  const candidates = candidatesOf(context);
+  probe(work, candidates[Math.floor(context.ports.random.next() * candidates.length)]?.id);
+  if (!context.settings.eviction || freeSlots(context) > 0) return;
+  const view = { self: context.self, shape: shapeFor(context), xor: context.settings.xorRouting, links: linksOf(context) };
+  const swap = chooseSwap(view, candidates.map((c) => ({ ...c, radius: context.known[c.id]?.radius })));
+  if (swap !== undefined) dial(work, swap, false);
+}
+
+/** Asks a peer for its beacon. */
+function probe(work: MeshWork, to: PeerId | undefined): void {
+  if (to === undefined) return;
+  utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon: work.context.beacon, reply: false });
+}
