@@ -102,8 +102,13 @@ export const socketActor: CallbackActorLogic<SocketCommand, SocketInput> = fromC
       sendBack({ ...fact, type: `hub.${fact.type}` } as SignalingEvent as never);
     });
     receive((command) => {
-      if (command.type === 'socket.send') connection.send(command.command);
-      else connection.close();
+      try {
+        if (command.type === 'socket.send') connection.send(command.command);
+        else connection.close();
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
     });
     return () => connection.close();
   },

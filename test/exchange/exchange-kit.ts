@@ -21,8 +21,8 @@ export class TestLink implements Link {
   /** Bytes that stay in the buffer with each frame: a remote that does not read. */
   keeps = false;
   onFrame: (frame: Uint8Array) => void = () => undefined;
-  signal(): void {}
-  close(): void {}
+  readonly signal = (): undefined => undefined;
+  readonly close = (): undefined => undefined;
   send(frame: Uint8Array): boolean {
     this.sent.push(frame);
     if (this.keeps) this.bufferedBytes += frame.length;
