@@ -13,7 +13,5 @@ function later(name: string, summary: string): Command {
 }
 
 export const laterCommands: readonly Command[] = [
-  later('simulate', 'Run a simulated network'),
-  later('replay', 'Run a recorded trace again'),
   later('load', 'Load a hub with clients'),
 ];

@@ -8,8 +8,10 @@ import { idCommand } from './id.ts';
 import { laterCommands } from './later.ts';
 import { createOutput } from './output.ts';
 import { peerCommand } from './peer.ts';
+import { replayCommand } from './replay.ts';
+import { simulateCommand } from './simulate.ts';
 
-export const COMMANDS: readonly Command[] = [hubCommand, peerCommand, demoCommand, idCommand, ...laterCommands];
+export const COMMANDS: readonly Command[] = [hubCommand, peerCommand, demoCommand, idCommand, simulateCommand, replayCommand, ...laterCommands];
 
 /** Runs the command line: `args` is what comes after the program's name. Resolves with the exit code. */
 export async function runCli(args: readonly string[], dependencies: CliDependencies): Promise<number> {

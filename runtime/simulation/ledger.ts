@@ -12,7 +12,7 @@ export interface Broadcast {
   /** The how manieth broadcast of its source, from 1. */
   readonly nth: number;
   readonly atMs: number;
-  /** 1 for each peer that was there to hear it: joined, awake, not the source. Cleared when it goes. */
+  /** 1 for each peer that owes a delivery: there since before the first broadcast, not the source. Cleared when it goes. */
   readonly expected: Uint8Array;
   readonly got: Uint8Array;
   /** Copies of the payload that arrived over links, those dropped as duplicates included. */
@@ -29,6 +29,8 @@ export interface PeerRecord {
   joinedMs: number | undefined;
   firstLinkMs: number | undefined;
   fullDegreeMs: number | undefined;
+  /** It slept, crashed or left: it was not there throughout. */
+  away: boolean;
   /** Remote peer ids of links that stand, as the peer's own events tell. */
   links: ReadonlySet<string>;
 }
@@ -86,6 +88,7 @@ export class Ledger {
   otherDeliveries = 0;
   readonly #bySource = new Map<number, number>();
   #latencies: number[] = [];
+  #firstSaidMs: number | undefined;
   #stride = 1;
   #skipped = 0;
 
@@ -99,6 +102,7 @@ export class Ledger {
       joinedMs: undefined,
       firstLinkMs: undefined,
       fullDegreeMs: undefined,
+      away: false,
       links: new Set(),
     });
     return this.peers.length - 1;
@@ -117,12 +121,21 @@ export class Ledger {
     if (links.size >= target) record.fullDegreeMs ??= nowMs;
   }
 
-  said(id: MessageId, source: number, nowMs: number, listeners: Iterable<number>): Broadcast {
+  /**
+   * A broadcast was sent. Until gossip repairs what a late or sleeping peer missed, only those who joined before the first
+   * broadcast and stayed owe a delivery.
+   */
+  said(id: MessageId, source: number, nowMs: number): Broadcast {
+    this.#firstSaidMs ??= nowMs;
+    const sinceMs = this.#firstSaidMs;
     const nth = (this.#bySource.get(source) ?? 0) + 1;
     this.#bySource.set(source, nth);
     const size = this.peers.length;
     const expected = new Uint8Array(size);
-    for (const listener of listeners) if (listener !== source) expected[listener] = 1;
+    this.peers.forEach((peer, index) => {
+      const there = peer.joinedMs !== undefined && peer.joinedMs <= sinceMs && !peer.away;
+      if (there && index !== source) expected[index] = 1;
+    });
     const broadcast: Broadcast = {
       id,
       source,
@@ -165,6 +178,7 @@ export class Ledger {
 
   /** A peer went away or to sleep: it owes nothing any more. */
   excused(index: number): void {
+    (this.peers[index] as PeerRecord).away = true;
     for (const { expected } of this.broadcasts.values()) if (index < expected.length) expected[index] = 0;
   }
 

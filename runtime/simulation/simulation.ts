@@ -280,16 +280,12 @@ export class Simulation {
 
   // ---- messages ----------------------------------------------------------------------------------------------------
 
-  /** A broadcast that is accounted for: who is there now must hear it once. Undefined when the peer cannot send. */
+  /** A broadcast that is accounted for: who was there throughout must hear it once. Undefined when the peer cannot send. */
   broadcast(peer: SimPeer, data: unknown = { from: peer.index, at: this.nowMs }): MessageId | undefined {
     const record = this.ledger.peers[peer.index];
     if (peer.fate !== 'running' || record?.joinedMs === undefined) return undefined;
     const id = peer.mesh.broadcast(data);
-    const listeners: number[] = [];
-    for (const other of this.peers) {
-      if (other.fate === 'running' && this.ledger.peers[other.index]?.joinedMs !== undefined) listeners.push(other.index);
-    }
-    this.ledger.said(id, peer.index, this.nowMs, listeners);
+    this.ledger.said(id, peer.index, this.nowMs);
     this.recorder.fact(['say', this.nowMs, peer.index, id]);
     return id;
   }

@@ -39,8 +39,10 @@ describe('the program', () => {
     [['peer', '--rtc', 'other'], 'BAD_OPTION'],
     [['hub', '--port', '70000'], 'BAD_OPTION'],
     [['id', '-n', '0'], 'BAD_OPTION'],
-    [['simulate', '--peers', '100', '--seed', '1'], 'NOT_AVAILABLE'],
-    [['replay', 'trace.jsonl'], 'NOT_AVAILABLE'],
+    [['simulate', '--kill', '2'], 'BAD_OPTION'],
+    [['simulate', '--scenario', 'picnic'], 'BAD_OPTION'],
+    [['replay', 'no-such-trace.jsonl'], 'BAD_OPTION'],
+    [['replay'], 'BAD_OPTION'],
     [['load', '--hub', 'ws://localhost:1'], 'NOT_AVAILABLE'],
   ])('%j exits 2 with one line', async (args, code) => {
     const world = fakeWorld();

@@ -1,0 +1,125 @@
+/** The flags of `simulate`, and how they become the options of a scenario: every knob is a flag. */
+import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
+import type { FaultModel } from '../simulation/model.ts';
+import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../simulation/scenario-options.ts';
+import { UsageError } from './command.ts';
+import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
+
+const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+const MS_MAX = 86_400_000;
+
+const ms = <const Name extends string>(name: Name, describe: string, text: string) =>
+  ({ kind: 'integer', name, value: 'MS', min: 0, max: MS_MAX, defaultText: text, describe }) as const satisfies IntegerFlag;
+const share = <const Name extends string>(name: Name, describe: string, text = '0') =>
+  ({ kind: 'text', name, value: '0..1', charsMax: 16, defaultText: text, describe }) as const satisfies TextFlag;
+const count = <const Name extends string>(name: Name, min: number, max: number, describe: string, text: string) =>
+  ({ kind: 'integer', name, value: 'N', min, max, defaultText: text, describe }) as const satisfies IntegerFlag;
+
+export const SIMULATE_FLAGS = [
+  { kind: 'text', name: 'scenario', value: 'NAME', choices: NAMES, default: 'join', describe: 'What happens' },
+  { kind: 'text', name: 'seed', value: 'SEED', default: '1', charsMax: 64, describe: 'Everything random comes from it' },
+  { kind: 'integer', name: 'peers', value: 'N', default: 100, min: 1, max: 100_000, describe: 'Peers to begin with' },
+  {
+    kind: 'integer',
+    name: 'max-peers',
+    value: 'N',
+    default: MAX_PEERS_DEFAULT,
+    min: MAX_PEERS_MIN,
+    max: MAX_PEERS_MAX,
+    describe: 'Links each peer keeps',
+  },
+  count('hubs', 1, 16, 'Hubs that every peer knows', '1'),
+  ms('join-over-ms', 'Joins are spread over this; 0 is a storm', '10 a peer, 1000 to 60000'),
+  ms('settle-ms', 'From the last join to what the scenario does', '10000'),
+  ms('live-ms', 'How long the scenario’s own part lasts', '60000'),
+  count('broadcasts', 0, 1_000_000, 'Broadcasts in that time', '100'),
+  count('sources', 1, 100_000, 'Peers that broadcast in turn', '10'),
+  ms('latency-min-ms', 'One way between two peers, at least', '10'),
+  ms('latency-max-ms', 'One way between two peers, at most', '50'),
+  ms('jitter-ms', 'Added to each frame, at most', '0'),
+  count('bytes-per-ms', 0, 10_000_000, 'Bandwidth of a link; 0 = no bound', '0'),
+  share('packet-loss', 'Loss below a link’s reliability: costs time', '0, lossy 0.1'),
+  share('frame-loss', 'Loss above a link’s reliability: frames are gone'),
+  share('signal-loss', 'Signals lost between peer and hub', '0, lossy 0.05'),
+  share('signal-duplication', 'Signals delivered twice', '0, lossy 0.05'),
+  share('signal-reordering', 'Signals delayed, so that others overtake them', '0, lossy 0.1'),
+  share('dial-failure', 'Dials whose candidates never meet', '0, lossy 0.05'),
+  share('nat-pairs', 'Pairs that can never connect'),
+  ms('clock-skew-ms', 'Peer clocks are off by up to this', '0'),
+  count('connections-max', 1, 100_000, 'Connections of one tab that are not yet collected', '500'),
+  share('churn', 'churn: peers replaced a minute', '0.05'),
+  count('groups', 2, 100, 'partition: groups', '2'),
+  ms('partition-ms', 'partition: how long', '30000'),
+  share('kill', 'massacre, hubless: peers that die at once', '0.3'),
+  share('sleepers', 'sleepy: peers that sleep', '0.2'),
+  ms('sleep-ms', 'sleepy: how long', '60000'),
+  share('frozen', 'sleepy: peers in background tabs', '0.2'),
+  ms('hub-down-ms', 'restart: how long the hubs are away', '20000'),
+  ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
+  { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },
+  { kind: 'text', name: 'trace', value: 'FILE', describe: 'Record the run, for "replay" and for your own figures' },
+  { kind: 'switch', name: 'trace-events', describe: 'Record every event of every actor too: large' },
+] as const;
+
+export type SimulateValues = FlagValues<typeof SIMULATE_FLAGS>;
+
+/** Flags that are options of the same name in camel case. */
+const DIRECT = [
+  'hubs',
+  'join-over-ms',
+  'settle-ms',
+  'live-ms',
+  'broadcasts',
+  'sources',
+  'latency-min-ms',
+  'latency-max-ms',
+  'jitter-ms',
+  'bytes-per-ms',
+  'groups',
+  'partition-ms',
+  'sleep-ms',
+  'hub-down-ms',
+  'check-every-ms',
+] as const;
+const SHARES = ['churn', 'kill', 'sleepers', 'frozen'] as const;
+const FAULT_SHARES = [
+  'packet-loss',
+  'frame-loss',
+  'signal-loss',
+  'signal-duplication',
+  'signal-reordering',
+  'dial-failure',
+  'nat-pairs',
+] as const;
+const FAULT_NUMBERS = ['clock-skew-ms', 'connections-max'] as const;
+
+const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Throws UsageError for a share that is no number from 0 to 1, and for bounds the wrong way round. */
+export function optionsOf(values: SimulateValues): ScenarioOptions {
+  // The parser has checked it against the list of choices.
+  const scenario = values.scenario as ScenarioName;
+  const defaults = scenarioDefaults(scenario, values.peers);
+  const own: Record<string, unknown> = { seed: seedOf(values.seed), maxPeers: values['max-peers'] };
+  const faults: Record<string, number> = {};
+  for (const name of DIRECT) if (values[name] !== undefined) own[camel(name)] = values[name];
+  for (const name of SHARES) if (values[name] !== undefined) own[camel(name)] = shareOf(name, values[name]);
+  for (const name of FAULT_SHARES) if (values[name] !== undefined) faults[camel(name)] = shareOf(name, values[name]);
+  for (const name of FAULT_NUMBERS) if (values[name] !== undefined) faults[camel(name)] = values[name];
+  const options: ScenarioOptions = {
+    ...defaults,
+    ...own,
+    faults: { ...defaults.faults, ...(faults as Partial<FaultModel>) },
+  };
+  if (options.latencyMinMs > options.latencyMaxMs) throw new UsageError('--latency-min-ms is above --latency-max-ms');
+  return options;
+}
+
+/** Whole numbers stay numbers, so that the result shows them as they were given. */
+const seedOf = (text: string): number | string => (/^\d{1,15}$/.test(text) ? Number(text) : text);
+
+function shareOf(name: string, text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new UsageError(`--${name} must be a number from 0 to 1, not "${text}"`);
+}

@@ -1,0 +1,79 @@
+/** The scenarios by name, and the knobs of a run with their defaults: plain data, light to load. */
+import type { FaultModel } from './model.ts';
+
+export const SCENARIOS = {
+  join: 'all join, live and broadcast; nothing goes wrong',
+  churn: 'peers crash, leave and join all the time',
+  partition: 'the network falls into groups and heals; then broadcasts',
+  massacre: 'a share of the peers dies at once; then broadcasts',
+  hubless: 'all hubs die for good, then a share of the peers; then broadcasts',
+  lossy: 'packets, frames and signals are lost, doubled and late, dials fail',
+  sleepy: 'a share sleeps and wakes, a share lives in background tabs',
+  restart: 'the hubs are killed and come back',
+} as const;
+export type ScenarioName = keyof typeof SCENARIOS;
+
+/** The knobs of a run. Shares and probabilities are from 0 to 1. */
+export interface ScenarioOptions {
+  readonly scenario: ScenarioName;
+  readonly seed: number | string;
+  readonly peers: number;
+  readonly maxPeers: number;
+  readonly hubs: number;
+  /** All joins are spread over this many ms; 0 = a storm. */
+  readonly joinOverMs: number;
+  /** Between the last join and what the scenario does. */
+  readonly settleMs: number;
+  /** How long the scenario's own part lasts, broadcasts included. */
+  readonly liveMs: number;
+  readonly broadcasts: number;
+  /** Peers that broadcast in turn. */
+  readonly sources: number;
+  readonly latencyMinMs: number;
+  readonly latencyMaxMs: number;
+  readonly jitterMs: number;
+  readonly bytesPerMs: number;
+  /** Share of the peers that is replaced each minute (churn). */
+  readonly churn: number;
+  readonly groups: number;
+  readonly partitionMs: number;
+  /** Share that dies at once (massacre, hubless). */
+  readonly kill: number;
+  readonly sleepers: number;
+  readonly sleepMs: number;
+  /** Share in background tabs: one half per second, one half per minute. */
+  readonly frozen: number;
+  readonly hubDownMs: number;
+  readonly faults: Partial<FaultModel>;
+  readonly checkEveryMs: number;
+}
+
+export const scenarioDefaults = (scenario: ScenarioName, peers: number): ScenarioOptions => ({
+  scenario,
+  seed: 1,
+  peers,
+  maxPeers: 8,
+  hubs: 1,
+  joinOverMs: Math.max(1_000, Math.min(60_000, peers * 10)),
+  settleMs: 10_000,
+  liveMs: 60_000,
+  broadcasts: 100,
+  sources: 10,
+  latencyMinMs: 10,
+  latencyMaxMs: 50,
+  jitterMs: 0,
+  bytesPerMs: 0,
+  churn: 0.05,
+  groups: 2,
+  partitionMs: 30_000,
+  kill: 0.3,
+  sleepers: 0.2,
+  sleepMs: 60_000,
+  frozen: 0.2,
+  hubDownMs: 20_000,
+  faults:
+    scenario === 'lossy'
+      ? { packetLoss: 0.1, signalLoss: 0.05, signalDuplication: 0.05, signalReordering: 0.1, dialFailure: 0.05 }
+      : {},
+  checkEveryMs: 1_000,
+});
