@@ -7,7 +7,7 @@
  * `XSTATE_MESH_MAIN` names another built command line than dist's.
  */
 import * as scenarios from '../integration/scenarios.ts';
-import { medianOf } from './figures.ts';
+import { medianOf } from './report.ts';
 
 type Scenario = () => Promise<scenarios.Figures>;
 const all: Readonly<Record<string, Scenario>> = {

@@ -1,0 +1,57 @@
+/**
+ * `npm run bench -- [NAME] [--json]`: measures, and prints one line a figure; with --json as
+ * `{"bench","case","value","unit","reference","ratio"}`. The reference is the plainest thing that does the same job, measured
+ * in the same run, since figures of different machines and hours do not compare. Without NAME: every bench.
+ *
+ * Each bench is a program of its own, so that none inherits the heap and the sockets of another.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Figure } from './report.ts';
+
+/** Programs and their arguments, run one after the other. */
+const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  hub: [
+    ['hub.bench.ts', '1', '100', '64'],
+    ['hub.bench.ts', '1', '100', '4096'],
+  ],
+  node: [['node.bench.ts', '10', '400', '15']],
+};
+
+const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
+const counted = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en') : String(value));
+
+function show(figure: Figure, asJson: boolean): void {
+  if (asJson) return console.log(JSON.stringify(figure));
+  const { bench, value, unit, reference, ratio } = figure;
+  const beside = reference === null || ratio === null ? '' : `  (${ratio.toFixed(2)} x the bare ${counted(reference)})`;
+  console.log(`${bench}: ${figure.case}: ${counted(value)} ${unit}${beside}`);
+}
+
+/** Runs one program and prints its figures as they come; resolves with its exit code. */
+function run([file = '', ...args]: readonly string[], asJson: boolean): Promise<number> {
+  const child = spawn(process.execPath, ['--expose-gc', RUNNER, join(import.meta.dirname, file), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => show(JSON.parse(line) as Figure, asJson));
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+}
+
+const given = process.argv.slice(2);
+const asJson = given.includes('--json');
+const names = given.filter((word) => word !== '--json');
+const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `Unknown bench ${unknown.join(', ')}: one of ${Object.keys(BENCHES).join(', ')}, or none for all.\n`,
+  );
+  process.exit(2);
+}
+for (const name of names.length > 0 ? names : Object.keys(BENCHES)) {
+  for (const program of BENCHES[name] ?? []) {
+    const code = await run(program, asJson);
+    if (code !== 0) process.exit(1);
+  }
+}
+process.exit(0);
