@@ -48,8 +48,15 @@ export type EvictionEvent =
   | { readonly type: 'member.gone'; readonly remote: PeerId };
 
 export type EvictionReport =
-  | { readonly type: 'eviction.lock'; readonly op: OperationId; readonly plan: EvictionPlan; readonly newcomer: PeerId | undefined }
-  | { readonly type: 'eviction.unlock'; readonly op: OperationId; readonly plan: EvictionPlan }
+  | {
+      readonly type: 'eviction.lock';
+      readonly op: OperationId;
+      readonly plan: EvictionPlan;
+      /** Who must hold still: the victim, and in a hand-over the neighbour that takes our place. */
+      readonly members: readonly PeerId[];
+      readonly newcomer: PeerId | undefined;
+    }
+  | { readonly type: 'eviction.unlock'; readonly op: OperationId; readonly members: readonly PeerId[] }
   | {
       readonly type: 'eviction.splice';
       readonly op: OperationId;
@@ -68,4 +75,3 @@ export interface EvictionOutput {
   readonly victim: PeerId | undefined;
   readonly newcomer: PeerId | undefined;
 }
-

@@ -11,7 +11,7 @@
  */
 import { assign, sendParent, setup } from 'xstate';
 import { DRAIN_TIMEOUT_MS, LOCK_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../shared/limits.ts';
-import { hasPlan, isLastLock, isOfMember, isOfVictim, planOf } from './eviction.core.ts';
+import { hasPlan, isLastLock, isOfMember, isOfVictim, membersOf, planOf } from './eviction.core.ts';
 import type {
   EvictionContext,
   EvictionEvent,
@@ -43,11 +43,17 @@ export const evictionMachine = setup({
   },
   actions: {
     choose: assign(({ context }) => ({ tries: context.tries + 1, locked: [] })),
-    askLocks: report(({ op, newcomer }, plan) => ({ type: 'eviction.lock', op, plan, newcomer: newcomer?.id })),
+    askLocks: report(({ op, newcomer }, plan) => ({
+      type: 'eviction.lock',
+      op,
+      plan,
+      members: membersOf(plan),
+      newcomer: newcomer?.id,
+    })),
     noteLock: assign(({ context, event }) =>
       event.type === 'operation.locked' ? { locked: [...context.locked, event.from] } : {},
     ),
-    unlock: report(({ op }, plan) => ({ type: 'eviction.unlock', op, plan })),
+    unlock: report(({ op }, plan) => ({ type: 'eviction.unlock', op, members: membersOf(plan) })),
     sendSplice: report((context, plan) => ({ type: 'eviction.splice', op: context.op, plan, ...newcomerOf(context) })),
     askDial: report(({ op }, plan) => ({ type: 'eviction.dial', op, plan })),
     refuse: sendParent<EvictionContext, EvictionEvent, undefined, EvictionReport, EvictionEvent>(({ context }) => ({

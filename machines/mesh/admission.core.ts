@@ -74,12 +74,11 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
   startSplice(work, from, offer, verdict.victims);
 }
 
-/** The offer comes from another component, and none was admitted over the cap within the last minute (rule 8). */
+/** The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the last minute (rule 8). */
 const isIsland = (context: MeshContext, offer: Offer): boolean =>
   context.settings.eviction &&
   offer.beacon !== undefined &&
   offer.beacon !== context.beacon &&
-  offer.degree > 0 &&
   linkCount(context) > 0 &&
   context.ports.clock.now() - context.islandAdmittedMs >= ISLAND_ADMIT_INTERVAL_MS;
 
@@ -94,6 +93,7 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
   }
   const isIdle = slot === undefined || slot.phase === 'ready' || slot.phase === 'waiting';
   const isOther = signal.beacon !== context.beacon;
-  if (!isOther || !isIdle || context.known[from] === undefined || linkCount(context) > context.settings.maxPeers) return;
-  dial(work, from, true);
+  if (!isOther || !isIdle || context.known[from] === undefined || linkCount(context) > context.settings.maxPeers)
+    return;
+  dial(work, from, true, undefined, true);
 }

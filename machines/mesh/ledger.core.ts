@@ -8,8 +8,7 @@ import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX } from '../shared/li
 import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
 import { type AdmissionView, type DialView, type LinkView, type Shape, shapeOf } from './topology.core.ts';
 
-export const shapeFor = (context: MeshContext): Shape =>
-  shapeOf(context.settings.maxPeers, context.settings.minPeers);
+export const shapeFor = (context: MeshContext): Shape => shapeOf(context.settings.maxPeers, context.settings.minPeers);
 
 const holdsLink = (slot: Slot): boolean => slot.phase === 'linked';
 
@@ -47,11 +46,14 @@ export const freeSlots = (context: MeshContext): number =>
 /** Peers that may be dialed now. */
 export function candidatesOf(context: MeshContext): PeerAd[] {
   const ads: PeerAd[] = [];
+  // The partner of an operation dials us.
+  const partner = context.operation?.partner;
   for (const [id, peer] of Object.entries(context.known)) {
-    if (!peer.legacy && !peer.buried) ads.push({ id, key: peer.key, free: peer.free, degree: peer.degree });
+    if (!peer.legacy && !peer.buried && id !== partner)
+      ads.push({ id, key: peer.key, free: peer.free, degree: peer.degree });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
-    if (slot.phase === 'ready') ads.push({ id, key: slot.key, free: 1, degree: 0 });
+    if (slot.phase === 'ready' && id !== partner) ads.push({ id, key: slot.key, free: 1, degree: 0 });
   }
   return ads;
 }

@@ -5,8 +5,9 @@ import type { DiscoveryOutput } from '../discovery/discovery.events.ts';
 import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
-import { endOperation, dial, dialWanted, needOf, onPeerDone, release } from './links.core.ts';
+import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
 import { dropSlot, emit, freeSlots, linkCount, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
+import { dial, dialWanted, endOperation, needOf, onPeerDone, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -30,6 +31,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   operationStartedMs: Number.NEGATIVE_INFINITY,
   handOverFailures: 0,
   beacon: input.ports.identity.peerId,
+  probedMs: Number.NEGATIVE_INFINITY,
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
   locksGrantedMs: [],
   leaveReason: 'left',
@@ -37,7 +39,8 @@ export const blankContext = (input: MeshInput): MeshContext => ({
 
 export function join(work: MeshWork): void {
   const { ports, network, settings } = work.context;
-  patch(work, { startedMs: ports.clock.now() });
+  const nowMs = ports.clock.now();
+  patch(work, { startedMs: nowMs, probedMs: nowMs - ISLAND_PROBE_INTERVAL_MS + ISLAND_FIRST_PROBE_MS });
   const { maxPeers, directTimeoutMs } = settings;
   const input = { ports, network, maxPeers, directTimeoutMs };
   work.effects.push({ do: 'spawn', spawn: { actor: 'exchange', id: 'exchange', input } });

@@ -57,7 +57,8 @@ export function refuse(work: MeshWork, to: PeerId, attempt: string, code: Refusa
 
 /** A peer chart speaks: an offer gets what only the mesh knows. */
 export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
-  if (spoken.kind !== 'offer') return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' }> | AnswerSignal);
+  if (spoken.kind !== 'offer')
+    return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' }> | AnswerSignal);
   const { context } = work;
   utter(work, remote, {
     ...spoken,
@@ -65,7 +66,7 @@ export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
     degree: linkCount(context),
     cap: context.settings.maxPeers,
     free: freeSlots(context),
-    beacon: context.beacon,
+    ...(context.slots[remote]?.isBridge ? { beacon: context.beacon } : {}),
   });
 }
 
@@ -83,15 +84,16 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     key: before?.key ?? known?.key ?? '',
     hub: before?.hub ?? known?.hub ?? '',
     op: undefined,
+    isBridge: false,
     neighbours: [],
     neighbourSeq: -1,
   };
 };
 
-/** Dials a peer that has no slot. */
-export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId): void {
+/** Dials a peer that has no slot. A bridge is to another component: its offer tells our beacon, and is admitted even at the cap. */
+export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId, isBridge = false): void {
   const exists = work.context.slots[id] !== undefined;
-  const slot: Slot = { ...blankSlot(work.context, id), random, op };
+  const slot: Slot = { ...blankSlot(work.context, id), random, op, isBridge };
   const mark = work.context.mark;
   const attempt = nextAttempt(work);
   const { ports, settings } = work.context;
@@ -167,13 +169,13 @@ export function onOpened(work: MeshWork, { remote, random, cap, op }: Report<'pe
   work.effects.push({ do: 'spawn', spawn: { actor: 'gossip', id: `gossip:${remote}`, input: { remote } } });
   emit(work, { type: 'peer.connected', remote });
   linksChanged(work);
-  legOpened(work, remote, op);
+  legOpened(work, remote);
 }
 
-/** A link that belongs to an operation stands: tell the one who waits for it. */
-function legOpened(work: MeshWork, remote: PeerId, op: OperationId | undefined): void {
+/** A link that an operation waits for stands, whichever attempt brought it: tell the one who waits. */
+function legOpened(work: MeshWork, remote: PeerId): void {
   const { operation, entry, slots } = work.context;
-  if (operation !== undefined && operation.id === op && operation.partner === remote) {
+  if (operation?.partner === remote) {
     if (operation.part === 'owner') {
       work.effects.push({ do: 'send', to: evictionId(work.context), event: { type: 'leg.opened' } });
     } else {
@@ -183,7 +185,7 @@ function legOpened(work: MeshWork, remote: PeerId, op: OperationId | undefined):
       }
     }
   }
-  if (entry?.op === op && entry?.via.every((id) => slots[id]?.phase === 'linked')) patch(work, { entry: undefined });
+  if (entry?.via.every((id) => slots[id]?.phase === 'linked')) patch(work, { entry: undefined });
 }
 
 export const evictionId = (context: MeshContext): string => `eviction:${context.operations}`;

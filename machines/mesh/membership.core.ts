@@ -5,9 +5,20 @@
 import type { SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Neighbours, Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
-import { NEIGHBOURS_MAX, SHUFFLE_MAX } from '../shared/limits.ts';
+import { ISLAND_PROBE_INTERVAL_MS, NEIGHBOURS_MAX, SHUFFLE_MAX } from '../shared/limits.ts';
 import { onSignal } from './admission.core.ts';
-import { candidatesOf, emit, forget, freeSlots, learn, linkCount, linksOf, setSlot, shapeFor } from './ledger.core.ts';
+import {
+  candidatesOf,
+  emit,
+  forget,
+  freeSlots,
+  learn,
+  linkCount,
+  linksOf,
+  patch,
+  setSlot,
+  shapeFor,
+} from './ledger.core.ts';
 import { dial, needOf, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { chooseSwap, nearRadius } from './topology.core.ts';
@@ -100,8 +111,17 @@ function shuffleEntries(context: MeshContext, to: PeerId): ShuffleEntry[] {
   const nowMs = ports.clock.now();
   const links = linksOf(context);
   const radius = nearRadius(self, links, shapeFor(context));
-  const own: ShuffleEntry = { id: self, key: context.key, free: freeSlots(context), degree: linkCount(context), radius, ageS: 0 };
-  const near = links.filter((l) => l.id !== to).map(({ id, key, free, degree }): ShuffleEntry => ({ id, key, free, degree, radius: 0, ageS: 0 }));
+  const own: ShuffleEntry = {
+    id: self,
+    key: context.key,
+    free: freeSlots(context),
+    degree: linkCount(context),
+    radius,
+    ageS: 0,
+  };
+  const near = links
+    .filter((l) => l.id !== to)
+    .map(({ id, key, free, degree }): ShuffleEntry => ({ id, key, free, degree, radius: 0, ageS: 0 }));
   const known = Object.entries(context.known)
     .filter(([id, peer]) => id !== to && !peer.legacy && !peer.buried)
     .map(([id, { key, free, degree, radius = 0, saidMs }]): ShuffleEntry => {
@@ -131,21 +151,33 @@ export function onShuffle(work: MeshWork, from: PeerId, { reply, entries }: Shuf
 
 // ---- improving -----------------------------------------------------------------------------------------------------------
 
-/** A peer that has what it wants looks further: for one better link, and for other islands. */
+/** Looks further than the missing links: for other islands, and once there are enough links, for one better. */
 export function improve(work: MeshWork): void {
   const { context } = work;
-  if (!context.settings.autoDiscovery || needOf(context) !== 'content' || !Object.values(context.hubs).includes(true)) return;
-  if (context.operation !== undefined || context.entry !== undefined || linkCount(context) > context.settings.maxPeers) return;
+  if (!context.settings.autoDiscovery || !Object.values(context.hubs).includes(true)) return;
+  if (context.operation !== undefined || context.entry !== undefined || linkCount(context) > context.settings.maxPeers)
+    return;
   const candidates = candidatesOf(context);
   probe(work, candidates[Math.floor(context.ports.random.next() * candidates.length)]?.id);
-  if (!context.settings.eviction || freeSlots(context) > 0) return;
-  const view = { self: context.self, shape: shapeFor(context), xor: context.settings.xorRouting, links: linksOf(context) };
-  const swap = chooseSwap(view, candidates.map((c) => ({ ...c, radius: context.known[c.id]?.radius })));
+  if (!context.settings.eviction || needOf(context) !== 'content' || freeSlots(context) > 0) return;
+  const view = {
+    self: context.self,
+    shape: shapeFor(context),
+    xor: context.settings.xorRouting,
+    links: linksOf(context),
+  };
+  const swap = chooseSwap(
+    view,
+    candidates.map((c) => ({ ...c, radius: context.known[c.id]?.radius })),
+  );
   if (swap !== undefined) dial(work, swap, false);
 }
 
-/** Asks a peer for its beacon. */
+/** Asks a peer for its beacon, at most once in ISLAND_PROBE_INTERVAL_MS. */
 function probe(work: MeshWork, to: PeerId | undefined): void {
-  if (to === undefined) return;
-  utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon: work.context.beacon, reply: false });
+  const { ports, probedMs, beacon } = work.context;
+  const nowMs = ports.clock.now();
+  if (to === undefined || nowMs - probedMs < ISLAND_PROBE_INTERVAL_MS * 0.8) return;
+  patch(work, { probedMs: nowMs });
+  utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon, reply: false });
 }

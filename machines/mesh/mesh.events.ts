@@ -43,6 +43,8 @@ export interface Slot {
   /** URL of the hub that reaches it. */
   readonly hub: string;
   readonly op: OperationId | undefined;
+  /** We dial it to join another component. */
+  readonly isBridge: boolean;
   readonly neighbours: readonly PeerAd[];
   readonly neighbourSeq: number;
 }
@@ -104,6 +106,8 @@ export interface MeshContext extends MeshInput {
   readonly handOverFailures: number;
   /** The root of our component, as the exchange hears it. */
   readonly beacon: PeerId;
+  /** When another peer was last asked for its beacon. */
+  readonly probedMs: number;
   /** When a link for another island was admitted over the cap. */
   readonly islandAdmittedMs: number;
   /** When locks were granted lately. */
@@ -114,7 +118,12 @@ export interface MeshContext extends MeshInput {
 export type MeshCommand =
   | { readonly type: 'mesh.join' }
   | { readonly type: 'mesh.leave'; readonly reason?: string; readonly ref?: string }
-  | { readonly type: 'mesh.broadcast'; readonly data: unknown; readonly options?: OutgoingOptions; readonly ref?: string }
+  | {
+      readonly type: 'mesh.broadcast';
+      readonly data: unknown;
+      readonly options?: OutgoingOptions;
+      readonly ref?: string;
+    }
   | {
       readonly type: 'mesh.direct';
       readonly to: PeerId;
@@ -177,12 +186,22 @@ export type MeshEmitted =
   | { readonly type: 'peer.discovered'; readonly remote: PeerId; readonly legacy: boolean }
   | { readonly type: 'peer.connected'; readonly remote: PeerId }
   | { readonly type: 'peer.disconnected'; readonly remote: PeerId; readonly reason: PeerEnd }
-  | { readonly type: 'peer.evicted'; readonly remote: PeerId; readonly reason: string; readonly alternatives: readonly PeerAd[] }
+  | {
+      readonly type: 'peer.evicted';
+      readonly remote: PeerId;
+      readonly reason: string;
+      readonly alternatives: readonly PeerAd[];
+    }
   | { readonly type: 'peer.timedOut'; readonly remote: PeerId }
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
   | { readonly type: 'hub.connected'; readonly url: string }
   | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }
-  | { readonly type: 'status.changed'; readonly level: 'info' | 'warn' | 'error'; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'status.changed';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly type: 'joined'; readonly ms: number }
   | { readonly type: 'left'; readonly reason: string }
   | {
@@ -193,7 +212,13 @@ export type MeshEmitted =
       readonly error?: { readonly code: string; readonly message: string };
     }
   /** A failure that no caller waits for; `createMeshActor` turns it into a MeshError. */
-  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly remote?: PeerId; readonly cause?: unknown };
+  | {
+      readonly type: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly remote?: PeerId;
+      readonly cause?: unknown;
+    };
 
 export type MeshSpawn =
   | { readonly actor: 'exchange'; readonly id: 'exchange'; readonly input: ExchangeInput }

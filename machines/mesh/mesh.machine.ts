@@ -19,8 +19,17 @@ import { signalingMachine } from '../signaling/signaling.machine.ts';
 import { emit, linkCount, patch } from './ledger.core.ts';
 import * as lifecycle from './lifecycle.core.ts';
 import * as links from './links.core.ts';
-import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEvent, MeshInput, MeshSpawn, MeshWork } from './mesh.events.ts';
 import * as membership from './membership.core.ts';
+import type {
+  ExchangeCommand,
+  ExchangeInput,
+  MeshContext,
+  MeshEmitted,
+  MeshEvent,
+  MeshInput,
+  MeshSpawn,
+  MeshWork,
+} from './mesh.events.ts';
 import * as operations from './operations.core.ts';
 
 type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
@@ -58,7 +67,10 @@ function carryOut(work: MeshWork, before: MeshContext, enqueue: Enqueue): void {
   for (const effect of work.effects) {
     switch (effect.do) {
       case 'spawn':
-        enqueue.spawnChild(effect.spawn.actor satisfies MeshSpawn['actor'], { id: effect.spawn.id, input: effect.spawn.input });
+        enqueue.spawnChild(effect.spawn.actor satisfies MeshSpawn['actor'], {
+          id: effect.spawn.id,
+          input: effect.spawn.input,
+        });
         break;
       case 'send':
         enqueue.sendTo(effect.to, effect.event);
@@ -149,7 +161,15 @@ export const meshMachine = setup({
     evictionReport: step((work, event) =>
       operations.onEvictionReport(
         work,
-        as(event, 'eviction.lock', 'eviction.unlock', 'eviction.splice', 'eviction.dial', 'eviction.refuse', 'eviction.close'),
+        as(
+          event,
+          'eviction.lock',
+          'eviction.unlock',
+          'eviction.splice',
+          'eviction.dial',
+          'eviction.refuse',
+          'eviction.close',
+        ),
       ),
     ),
     setMode: step((work, event) => {
@@ -174,7 +194,8 @@ export const meshMachine = setup({
       else if (reply.error !== undefined) emit(work, { type: 'failed', ...reply.error });
     }),
     passToExchange: step((work, event) => {
-      if (work.context.ports.exchange === undefined) return refuse(work, event, 'NOT_AVAILABLE', 'the exchange does not run');
+      if (work.context.ports.exchange === undefined)
+        return refuse(work, event, 'NOT_AVAILABLE', 'the exchange does not run');
       work.effects.push({ do: 'send', to: 'exchange', event: as(event, 'mesh.broadcast', 'mesh.direct') });
     }),
     refuseCommand: step((work, event) => refuse(work, event, 'NOT_JOINED', 'the mesh has not joined, or has left')),

@@ -3,7 +3,6 @@
  */
 import type { PeerSignal } from '../../runtime/ports/signaling.ts';
 import type { Lock, TopologyMessage } from '../../runtime/wire/messages.ts';
-import { membersOf } from '../eviction/eviction.core.ts';
 import type { EvictionInput, EvictionOutput, EvictionPlan, EvictionReport } from '../eviction/eviction.events.ts';
 import { type OperationId, type PeerId, toHex } from '../shared/ids.ts';
 import {
@@ -36,11 +35,23 @@ export function startSplice(work: MeshWork, newcomer: PeerId, offer: Offer, vict
 export function startHandOver(work: MeshWork): void {
   const { context } = work;
   if (!isOverfull(context) || context.operation !== undefined || context.entry !== undefined) return;
-  const view = { self: context.self, shape: shapeFor(context), xor: context.settings.xorRouting, links: linksOf(context) };
+  const view = {
+    self: context.self,
+    shape: shapeFor(context),
+    xor: context.settings.xorRouting,
+    links: linksOf(context),
+  };
   const stuck = context.handOverFailures >= HANDOVER_FAILURES_MAX ? stuckLink(view) : undefined;
   if (stuck !== undefined) {
     patch(work, { handOverFailures: 0 });
-    return release(work, stuck, 'stuck', neighbourAds(context).filter((ad) => ad.id !== stuck).slice(0, ALTERNATIVES_MAX));
+    return release(
+      work,
+      stuck,
+      'stuck',
+      neighbourAds(context)
+        .filter((ad) => ad.id !== stuck)
+        .slice(0, ALTERNATIVES_MAX),
+    );
   }
   const proper = handOverPlans(view, true);
   const plans = proper.length > 0 ? proper : handOverPlans(view, false);
@@ -80,8 +91,7 @@ export function onEvictionReport(work: MeshWork, report: EvictionReport): void {
   if (operation?.part !== 'owner') return;
   switch (report.type) {
     case 'eviction.lock': {
-      const { op, plan, newcomer } = report;
-      const members = membersOf(plan);
+      const { op, plan, members, newcomer } = report;
       patch(work, { operation: { ...operation, with: members } });
       const kind = newcomer !== undefined ? 'splice' : plan.isTriangle ? 'triangle' : 'relink';
       const other = newcomer ?? plan.via;
@@ -90,7 +100,7 @@ export function onEvictionReport(work: MeshWork, report: EvictionReport): void {
       return;
     }
     case 'eviction.unlock':
-      return letGo(work, membersOf(report.plan), report.op);
+      return letGo(work, report.members, report.op);
     case 'eviction.splice':
       return sendSplice(work, report);
     case 'eviction.dial': {

@@ -7,8 +7,9 @@
  * Near and far are Kademlia's neighbours and buckets (Maymounkov and Mazières, 2002); random links and the passive view
  * follow HyParView (Leitão, Pereira and Rodrigues, 2007).
  */
-import type { PeerAd } from '../../runtime/ports/signaling.ts';
+
 import type { RandomPort } from '../../runtime/ports/random.ts';
+import type { PeerAd } from '../../runtime/ports/signaling.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { ALTERNATIVES_MAX, DIALS_IN_FLIGHT_MAX } from '../shared/limits.ts';
 import { commonPrefixBits, compareDistance } from '../shared/xor.ts';
@@ -131,7 +132,12 @@ function pickWithRoom(pool: readonly PeerAd[], random: RandomPort): number {
 }
 
 /** The candidate that would be the nearest link, else one for an empty bucket, else a random one. */
-function pickByDistance(view: DialView, plans: readonly DialPlan[], pool: readonly PeerAd[], random: RandomPort): number {
+function pickByDistance(
+  view: DialView,
+  plans: readonly DialPlan[],
+  pool: readonly PeerAd[],
+  random: RandomPort,
+): number {
   const { self, shape } = view;
   const mine = [...view.links.map((l) => l.id), ...view.opening.map((o) => o.id), ...plans.map((p) => p.id)];
   const nearest = [...mine].sort((a, b) => compareDistance(self, a, b));
@@ -244,10 +250,7 @@ export interface HandOverPlan {
  * Whom to give up, best first (rule 6): random links beyond quota + 2, newest first; then spare ones, the farthest in the
  * most crowded bucket first. Not `strict`, for a peer that is over its cap and must lose one: then the others too.
  */
-export function victimOrder(
-  view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
-  strict: boolean,
-): PeerId[] {
+export function victimOrder(view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>, strict: boolean): PeerId[] {
   const { self, links, shape } = view;
   const roles = rolesOf(self, links, shape, view.xor);
   const crowd = new Map<number, number>();
@@ -257,7 +260,8 @@ export function victimOrder(
   }
   const crowdOf = (id: PeerId): number => crowd.get(commonPrefixBits(self, id)) ?? 0;
   const of = (role: Role) => links.filter((l) => roles.get(l.id) === role);
-  const farthestFirst = (a: LinkView, b: LinkView) => crowdOf(b.id) - crowdOf(a.id) || compareDistance(self, b.id, a.id);
+  const farthestFirst = (a: LinkView, b: LinkView) =>
+    crowdOf(b.id) - crowdOf(a.id) || compareDistance(self, b.id, a.id);
   const randoms = of('random').sort((a, b) => b.sinceMs - a.sinceMs);
   const surplus = randoms.slice(0, Math.max(0, randoms.length - shape.quota.random - 2));
   const proper = [...surplus, ...of('spare').sort(farthestFirst)];

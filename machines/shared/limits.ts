@@ -78,6 +78,8 @@ export const BEACON_STALE_MS = 20_000;
 export const BEACON_GRAVES_MAX = 16;
 /** Probes of another component, and links admitted over the cap for one. */
 export const ISLAND_PROBE_INTERVAL_MS = 30_000;
+/** The first probe after joining. Guess: joining is over, beacons have settled. */
+export const ISLAND_FIRST_PROBE_MS = 10_000;
 export const ISLAND_ADMIT_INTERVAL_MS = 60_000;
 /** The passive view is exchanged with one neighbour this often (±20 %). HyParView's 3 active and 4 passive ids, and oneself. */
 export const SHUFFLE_INTERVAL_MS = 30_000;

@@ -21,7 +21,9 @@ export interface SignalingContext extends SignalingInput {
   readonly reason: string;
 }
 
-export type SignalingFactEvent = { [T in SignalingFact['type']]: { readonly type: `hub.${T}` } & Omit<Extract<SignalingFact, { type: T }>, 'type'> }[SignalingFact['type']];
+export type SignalingFactEvent = {
+  [T in SignalingFact['type']]: { readonly type: `hub.${T}` } & Omit<Extract<SignalingFact, { type: T }>, 'type'>;
+}[SignalingFact['type']];
 
 export type SignalingEvent =
   | SignalingFactEvent

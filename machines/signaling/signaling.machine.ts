@@ -90,8 +90,7 @@ export const signalingMachine = setup({
   },
   guards: {
     isChallenged: ({ event }) => event.type === 'hub.welcome' && event.challenge !== undefined,
-    canResume: ({ context }) =>
-      context.resume !== undefined && context.ports.clock.now() < context.resumeUntilMs,
+    canResume: ({ context }) => context.resume !== undefined && context.ports.clock.now() < context.resumeUntilMs,
     isProofRefused: ({ event }) =>
       event.type === 'hub.refused' && ['PROOF_FAILED', 'PROOF_REQUIRED', 'BAD_FRAME'].includes(event.code),
     isProofOptional: ({ context }) => context.challenge?.proof !== 'required',

@@ -20,6 +20,7 @@ import type { PeerAd } from '../ports/signaling.ts';
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeMessage } from '../wire/codec.ts';
 import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import { decodePayload, encodePayload } from '../wire/payload.ts';
+import { Batches } from './batches.ts';
 import { LinkEntry, LinkTable } from './link-table.ts';
 import { PendingDirects } from './pending-directs.ts';
 import { Upkeep } from './upkeep.ts';
@@ -48,6 +49,7 @@ class MeshExchange implements RunningExchange {
   readonly #report: (fact: ExchangeFact) => void;
   readonly #self: PeerId;
   readonly #links = new LinkTable();
+  readonly #batches: Batches;
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
   readonly #counters = new Map<string, number>();
@@ -63,6 +65,7 @@ class MeshExchange implements RunningExchange {
     this.#report = report;
     this.#self = ports.identity.peerId;
     this.#directs = new PendingDirects(ports.clock);
+    this.#batches = new Batches(ports.clock);
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     this.#upkeep = new Upkeep({ self: this.#self, clock: ports.clock, links: this.#links, send, report });
   }
@@ -92,7 +95,8 @@ class MeshExchange implements RunningExchange {
   detach(...[remote, attempt]: Parameters<Exchange['detach']>): void {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined) return;
-    this.count('lost.queued', entry.queue.length);
+    this.count('lost.queued', entry.queue.length + entry.gatheredCount);
+    this.#batches.forget(entry);
     this.#links.remove(remote);
   }
 
@@ -326,7 +330,7 @@ class MeshExchange implements RunningExchange {
   /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. */
   #pushOrHold(entry: LinkEntry, part: Uint8Array): void {
     if (entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull) {
-      entry.push(part, this.#ports.clock.now());
+      this.#batches.push(entry, part);
     } else if (!entry.hold(part)) {
       this.count('dropped.queueFull');
     }
@@ -351,6 +355,7 @@ class MeshExchange implements RunningExchange {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#upkeep.stop();
+    this.#batches.stop();
     this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
     this.#links.clear();
   }

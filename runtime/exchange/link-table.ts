@@ -5,9 +5,11 @@
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import {
   EARLY_FRAMES_MAX,
+  FRAME_BYTES_MAX,
   LINK_BUFFER_HIGH_BYTES,
   LINK_BUFFER_LOW_BYTES,
   LINK_QUEUE_BYTES_MAX,
+  MESSAGES_PER_FRAME_MAX,
   MISBEHAVIOUR_MAX,
   MISBEHAVIOUR_WINDOW_MS,
 } from '../../machines/shared/limits.ts';
@@ -33,6 +35,9 @@ export class LinkEntry {
   /** Messages held back while the link is congested. */
   readonly queue: Uint8Array[] = [];
   queuedBytes = 0;
+  /** Messages of this turn that will share a frame. */
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
   #faults = 0;
   #faultsSinceMs: number;
 
@@ -51,14 +56,43 @@ export class LinkEntry {
     return this.admitted && !this.retired;
   }
 
-  /** Sends one encoded message as a frame. */
+  /** Sends one encoded message, behind what was gathered. */
   push(part: Uint8Array, nowMs: number): boolean {
+    this.#makeRoom(part, nowMs);
+    this.#gathered.push(part);
+    return this.sendGathered(nowMs);
+  }
+
+  /** Keeps one encoded message for the end of this turn; a full frame goes at once. */
+  gather(part: Uint8Array, nowMs: number): void {
+    this.#makeRoom(part, nowMs);
+    this.#gathered.push(part);
+    this.#gatheredBytes += part.length;
+  }
+
+  #makeRoom(part: Uint8Array, nowMs: number): void {
+    const isFull = this.#gathered.length >= MESSAGES_PER_FRAME_MAX;
+    // One byte of each frame is the version.
+    if (isFull || 1 + this.#gatheredBytes + part.length > FRAME_BYTES_MAX) this.sendGathered(nowMs);
+  }
+
+  /** Sends what was gathered as one frame. False when there was nothing, or the link did not take it. */
+  sendGathered(nowMs: number): boolean {
+    if (this.#gathered.length === 0) return false;
+    const frame = encodeFrame(this.#gathered);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     this.saidMs = nowMs;
-    return this.link.send(encodeFrame([part]));
+    return this.link.send(frame);
+  }
+
+  /** Messages that wait for the end of this turn. */
+  get gatheredCount(): number {
+    return this.#gathered.length;
   }
 
   get isFull(): boolean {
-    return this.link.bufferedBytes > LINK_BUFFER_HIGH_BYTES;
+    return this.link.bufferedBytes + this.#gatheredBytes > LINK_BUFFER_HIGH_BYTES;
   }
 
   /** Keeps a message for later. False when the queue is full. */

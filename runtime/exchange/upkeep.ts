@@ -2,14 +2,15 @@
  * What the data plane does by the clock and not by a message of the app: the list of neighbours, the component beacon, and
  * one sweep over all links that pings the quiet ones and tells of the silent ones.
  */
-import { type BeaconState, beaconMessage, createBeacon, hearBeacon, tickBeacon } from '../../machines/mesh/beacon.core.ts';
-import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import {
-  NEIGHBOURS_MIN_INTERVAL_MS,
-  PING_AFTER_MS,
-  SUSPECT_AFTER_MS,
-  SWEEP_MS,
-} from '../../machines/shared/limits.ts';
+  type BeaconState,
+  beaconMessage,
+  createBeacon,
+  hearBeacon,
+  tickBeacon,
+} from '../../machines/mesh/beacon.core.ts';
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { NEIGHBOURS_MIN_INTERVAL_MS, PING_AFTER_MS, SUSPECT_AFTER_MS, SWEEP_MS } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import type { Beacon, Message } from '../wire/messages.ts';

@@ -55,7 +55,7 @@ export interface OfferSignal {
   readonly free: number;
   /** The topology operation this link belongs to (a splice's leg, a hand-over). */
   readonly op?: OperationId;
-  /** The smallest peer id known in the sender's component. */
+  /** The root of the sender's component, told only when it wants to join another one: such an offer is admitted even at the cap. */
   readonly beacon?: PeerId;
 }
 export interface AnswerSignal {
@@ -95,13 +95,7 @@ export interface ProbeSignal {
 }
 
 /** Everything two of our peers say to each other through a signaling port, one attempt's id on each. */
-export type PeerSignal =
-  | OfferSignal
-  | AnswerSignal
-  | CandidateSignal
-  | RefusalSignal
-  | CloseSignal
-  | ProbeSignal;
+export type PeerSignal = OfferSignal | AnswerSignal | CandidateSignal | RefusalSignal | CloseSignal | ProbeSignal;
 
 /** What the mesh asks of an open port. */
 export type SignalingCommand =

@@ -178,17 +178,7 @@ export interface Receipt {
 }
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
-export type Message =
-  | Hello
-  | Close
-  | Ping
-  | Pong
-  | Neighbours
-  | Beacon
-  | Shuffle
-  | TopologyMessage
-  | Gossip
-  | Receipt;
+export type Message = Hello | Close | Ping | Pong | Neighbours | Beacon | Shuffle | TopologyMessage | Gossip | Receipt;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
 export type DecodeError = {

@@ -210,7 +210,8 @@ function adFields(ad: PeerAd): unknown[] {
 export function surplusInPeers(type: ControlType, fields: readonly unknown[]): number {
   const second = fields[1];
   if (!Array.isArray(second)) return 0;
-  const peers = type === 'DIAL' ? [second] : type === 'CLOSE' || type === 'NEIGHBOURS' || type === 'SHUFFLE' ? second : [];
+  const peers =
+    type === 'DIAL' ? [second] : type === 'CLOSE' || type === 'NEIGHBOURS' || type === 'SHUFFLE' ? second : [];
   const known = type === 'SHUFFLE' ? 6 : 4;
   return peers.reduce((sum: number, peer) => sum + (Array.isArray(peer) ? Math.max(0, peer.length - known) : 0), 0);
 }

@@ -28,29 +28,32 @@ describe('a mesh in memory', () => {
     { count: 20, maxPeers: 8 },
     { count: 30, maxPeers: 3 },
     { count: 10, maxPeers: 2 },
-  ])('$count peers with at most $maxPeers links become one component and hear every broadcast once', ({ count, maxPeers }) => {
-    for (let seed = 1; seed <= 10; seed++) {
-      const world = memoryWorld(seed);
-      const meshes = Array.from({ length: count }, (_, i) => world.make(`p${i}`, { maxPeers }));
-      const delivered = new Map<string, number>();
-      for (const mesh of meshes) {
-        mesh.on('message', ({ id }) => {
-          const key = `${mesh.peerId}/${id}`;
-          delivered.set(key, (delivered.get(key) ?? 0) + 1);
-        });
-        mesh.on('error', ({ error }) => expect.unreachable(error.message));
-        mesh.start();
-        world.clock.runFor(50);
+  ])(
+    '$count peers with at most $maxPeers links become one component and hear every broadcast once',
+    ({ count, maxPeers }) => {
+      for (let seed = 1; seed <= 3; seed++) {
+        const world = memoryWorld(seed);
+        const meshes = Array.from({ length: count }, (_, i) => world.make(`p${i}`, { maxPeers }));
+        const delivered = new Map<string, number>();
+        for (const mesh of meshes) {
+          mesh.on('message', ({ id }) => {
+            const key = `${mesh.peerId}/${id}`;
+            delivered.set(key, (delivered.get(key) ?? 0) + 1);
+          });
+          mesh.on('error', ({ error }) => expect.unreachable(error.message));
+          mesh.start();
+          world.clock.runFor(50);
+        }
+        world.clock.runFor(60_000);
+        expect(componentsOf(meshes).length, `components with seed ${seed}`).toBe(1);
+        for (const mesh of meshes) expect(linksOf(mesh).length).toBeLessThanOrEqual(maxPeers + 1);
+        for (const mesh of meshes) mesh.broadcast('x');
+        world.clock.runFor(5_000);
+        expect(delivered.size).toBe(count * (count - 1));
+        expect([...delivered.values()].every((times) => times === 1)).toBe(true);
       }
-      world.clock.runFor(30_000);
-      expect(componentsOf(meshes).length, `components with seed ${seed}`).toBe(1);
-      for (const mesh of meshes) expect(linksOf(mesh).length).toBeLessThanOrEqual(maxPeers + 1);
-      for (const mesh of meshes) mesh.broadcast('x');
-      world.clock.runFor(5_000);
-      expect(delivered.size).toBe(count * (count - 1));
-      expect([...delivered.values()].every((times) => times === 1)).toBe(true);
-    }
-  });
+    },
+  );
 
   it('leaves without a trace: no timer, no actor, neighbours hear why', async () => {
     const world = memoryWorld(3);

@@ -1,7 +1,7 @@
 /** Meshes in memory on virtual time: the real charts over the in-memory adapters. */
 import { MemoryNetwork, type MemoryNetworkOptions } from '../../adapters/memory.ts';
-import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
 import type { MeshOptions } from '../../runtime/api.ts';
+import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
 import { createIdentity } from '../../runtime/identity/index.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams as seededStreams } from '../../runtime/simulation/random-streams.ts';
