@@ -67,6 +67,8 @@ export class SimPeer {
   readonly mesh: MeshActor;
   readonly maxPeers: number;
   readonly ports: SimPorts;
+  /** For actors of the app on this peer, so that their events are part of the run's hash. */
+  readonly inspect: unknown;
   /** What the simulation's `app` returned. */
   app: SimApp | undefined;
   readonly #world: SimPeerSetup['world'];
@@ -83,6 +85,7 @@ export class SimPeer {
     this.maxPeers = knobs.maxPeers ?? 8;
     this.clock = new PeerClock(world.clock, setup.skewMs);
     this.ports = new SimPorts(world, this.peerId, random.fork('adversary'), setup.adversary);
+    this.inspect = setup.inspect;
     this.#world = world;
     this.#adversary = setup.adversary;
     this.mesh = createMeshActor({

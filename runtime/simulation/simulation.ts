@@ -350,6 +350,7 @@ export class Simulation {
     this.check();
     this.#checkProperties(true);
     const before = figuresOf(this);
+    this.recorder.line(['measured', this.nowMs]);
     for (const peer of this.living()) this.leave(peer);
     this.runFor(drainMs);
     const leaks = this.#leaks();
