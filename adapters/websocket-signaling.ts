@@ -33,7 +33,23 @@ const FRAME_CHARS_MAX = HUB_MAX_MESSAGE_BYTES * HUB_PAYLOAD_FACTOR;
  * included, arrives as `closed` with the cause in `reason`.
  */
 export function websocketSignaling(url: string, options: WebSocketSignalingOptions = {}): SignalingPort {
-  return { url, connect: (peerId, onFact) => new WebSocketConnection(url, peerId, options, onFact) };
+  return {
+    url: withoutToken(url),
+    connect: (peerId, onFact) => new WebSocketConnection(url, peerId, options, onFact),
+  };
+}
+
+/** The URL as it may be shown: it names the port in status, logs, actor ids and inspectors, where no token belongs. */
+function withoutToken(url: string): string {
+  if (!url.includes('token=')) return url;
+  try {
+    const shown = new URL(url);
+    shown.searchParams.delete('token');
+    return shown.href;
+  } catch {
+    // Not a URL: `connect` will say so, and nothing in it is a token.
+    return url;
+  }
 }
 
 function addressOf(url: string, peerId: PeerId, token: string | undefined): URL {

@@ -102,6 +102,11 @@ describe('WebSocket signaling against strange hubs', () => {
     expect(await hear(url).closed).toMatchObject({ code: 1006, reason: expect.stringContaining('ECONNREFUSED') });
   });
 
+  it('shows its URL without the token, which would reach status, logs and inspectors', () => {
+    expect(nodeWebsocketSignaling('ws://localhost:1/x?a=1&token=secret').url).toBe('ws://localhost:1/x?a=1');
+    expect(nodeWebsocketSignaling('ws://localhost:1').url).toBe('ws://localhost:1');
+  });
+
   it('dials with the peer id and the token, and keeps path and query of the URL', async () => {
     const paths: string[] = [];
     const url = await strangeHub((socket, path) => {
