@@ -294,7 +294,7 @@ describe('direct messages', () => {
   });
 
   it('are refused by code before anything is sent', () => {
-    const { exchange, link, node } = single();
+    const { exchange, link, node, clock } = single();
     const end = settled();
     const code = (act: () => unknown) => {
       try {
@@ -312,6 +312,7 @@ describe('direct messages', () => {
     expect(code(() => exchange.broadcast('x', { topic: 'x'.repeat(1_000) }))).toBe('BAD_OPTION');
     for (let n = 0; n < PENDING_DIRECTS_MAX; n++) exchange.direct(REMOTE, n, direct, end);
     expect(code(() => exchange.direct(REMOTE, 1, direct, end))).toBe('QUEUE_FULL');
+    clock.runFor(1);
     expect(link.take().length).toBe(PENDING_DIRECTS_MAX);
     exchange.stop();
   });
@@ -330,6 +331,7 @@ describe('direct messages', () => {
     expect(count('dropped.receipt')).toBe(2);
     receive({ type: 'RECEIPT', id, from: THIRD, hops: 2 }, { type: 'RECEIPT', id, from: THIRD, hops: 2 });
     expect(end.receipts.length).toBe(1);
+    clock.runFor(1);
     expect(clock.pending).toBe(1);
   });
 });
