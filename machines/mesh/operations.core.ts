@@ -59,11 +59,15 @@ export function startHandOver(work: MeshWork): void {
   startOperation(work, plans, undefined);
 }
 
-/** Until the next hand-over may start: at once, or OPERATION_START_INTERVAL_MS after the last operation, longer after failures. */
-export function handOverDelayMs(context: MeshContext): number {
-  const intervalMs = OPERATION_START_INTERVAL_MS * 2 ** Math.min(context.handOverFailures, 4);
-  const dueMs = context.operationStartedMs + intervalMs;
-  return Math.max(context.handOverFailures === 0 ? 0 : OPERATION_START_INTERVAL_MS, dueMs - context.ports.clock.now());
+/**
+ * Until the next hand-over may start, in ms: OPERATION_START_INTERVAL_MS after the last operation; doubled for each failure
+ * beyond HANDOVER_FAILURES_MAX, when no link could be closed plainly either.
+ */
+export function handOverDelayMs({ handOverFailures, operationStartedMs, ports }: MeshContext): number {
+  const doublings = Math.min(4, Math.max(0, handOverFailures - HANDOVER_FAILURES_MAX));
+  const intervalMs = OPERATION_START_INTERVAL_MS * 2 ** doublings;
+  const dueMs = Math.max(0, operationStartedMs + intervalMs - ports.clock.now());
+  return handOverFailures === 0 ? dueMs : Math.max(OPERATION_START_INTERVAL_MS, dueMs);
 }
 
 /** More links stand than the cap allows. */
