@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Figure } from './report.ts';
+import { type Figure, figure } from './report.ts';
 
 /** Programs and their arguments, run one after the other. */
 const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
@@ -21,12 +21,13 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
 
 const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
 const counted = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en') : String(value));
+const rounded = (given: Figure): Figure => figure(given.bench, given.case, given.unit, given.value, given.reference);
 
-function show(figure: Figure, asJson: boolean): void {
-  if (asJson) return console.log(JSON.stringify(figure));
-  const { bench, value, unit, reference, ratio } = figure;
+function show(given: Figure, asJson: boolean): void {
+  if (asJson) return console.log(JSON.stringify(given));
+  const { bench, value, unit, reference, ratio } = given;
   const beside = reference === null || ratio === null ? '' : `  (${ratio.toFixed(2)} x the bare ${counted(reference)})`;
-  console.log(`${bench}: ${figure.case}: ${counted(value)} ${unit}${beside}`);
+  console.log(`${bench}: ${given.case}: ${counted(value)} ${unit}${beside}`);
 }
 
 /** Runs one program and prints its figures as they come; resolves with its exit code. */
@@ -34,7 +35,7 @@ function run([file = '', ...args]: readonly string[], asJson: boolean): Promise<
   const child = spawn(process.execPath, ['--expose-gc', RUNNER, join(import.meta.dirname, file), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  createInterface({ input: child.stdout }).on('line', (line) => show(JSON.parse(line) as Figure, asJson));
+  createInterface({ input: child.stdout }).on('line', (line) => show(rounded(JSON.parse(line) as Figure), asJson));
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
