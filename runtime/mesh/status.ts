@@ -70,7 +70,7 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     })),
     minPeers: shape.floor,
     maxPeers: settings.maxPeers,
-    uptimeMs: context.startedMs === 0 ? 0 : Math.round(ports.clock.now() - context.startedMs),
+    uptimeMs: stateOf(snapshot) === 'idle' ? 0 : Math.round(ports.clock.now() - context.startedMs),
     counters: ports.exchange?.counters() ?? {},
   };
 }
