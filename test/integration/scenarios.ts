@@ -183,6 +183,8 @@ export function directs(): Promise<Figures> {
     const [gone, ...rest] = peers as [FleetPeer, ...FleetPeer[]];
     await ask(gone, { cmd: 'leave' });
     await gone.program.line({ event: 'left', peer: gone.index });
+    // Whoever had no other link looks for one first; without any a message is UNREACHABLE.
+    await oneComponent(rest);
     const late = await ask(pick(rest), { cmd: 'direct', to: gone.peerId, data: 'psst', timeoutMs: 1_500 });
     must((late['error'] as { code?: string } | undefined)?.code === 'DIRECT_TIMEOUT', JSON.stringify(late));
     await endsWell(fleet);
