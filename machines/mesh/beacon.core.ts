@@ -7,7 +7,7 @@
  */
 import type { Beacon } from '../../runtime/wire/messages.ts';
 import type { PeerId } from '../shared/ids.ts';
-import { BEACON_GRAVES_MAX, BEACON_INTERVAL_MS, BEACON_STALE_MS } from '../shared/limits.ts';
+import { BEACON_AHEAD_MAX, BEACON_GRAVES_MAX, BEACON_INTERVAL_MS, BEACON_STALE_MS } from '../shared/limits.ts';
 
 export interface BeaconState {
   readonly self: PeerId;
@@ -31,6 +31,8 @@ export const beaconMessage = (state: BeaconState): Beacon => ({ type: 'BEACON', 
 
 /** A neighbour's beacon arrived. True when ours changed or rose: it is to be passed on. */
 export function hearBeacon(state: BeaconState, { root, seq }: Beacon, nowMs: number): boolean {
+  // Nobody could rise above the last number of all, not even the root itself.
+  if (seq > nowMs + BEACON_AHEAD_MAX) return false;
   if (root === state.self) {
     // Our own beacon from before a restart is ahead of us: catch up, so that nobody takes ours for an echo.
     if (seq > state.seq && state.root === state.self) state.seq = seq;

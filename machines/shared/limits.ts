@@ -74,6 +74,13 @@ export const HANDOVER_FAILURES_MAX = 3;
 /** The owner of a beacon raises it this often; one that did not rise for the second time is stale. */
 export const BEACON_INTERVAL_MS = 5_000;
 export const BEACON_STALE_MS = 20_000;
+/** Beacons with a higher number are a stranger's doing: numbers begin at 0 or at a clock's ms, and must have room to rise. */
+export const BEACON_SEQ_MAX = 2 ** 52;
+/**
+ * A number further ahead of our clock, in ms, is no honest one: it starts at 0 or at its owner's clock and rises by one in
+ * BEACON_INTERVAL_MS. Guess: clocks are off by less than a day.
+ */
+export const BEACON_AHEAD_MAX = 86_400_000;
 /** Stale beacons remembered, so that their echoes are not taken for fresh. */
 export const BEACON_GRAVES_MAX = 16;
 /** Probes of another component, and links admitted over the cap for one. */
