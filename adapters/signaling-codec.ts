@@ -8,6 +8,7 @@ import {
   ALTERNATIVES_MAX,
   CANDIDATE_CHARS_MAX,
   MAX_PEERS_MAX,
+  NEIGHBOURS_MAX,
   NETWORK_NAME_MAX,
   REASON_MAX,
   SDP_CHARS_MAX,
@@ -23,13 +24,15 @@ const attemptId = v.custom<string>(isAttemptId);
 const operationId = v.custom<string>(isOperationId);
 const text = (chars: number) => v.pipe(v.string(), v.maxLength(chars));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
-const slots = count(MAX_PEERS_MAX + 1);
+/** Free slots and caps as the wire takes them; a full set of links may stand one over the cap. */
+const slots = count(MAX_PEERS_MAX);
+const links = count(NEIGHBOURS_MAX);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
 const key = v.custom<string>(isPublicKeyText);
 const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
 
-const presence = v.object({ v: v.literal(1), key, free: slots, degree: slots });
-const peerAd = v.object({ id: peerId, key, free: slots, degree: v.optional(slots, 0) });
+const presence = v.object({ v: v.literal(1), key, free: slots, degree: links });
+const peerAd = v.object({ id: peerId, key, free: slots, degree: v.optional(links, 0) });
 
 const offerMesh = v.object({
   v: v.literal(1),
@@ -37,7 +40,7 @@ const offerMesh = v.object({
   attempt: attemptId,
   key,
   random: v.boolean(),
-  degree: slots,
+  degree: links,
   cap: slots,
   free: slots,
   op: v.exactOptional(operationId),

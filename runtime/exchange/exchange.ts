@@ -123,9 +123,18 @@ class MeshExchange implements RunningExchange {
     return entry !== undefined && this.#sendOn(entry, message);
   }
 
+  /** Total: charts and timers send by it, and a value that a stranger slipped in must cost its message, not the data plane. */
   #sendOn(entry: LinkEntry, message: Message): boolean {
+    let part: Uint8Array;
+    try {
+      part = encodeMessage(message);
+    } catch (error) {
+      this.count('dropped.unsendable');
+      this.#ports.logger.log('error', error instanceof Error ? error.message : String(error), { to: entry.remote });
+      return false;
+    }
     this.count(`sent.${message.type}`);
-    return entry.push(encodeMessage(message), this.#ports.clock.now());
+    return entry.push(part, this.#ports.clock.now());
   }
 
   // ---- frames in ---------------------------------------------------------------------------------------------------

@@ -198,13 +198,16 @@ export function bytesOf(field: string, id: string, isId: (value: unknown) => boo
 }
 
 /**
- * A key that is none is sent as not known instead of throwing: it came from a stranger's announcement, and one bad entry
- * must not cost the neighbours the whole list.
+ * A key that is none is sent as not known, a count out of range as the nearest one, instead of throwing: they came from a
+ * stranger's announcement, and one bad entry must not cost the neighbours the whole list.
  */
 function adFields(ad: PeerAd): unknown[] {
   const key = isPublicKeyText(ad.key) ? fromBase64Url(ad.key) : undefined;
-  return [bytesOf('id', ad.id, isPeerId), key ?? NO_KEY, ad.free, ad.degree];
+  const id = bytesOf('id', ad.id, isPeerId);
+  return [id, key ?? NO_KEY, within(ad.free, MAX_PEERS_MAX), within(ad.degree, NEIGHBOURS_MAX)];
 }
+
+const within = (count: number, max: number): number => Math.min(max, Math.max(0, Math.trunc(count) || 0));
 
 /** Fields beyond the known ones in the peers that these fields list; nested surplus is counted like that of messages. */
 export function surplusInPeers(type: ControlType, fields: readonly unknown[]): number {

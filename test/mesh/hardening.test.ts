@@ -1,0 +1,61 @@
+/** Goal: whatever a neighbour or a stranger at the hub says, a mesh keeps its links, its bounds and its life. */
+import { describe, expect, it } from 'vitest';
+import { factOf } from '../../adapters/signaling-codec.ts';
+import { linksOf, type MemoryWorld, memoryWorld } from '../support/memory-mesh.ts';
+import { idOf, SOME_KEY, Stranger } from '../support/stranger.ts';
+
+/** A stranger with a standing link to `to`. */
+function neighbour(world: MemoryWorld, tail: number, to: string): Stranger {
+  const stranger = new Stranger(world, idOf(tail)).announce();
+  world.clock.runFor(100);
+  stranger.dial(to);
+  world.clock.runFor(300);
+  return stranger;
+}
+
+describe('numbers out of range', () => {
+  it('a beacon with the last number of all does not end the peer whose beacon it is', () => {
+    const world = memoryWorld(1);
+    const a = world.make('a').start();
+    world.clock.runFor(100);
+    const stranger = neighbour(world, 0xff, a.peerId);
+    expect(linksOf(a)).toEqual([stranger.id]);
+    stranger.say(a.peerId, { type: 'BEACON', root: a.peerId, seq: Number.MAX_SAFE_INTEGER });
+    world.clock.runFor(4_000);
+    stranger.say(a.peerId, { type: 'PING', stampMs: 1 });
+    world.clock.runFor(4_000);
+    expect(stranger.heard.some(({ message }) => message.type === 'BEACON' && message.root === a.peerId)).toBe(true);
+  });
+
+  it('a beacon ahead of all time does not bury an honest root', () => {
+    const world = memoryWorld(1);
+    const [a, b] = [world.make('a').start(), world.make('b').start()];
+    world.clock.runFor(5_000);
+    const [root, other] = a.peerId < b.peerId ? [a, b] : [b, a];
+    const stranger = neighbour(world, 0xff, other.peerId);
+    expect(linksOf(other)).toContain(stranger.id);
+    const fake = { type: 'BEACON', root: root.peerId, seq: Number.MAX_SAFE_INTEGER } as const;
+    stranger.say(other.peerId, fake);
+    world.clock.runFor(40_000);
+    expect(other.getSnapshot().context.beacon).toBe(root.peerId);
+  });
+
+  it('a presence with impossible figures does not silence who passes it on', () => {
+    const world = memoryWorld(1);
+    const [a, b] = [world.make('a', { maxPeers: 2 }).start(), world.make('b', { maxPeers: 2 }).start()];
+    world.clock.runFor(3_000);
+    for (let tail = 1; tail <= 8; tail++) new Stranger(world, idOf(tail)).announce({ free: 1e9, degree: -1 });
+    const errors: string[] = [];
+    for (const mesh of [a, b]) mesh.on('error', ({ error }) => errors.push(error.message));
+    world.clock.runFor(120_000);
+    expect(errors).toEqual([]);
+    expect(linksOf(a)).toContain(b.peerId);
+  });
+
+  it('a hub cannot announce more free slots than a neighbour would believe', () => {
+    const data = { peerId: idOf(1), mesh: { v: 1, key: SOME_KEY, free: 51, degree: 0 } };
+    const fact = factOf(JSON.stringify({ type: 'peer-discovered', data, networkName: 'n' }), 'host');
+    expect(fact).toMatchObject({ type: 'peer', id: idOf(1) });
+    expect(fact).not.toHaveProperty('presence');
+  });
+});
