@@ -74,8 +74,8 @@ export const HANDOVER_FAILURES_MAX = 3;
 /** The owner of a beacon raises it this often; one that did not rise for the second time is stale. */
 export const BEACON_INTERVAL_MS = 5_000;
 export const BEACON_STALE_MS = 20_000;
-/** Beacons with a higher number are a stranger's doing: numbers begin at 0 or at a clock's ms, and must have room to rise. */
-export const BEACON_SEQ_MAX = 2 ** 52;
+/** A beacon that changed is passed on at once, but not within this time of the last one; then the next sweep does it. */
+export const BEACON_TOLD_MIN_MS = 500;
 /**
  * A number further ahead of our clock, in ms, is no honest one: it starts at 0 or at its owner's clock and rises by one in
  * BEACON_INTERVAL_MS. Guess: clocks are off by less than a day.
@@ -151,6 +151,14 @@ export const PENDING_DIRECTS_MAX = 1_024;
 export const MISBEHAVIOUR_MAX = 32;
 export const MISBEHAVIOUR_WINDOW_MS = 10_000;
 export const MUTE_MS = 30_000;
+/**
+ * Control messages (all but HELLO, CLOSE, GOSSIP and RECEIPT) heard of one neighbour in MISBEHAVIOUR_WINDOW_MS; more are
+ * dropped. Each costs a chart some tens of microseconds, and some are answered. Honest ones stay below 60: PING, PONG,
+ * NEIGHBOURS and SHUFFLE come at most once a second, BEACON once in BEACON_TOLD_MIN_MS.
+ */
+export const CONTROL_MESSAGES_MAX = 128;
+/** A link whose buffer holds more, in bytes, gets no control messages: its reader asks and does not read. */
+export const CONTROL_BUFFER_MAX_BYTES = 2 * LINK_BUFFER_HIGH_BYTES;
 
 // ---- hub -----------------------------------------------------------------------------------------------------------
 export const HUB_PORT = 3_000;

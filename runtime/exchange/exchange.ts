@@ -38,6 +38,9 @@ export interface RunningExchange extends Exchange {
   stop(): void;
 }
 
+/** Once a link, or the data plane's own: these have other bounds. */
+const UNCHARGED: ReadonlySet<Message['type']> = new Set(['HELLO', 'CLOSE', 'GOSSIP', 'RECEIPT']);
+
 export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);
 }
@@ -125,6 +128,10 @@ class MeshExchange implements RunningExchange {
 
   /** Total: charts and timers send by it, and a value that a stranger slipped in must cost its message, not the data plane. */
   #sendOn(entry: LinkEntry, message: Message): boolean {
+    if (entry.isStuck && message.type !== 'CLOSE') {
+      this.count('dropped.full');
+      return false;
+    }
     let part: Uint8Array;
     try {
       part = encodeMessage(message);
@@ -171,6 +178,7 @@ class MeshExchange implements RunningExchange {
 
   #handle(entry: LinkEntry, message: Message): void {
     this.count(`received.${message.type}`);
+    if (!UNCHARGED.has(message.type) && !entry.charge(this.#ports.clock.now())) return this.count('dropped.overBudget');
     switch (message.type) {
       case 'HELLO':
         if (!entry.admitted) entry.tell({ type: 'hello.received', hello: message });

@@ -4,6 +4,8 @@
  */
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import {
+  CONTROL_BUFFER_MAX_BYTES,
+  CONTROL_MESSAGES_MAX,
   EARLY_FRAMES_MAX,
   FRAME_BYTES_MAX,
   LINK_BUFFER_HIGH_BYTES,
@@ -40,6 +42,8 @@ export class LinkEntry {
   #gatheredBytes = 0;
   #faults = 0;
   #faultsSinceMs: number;
+  #controls = 0;
+  #controlsSinceMs: number;
 
   constructor(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void, nowMs: number) {
     this.remote = remote;
@@ -49,6 +53,7 @@ export class LinkEntry {
     this.heardMs = nowMs;
     this.saidMs = nowMs;
     this.#faultsSinceMs = nowMs;
+    this.#controlsSinceMs = nowMs;
   }
 
   /** Messages may be sent on it. */
@@ -95,6 +100,11 @@ export class LinkEntry {
     return this.link.bufferedBytes + this.#gatheredBytes > LINK_BUFFER_HIGH_BYTES;
   }
 
+  /** So much waits that the other side does not read: it gets no more control messages. */
+  get isStuck(): boolean {
+    return this.link.bufferedBytes > CONTROL_BUFFER_MAX_BYTES;
+  }
+
   /** Keeps a message for later. False when the queue is full. */
   hold(part: Uint8Array): boolean {
     if (this.queuedBytes + part.length > LINK_QUEUE_BYTES_MAX) return false;
@@ -121,6 +131,16 @@ export class LinkEntry {
     if (this.early.length >= EARLY_FRAMES_MAX) return false;
     this.early.push(frame);
     return true;
+  }
+
+  /** Charges one control message that came. False when the neighbour said too much lately. */
+  charge(nowMs: number): boolean {
+    if (nowMs - this.#controlsSinceMs > MISBEHAVIOUR_WINDOW_MS) {
+      this.#controls = 0;
+      this.#controlsSinceMs = nowMs;
+    }
+    this.#controls++;
+    return this.#controls <= CONTROL_MESSAGES_MAX;
   }
 
   /** Counts something no honest neighbour sends. True when it was once too often. */

@@ -10,7 +10,13 @@ import {
   tickBeacon,
 } from '../../machines/mesh/beacon.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import { NEIGHBOURS_MIN_INTERVAL_MS, PING_AFTER_MS, SUSPECT_AFTER_MS, SWEEP_MS } from '../../machines/shared/limits.ts';
+import {
+  BEACON_TOLD_MIN_MS,
+  NEIGHBOURS_MIN_INTERVAL_MS,
+  PING_AFTER_MS,
+  SUSPECT_AFTER_MS,
+  SWEEP_MS,
+} from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import type { Beacon, Message } from '../wire/messages.ts';
@@ -31,6 +37,9 @@ export class Upkeep {
   #neighboursSeq = 0;
   #neighboursSentMs = Number.NEGATIVE_INFINITY;
   #neighboursTimer: unknown;
+  #beaconToldMs = Number.NEGATIVE_INFINITY;
+  /** A change of the beacon waits for the sweep. */
+  #beaconWaits = false;
   #sweepTimer: unknown;
   #sweptMs: number;
   #stopped = false;
@@ -63,8 +72,11 @@ export class Upkeep {
 
   onBeacon(entry: LinkEntry, beacon: Beacon): void {
     const before = this.#beacon.root;
-    if (!hearBeacon(this.#beacon, beacon, this.#options.clock.now())) return;
-    this.#tellAll(beaconMessage(this.#beacon), entry);
+    const nowMs = this.#options.clock.now();
+    if (!hearBeacon(this.#beacon, beacon, nowMs)) return;
+    // The whole component passes it on: whoever raises it quickly must not make everybody speak as quickly.
+    if (nowMs - this.#beaconToldMs < BEACON_TOLD_MIN_MS) this.#beaconWaits = true;
+    else this.#tellBeacon(nowMs, entry);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
   }
 
@@ -78,6 +90,12 @@ export class Upkeep {
     for (const entry of this.#options.links.all()) {
       if (entry.carries && entry !== except) this.#options.send(entry, message);
     }
+  }
+
+  #tellBeacon(nowMs: number, except?: LinkEntry): void {
+    this.#beaconToldMs = nowMs;
+    this.#beaconWaits = false;
+    this.#tellAll(beaconMessage(this.#beacon), except);
   }
 
   #scheduleSweep(): void {
@@ -106,8 +124,8 @@ export class Upkeep {
 
   #raiseBeacon(nowMs: number): void {
     const before = this.#beacon.root;
-    if (!tickBeacon(this.#beacon, nowMs)) return;
-    this.#tellAll(beaconMessage(this.#beacon));
+    const isRisen = tickBeacon(this.#beacon, nowMs);
+    if (isRisen || this.#beaconWaits) this.#tellBeacon(nowMs);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
   }
 }

@@ -59,3 +59,37 @@ describe('numbers out of range', () => {
     expect(fact).not.toHaveProperty('presence');
   });
 });
+
+describe('floods', () => {
+  it('a neighbour that raises a beacon a thousand times makes nobody else say it more than twice a second', () => {
+    const world = memoryWorld(2);
+    const [a, b] = [world.make('a').start(), world.make('b').start()];
+    world.clock.runFor(5_000);
+    const stranger = neighbour(world, 0xff, a.peerId);
+    expect(linksOf(a)).toContain(stranger.id);
+    const sent = (): number => a.status().counters['sent.BEACON'] ?? 0;
+    const before = sent();
+    for (let second = 0; second < 10; second++) {
+      const raised = Array.from({ length: 100 }, (_, i) => second * 100 + i + 100);
+      stranger.say(a.peerId, ...raised.map((seq) => ({ type: 'BEACON', root: '0'.repeat(40), seq }) as const));
+      world.clock.runFor(1_000);
+    }
+    expect(sent() - before).toBeLessThanOrEqual(2 * 20);
+    expect(b.getSnapshot().context.beacon).toBe('0'.repeat(40));
+  });
+
+  it('a neighbour that asks for thousands of shuffles gets a few, and the link stays', () => {
+    const world = memoryWorld(3);
+    const a = world.make('a').start();
+    world.clock.runFor(100);
+    const stranger = neighbour(world, 0xff, a.peerId);
+    for (let turn = 0; turn < 20; turn++) {
+      const ask = { type: 'SHUFFLE', reply: false, entries: [] } as const;
+      stranger.say(a.peerId, ...Array.from({ length: 250 }, () => ask));
+    }
+    world.clock.runFor(2_000);
+    expect(stranger.heard.filter(({ message }) => message.type === 'SHUFFLE').length).toBeLessThanOrEqual(132);
+    expect(a.status().counters['dropped.overBudget']).toBeGreaterThan(4_000);
+    expect(linksOf(a)).toEqual([stranger.id]);
+  });
+});
