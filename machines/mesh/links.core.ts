@@ -237,7 +237,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   if (slot === undefined) return;
   const wasLinked = slot.phase === 'linked';
   setSlot(work, remote, { ...slot, phase: 'waiting', neighbours: [], neighbourSeq: -1, op: undefined });
-  if (work.context.entry?.via.includes(remote) && refusal?.code !== 'SPLICE') patch(work, { entry: undefined });
+  if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
   if (wasLinked) {
     unlink(work, remote, reason);
     linksChanged(work);
@@ -245,20 +245,23 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
     emit(work, { type: 'peer.timedOut', remote });
   }
   if (refusal !== undefined) learnAlternatives(work, refusal.alternatives);
-  if (refusal?.code === 'SPLICE') enter(work, remote, refusal);
+  if (refusal?.code === 'SPLICE') enter(work, remote, refusal, slot.op !== undefined);
   boundWaiting(work);
   dialWanted(work);
 }
 
-/** A full peer offers to splice us in: dial both ends of the edge, or say at once that we do not. */
-function enter(work: MeshWork, from: PeerId, refusal: Extract<PeerSignal, { kind: 'refusal' }>): void {
+/**
+ * A full peer offers to splice us in: dial both ends of the edge, or say at once that we do not. A leg of a splice that is
+ * answered by another splice is declined, else two strangers could keep us dialing without a pause.
+ */
+function enter(work: MeshWork, from: PeerId, refusal: Extract<PeerSignal, { kind: 'refusal' }>, wasLeg: boolean): void {
   const { context } = work;
   const { op, via, attempt, random = false } = refusal;
   if (op === undefined || via === undefined) return;
   const [owner, victim] = via;
   const phase = context.slots[victim.id]?.phase;
   const isFree = phase === undefined || phase === 'waiting' || phase === 'ready';
-  const fits = context.entry === undefined && context.operation === undefined && freeSlots(context) >= 2;
+  const fits = !wasLeg && context.entry === undefined && context.operation === undefined && freeSlots(context) >= 2;
   if (!fits || !isFree || owner.id !== from || victim.id === context.self || victim.id === from) {
     return utter(work, from, { kind: 'close', attempt, reason: 'declined', op });
   }
