@@ -75,8 +75,9 @@ describe('a network that fills up', () => {
   it('gives nothing up for a newcomer that never connects (13)', () => {
     let tried = 0;
     fc.assert(
-      fc.property(fc.nat({ max: 9_999 }), fc.constantFrom(2, 3), (seed, cap) => {
-        const simulation = new Simulation({ seed, mesh: { maxPeers: cap } });
+      fc.property(fc.nat({ max: 9_999 }), (seed) => {
+        // With two links each there is no triangle, so that every hand-over would be for the newcomer.
+        const simulation = new Simulation({ seed, mesh: { maxPeers: 2 } });
         simulation.addPeers(12, 2_000);
         simulation.runFor(20_000);
         const before = simulation.components().length;

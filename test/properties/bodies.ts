@@ -1,0 +1,51 @@
+/** Three properties as plain functions: what holds for the real charts, and must fail once a core is broken on purpose. */
+import { Simulation } from '../../runtime/testing.ts';
+
+/** Every broadcast reaches each app once (15). Undefined when it holds. */
+export function deliversOnce(seed: number): string | undefined {
+  const simulation = new Simulation({ seed });
+  simulation.addPeers(8, 500);
+  simulation.runFor(5_000);
+  for (const peer of simulation.peers) simulation.broadcast(peer);
+  simulation.runFor(2_000);
+  const { violations, delivery } = simulation.finish();
+  if (delivery.delivered !== 56) return `${delivery.delivered} of 56 delivered`;
+  return violations.find(({ property }) => property === 'delivered-once')?.detail;
+}
+
+/** Two peers have one link and keep it, although every signal comes twice, the second time late (2, 3). */
+export function keepsOneLink(seed: number): string | undefined {
+  const faults = { signalDuplication: 1, signalReordering: 0.5, signalDelayMs: 3_000 };
+  const simulation = new Simulation({ seed, faults });
+  const reasons: string[] = [];
+  for (let i = 0; i < 2; i++) simulation.addPeer().mesh.on('peer.disconnected', ({ reason }) => reasons.push(reason));
+  simulation.runFor(30_000);
+  if (simulation.components().length !== 1) return 'no link';
+  if (reasons.length > 0) return `links ended: ${reasons.join(', ')}`;
+  return simulation.finish().violations[0]?.detail;
+}
+
+/** A newcomer whose channels never open costs nobody a link (13). */
+export function givesNothingUp(seed: number): string | undefined {
+  const simulation = new Simulation({ seed, mesh: { maxPeers: 2 } });
+  simulation.addPeers(12, 2_000);
+  simulation.runFor(20_000);
+  const lost: string[] = [];
+  for (const { mesh } of simulation.peers) mesh.on('peer.disconnected', ({ reason }) => lost.push(reason));
+  simulation.setFaults({ dialFailure: 1 });
+  simulation.addPeer();
+  simulation.runFor(25_000);
+  const evicted = lost.filter((reason) => reason === 'handedOver' || reason === 'evicted');
+  return evicted.length === 0 ? undefined : `${evicted.length} link ends were given up for nothing`;
+}
+
+export const SEEDS = [1, 2, 3, 4, 5];
+
+/** The first failure among the seeds. */
+export const firstFailure = (property: (seed: number) => string | undefined): string | undefined => {
+  for (const seed of SEEDS) {
+    const wrong = property(seed);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+};
