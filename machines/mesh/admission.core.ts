@@ -91,6 +91,9 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
     if (known !== undefined) patch(work, { known: { ...context.known, [from]: { ...known, hub: url } } });
     return utter(work, from, { kind: 'probe', attempt: NO_ATTEMPT, beacon: context.beacon, reply: true });
   }
+  // An answer that nobody asked for would let strangers fill us beyond the cap.
+  if (context.probed !== from) return;
+  patch(work, { probed: undefined });
   const isIdle = slot === undefined || slot.phase === 'ready' || slot.phase === 'waiting';
   const isOther = signal.beacon !== context.beacon;
   if (!isOther || !isIdle || context.known[from] === undefined || linkCount(context) > context.settings.maxPeers)

@@ -32,6 +32,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   handOverFailures: 0,
   beacon: input.ports.identity.peerId,
   probedMs: Number.NEGATIVE_INFINITY,
+  probed: undefined,
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
   locksGrantedMs: [],
   leaveReason: 'left',

@@ -178,6 +178,6 @@ function probe(work: MeshWork, to: PeerId | undefined): void {
   const { ports, probedMs, beacon } = work.context;
   const nowMs = ports.clock.now();
   if (to === undefined || nowMs - probedMs < ISLAND_PROBE_INTERVAL_MS * 0.8) return;
-  patch(work, { probedMs: nowMs });
+  patch(work, { probedMs: nowMs, probed: to });
   utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon, reply: false });
 }

@@ -73,6 +73,8 @@ export interface Operation {
   readonly with: readonly PeerId[];
   /** Whose new link with us belongs to the operation; it is admitted even at the cap. */
   readonly partner: PeerId | undefined;
+  /** Member: the owner has told us to dial the partner, which it may once. */
+  readonly isDialing?: boolean;
 }
 
 /** The splice through which this peer enters: both ends of an edge wait for our dials. */
@@ -108,6 +110,8 @@ export interface MeshContext extends MeshInput {
   readonly beacon: PeerId;
   /** When another peer was last asked for its beacon. */
   readonly probedMs: number;
+  /** Whom we asked, until it answers. */
+  readonly probed: PeerId | undefined;
   /** When a link for another island was admitted over the cap. */
   readonly islandAdmittedMs: number;
   /** When locks were granted lately. */

@@ -191,6 +191,9 @@ export function onTopologyMessage(work: MeshWork, from: PeerId, message: Topolog
       const phase = work.context.slots[target.id]?.phase;
       const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
       if (!isOurs || operation.part !== 'member' || operation.partner !== target.id || !isIdle) return;
+      // Again and again it would make us dial the target past every back-off.
+      if (operation.isDialing) return;
+      patch(work, { operation: { ...operation, isDialing: true } });
       learn(work, target.id, { key: target.key, free: 0, degree: target.degree, legacy: false, hub: '' }, false);
       return dial(work, target.id, random, op);
     }

@@ -93,3 +93,54 @@ describe('floods', () => {
     expect(linksOf(a)).toEqual([stranger.id]);
   });
 });
+
+describe('strangers at the hub', () => {
+  it('who answers probes that nobody asked is not dialed: links stay within the cap', () => {
+    const world = memoryWorld(4);
+    const meshes = ['a', 'b', 'c'].map((name) => world.make(name, { maxPeers: 2 }).start());
+    world.clock.runFor(20_000);
+    const [a] = meshes;
+    if (a === undefined) throw new Error('no mesh');
+    expect(linksOf(a)).toHaveLength(2);
+    const strangers = Array.from({ length: 12 }, (_, tail) => new Stranger(world, idOf(tail)).announce());
+    world.clock.runFor(1_000);
+    const before = offersTo(strangers, a.peerId);
+    for (const stranger of strangers) {
+      const probe = { kind: 'probe', attempt: stranger.attempt(), beacon: idOf(0), reply: true } as const;
+      stranger.signal(a.peerId, probe);
+    }
+    world.clock.runFor(1_000);
+    expect(offersTo(strangers, a.peerId) - before).toBeLessThanOrEqual(1);
+  });
+});
+
+const offersTo = (strangers: readonly Stranger[], from: string): number =>
+  strangers.flatMap(({ signals }) => signals).filter((s) => s.from === from && s.signal.kind === 'offer').length;
+
+describe('operations', () => {
+  it('a locked peer dials its target once, however often it is told', () => {
+    const world = memoryWorld(5);
+    const a = world.make('a', { autoDiscovery: false }).start();
+    world.clock.runFor(100);
+    const target = new Stranger(world, idOf(1)).announce();
+    const owner = neighbour(world, 0xff, a.peerId);
+    expect(linksOf(a)).toEqual([owner.id]);
+    const op = 'ab'.repeat(8);
+    let offers = 0;
+    owner.say(a.peerId, { type: 'LOCK', op, kind: 'relink', dropped: target.id, other: a.peerId });
+    world.clock.runFor(100);
+    expect(owner.heard.some(({ message }) => message.type === 'LOCKED')).toBe(true);
+    for (let times = 0; times < 20; times++) {
+      const ad = { id: target.id, key: SOME_KEY, free: 0, degree: 0 };
+      owner.say(a.peerId, { type: 'DIAL', op, target: ad, random: false });
+      world.clock.runFor(100);
+      for (const { signal } of target.signals.splice(0)) {
+        if (signal.kind !== 'offer') continue;
+        offers++;
+        target.signal(a.peerId, { kind: 'refusal', attempt: signal.attempt, code: 'FULL', alternatives: [] });
+      }
+      world.clock.runFor(100);
+    }
+    expect(offers).toBe(1);
+  });
+});
