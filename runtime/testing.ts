@@ -33,11 +33,12 @@ export { type Action, type AppStep, repair, runSchedule, type Step } from './sim
 export {
   type DrawOptions,
   drawSchedule,
-  findFailure,
   type Found,
+  findFailure,
   type SearchOptions,
   shrinkSchedule,
   type Weights,
 } from './simulation/search.ts';
 export { cheapIdentity, type Fate, type MeshKnobs, type SimApp, type SimPeer } from './simulation/sim-peer.ts';
-export { type Property, Simulation, type SimulationOptions } from './simulation/simulation.ts';
+export { Simulation } from './simulation/simulation.ts';
+export type { Property, SimulationOptions } from './simulation/simulation-options.ts';

@@ -2,9 +2,10 @@
  * The app under test: a value that all peers share. Whoever sets it tells everybody, with a version; the higher version
  * wins. `breaksTies: false` is the planted bug: two peers that set it at the same time never agree again.
  */
+
+import { assign, emit, setup } from 'xstate';
 import type { MeshEvent } from 'xstate-mesh';
 import type { ActorApp, SimPeer } from 'xstate-mesh/testing';
-import { assign, emit, setup } from 'xstate';
 
 interface Entry {
   readonly value: number;

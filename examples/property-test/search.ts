@@ -4,7 +4,7 @@
  *
  *   npx vitest run test/properties/example.test.ts     # runs it with the planted bug, and mended
  */
-import { actorApp, findFailure, type Found, repair, runSchedule, Simulation, type Step } from 'xstate-mesh/testing';
+import { actorApp, type Found, findFailure, repair, runSchedule, Simulation, type Step } from 'xstate-mesh/testing';
 import { registerMachine, registerOf } from './register.ts';
 
 const PEERS = 5;
@@ -21,7 +21,9 @@ export function disagreement(steps: readonly Step[], seed: number, breaksTies: b
   });
   // The property: whoever still runs in the end holds the same value as everybody else.
   simulation.eventually('all-registers-agree', ({ peers }) => {
-    const values = peers.filter((p) => p.fate === 'running').map((p) => registerOf(p).getSnapshot().context.entry.value);
+    const values = peers
+      .filter((p) => p.fate === 'running')
+      .map((p) => registerOf(p).getSnapshot().context.entry.value);
     return new Set(values).size <= 1 ? undefined : `registers hold ${values.join(', ')}`;
   });
   simulation.addPeers(PEERS, 500);

@@ -9,7 +9,9 @@ const command = defineCommand(
   {
     name: 'replay',
     summary: 'Run a recorded trace again',
-    flags: [{ kind: 'text', name: 'file', value: 'FILE', describe: 'What "simulate --trace" wrote; also without --file' }],
+    flags: [
+      { kind: 'text', name: 'file', value: 'FILE', describe: 'What "simulate --trace" wrote; also without --file' },
+    ],
     notes: ['Exit code 1 when the hash differs: the code has changed since, or something is not deterministic.'],
     examples: ['xstate-mesh replay run.jsonl', 'xstate-mesh replay run.jsonl --json'],
   },
@@ -64,7 +66,9 @@ async function replay(file: string | undefined, running: Running): Promise<numbe
   if (same) output.say(`The same: ${hash}, ${recorded.hashes.size} instants compared.`);
   else {
     const where = differsAtMs === undefined ? 'at the end' : `at ${differsAtMs} ms`;
-    output.say(`Different ${where}: ${hash}, recorded ${recorded.hash ?? 'nothing'} (commit ${header.commit}, now ${commit}).`);
+    output.say(
+      `Different ${where}: ${hash}, recorded ${recorded.hash ?? 'nothing'} (commit ${header.commit}, now ${commit}).`,
+    );
   }
   return same ? EXIT_GOOD : EXIT_FAILED;
 }

@@ -1,7 +1,12 @@
 /** The flags of `simulate`, and how they become the options of a scenario: every knob is a flag. */
 import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
 import type { FaultModel } from '../simulation/model.ts';
-import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../simulation/scenario-options.ts';
+import {
+  SCENARIOS,
+  type ScenarioName,
+  type ScenarioOptions,
+  scenarioDefaults,
+} from '../simulation/scenario-options.ts';
 import { UsageError } from './command.ts';
 import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
 
@@ -9,7 +14,15 @@ const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 const MS_MAX = 86_400_000;
 
 const ms = <const Name extends string>(name: Name, describe: string, text: string) =>
-  ({ kind: 'integer', name, value: 'MS', min: 0, max: MS_MAX, defaultText: text, describe }) as const satisfies IntegerFlag;
+  ({
+    kind: 'integer',
+    name,
+    value: 'MS',
+    min: 0,
+    max: MS_MAX,
+    defaultText: text,
+    describe,
+  }) as const satisfies IntegerFlag;
 const share = <const Name extends string>(name: Name, describe: string, text = '0') =>
   ({ kind: 'text', name, value: '0..1', charsMax: 16, defaultText: text, describe }) as const satisfies TextFlag;
 const count = <const Name extends string>(name: Name, min: number, max: number, describe: string, text: string) =>
@@ -17,7 +30,14 @@ const count = <const Name extends string>(name: Name, min: number, max: number, 
 
 export const SIMULATE_FLAGS = [
   { kind: 'text', name: 'scenario', value: 'NAME', choices: NAMES, default: 'join', describe: 'What happens' },
-  { kind: 'text', name: 'seed', value: 'SEED', default: '1', charsMax: 64, describe: 'Everything random comes from it' },
+  {
+    kind: 'text',
+    name: 'seed',
+    value: 'SEED',
+    default: '1',
+    charsMax: 64,
+    describe: 'Everything random comes from it',
+  },
   { kind: 'integer', name: 'peers', value: 'N', default: 100, min: 1, max: 100_000, describe: 'Peers to begin with' },
   {
     kind: 'integer',

@@ -135,7 +135,9 @@ export async function drive(
       toldMs = nowMs;
       const { atMs, phase, living, components, degree, events } = step.value;
       const at = `${(atMs / 1_000).toFixed(0)} s`.padStart(6);
-      output.warn(`${at}  ${phase.padEnd(10)} ${living} peers, ${components} components, ${degree.toFixed(1)} links, ${events} events`);
+      output.warn(
+        `${at}  ${phase.padEnd(10)} ${living} peers, ${components} components, ${degree.toFixed(1)} links, ${events} events`,
+      );
     }
     if (nowMs - breathMs >= BREATH_MS) {
       breathMs = nowMs;

@@ -1,5 +1,5 @@
 /** An app's own statechart on each simulated peer: made with the peer's clock, driven by the peer's mesh, stopped with it. */
-import { type AnyActorLogic, type Actor, type ActorOptions, createActor, type InputFrom } from 'xstate';
+import { type Actor, type ActorOptions, type AnyActorLogic, createActor, type InputFrom } from 'xstate';
 import type { MeshEvent, MeshEventPattern } from '../api.ts';
 import type { SimApp, SimPeer } from './sim-peer.ts';
 

@@ -49,7 +49,9 @@ export function degreeOf(graph: Graph): Degree {
     max = Math.max(max, size);
     sum += size;
   }
-  return graph.size === 0 ? { min: 0, mean: 0, max: 0 } : { min, mean: Math.round((sum / graph.size) * 1_000) / 1_000, max };
+  return graph.size === 0
+    ? { min: 0, mean: 0, max: 0 }
+    : { min, mean: Math.round((sum / graph.size) * 1_000) / 1_000, max };
 }
 
 /** Farthest node from `start` and its distance in edges. */

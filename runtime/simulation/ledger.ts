@@ -216,7 +216,13 @@ export class Ledger {
     const broadcasts = this.broadcasts.size;
     const excess = (sum: typeof all): number => (sum.deliveries === 0 ? 0 : round(sum.copies / sum.deliveries - 1));
     return {
-      delivery: { broadcasts, expected, delivered, duplicates, ratio: expected === 0 ? 1 : round6(delivered / expected) },
+      delivery: {
+        broadcasts,
+        expected,
+        delivered,
+        duplicates,
+        ratio: expected === 0 ? 1 : round6(delivered / expected),
+      },
       rmr: excess(grown),
       rmrAll: excess(all),
       lastHop: { mean: broadcasts === 0 ? 0 : round(hopSum / broadcasts), max: hopMax },

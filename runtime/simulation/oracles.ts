@@ -73,7 +73,8 @@ export class Agreement {
       if (peer.fate !== 'running') continue;
       for (const id of linksOf(peer)) {
         const other = peerOf(id);
-        if (other === undefined || other.fate === 'asleep' || (other.living && linksOf(other).has(peer.peerId))) continue;
+        if (other === undefined || other.fate === 'asleep' || (other.living && linksOf(other).has(peer.peerId)))
+          continue;
         const key = `${peer.index} ${other.index}`;
         open.add(key);
         const since = this.#since.get(key);

@@ -3,7 +3,7 @@ import type { RunCost } from './report-text.ts';
 import type { Sample, ScenarioResult } from './scenario.ts';
 import type { ScenarioOptions } from './scenario-options.ts';
 
-const escape = (text: string): string =>
+const escapeHtml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => (c === '&' ? '&amp;' : c === '<' ? '&lt;' : c === '>' ? '&gt;' : '&quot;'));
 
 const CHART = { width: 640, height: 150, left: 52, bottom: 22 } as const;
@@ -16,15 +16,15 @@ function chart(title: string, samples: readonly Sample[], of: (s: Sample) => num
   const x = (ms: number): number => left + (ms / end) * (width - left - 8);
   const y = (v: number): number => 8 + (1 - v / top) * (height - bottom - 8);
   const points = samples.map((s) => `${x(s.atMs).toFixed(1)},${y(of(s)).toFixed(1)}`).join(' ');
-  return `<figure><figcaption>${escape(title)}</figcaption>
-<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}">
+  return `<figure><figcaption>${escapeHtml(title)}</figcaption>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">
 <line x1="${left}" y1="8" x2="${left}" y2="${height - bottom}"/><line x1="${left}" y1="${height - bottom}" x2="${width - 8}" y2="${height - bottom}"/>
 <text x="${left - 6}" y="16" text-anchor="end">${Math.round(top * 10) / 10}</text><text x="${left - 6}" y="${height - bottom}" text-anchor="end">0</text>
 <text x="${width - 8}" y="${height - 6}" text-anchor="end">${Math.round(end / 1_000)} s</text>
 <polyline points="${points}"/></svg></figure>`;
 }
 
-const row = (name: string, value: string): string => `<tr><th>${escape(name)}</th><td>${escape(value)}</td></tr>`;
+const row = (name: string, value: string): string => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`;
 
 function table(values: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(values).map(([name, value]) =>
@@ -59,12 +59,14 @@ draw();`;
 export function htmlReport(options: ScenarioOptions, result: ScenarioResult, cost: RunCost): string {
   const { figures, samples, notes } = result;
   const { violations, ...rest } = figures;
-  const ring = [...result.topology].sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ index, id, links }) => [index, id, links]);
+  const ring = [...result.topology]
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ index, id, links }) => [index, id, links]);
   const title = `Simulation: ${options.scenario}, ${figures.peers} peers, seed ${figures.seed}`;
   const wrong = violations.map((v) => row(`${v.atMs} ms ${v.property}`, `${v.detail} (peers ${v.peers.join(', ')})`));
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title><style>${STYLE}</style></head>
-<body><h1>${escape(title)}</h1>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
+<body><h1>${escapeHtml(title)}</h1>
 <p class="${violations.length === 0 ? '' : 'bad'}">${violations.length === 0 ? 'Every invariant held.' : `${violations.length} violations.`}</p>
 ${wrong.length === 0 ? '' : `<table>${wrong.join('')}</table>`}
 <h2>Over time</h2>

@@ -4,11 +4,12 @@
  */
 import { type Figures, figuresOf } from './figures.ts';
 import { components } from './graph.ts';
-import { sample, type SeededRandom } from './random-streams.ts';
+import { type SeededRandom, sample } from './random-streams.ts';
 import type { TraceSink } from './recorder.ts';
 import { type ScenarioName, type ScenarioOptions, scenarioDefaults } from './scenario-options.ts';
 import type { SimPeer } from './sim-peer.ts';
-import { Simulation, type SimulationOptions } from './simulation.ts';
+import { Simulation } from './simulation.ts';
+import type { SimulationOptions } from './simulation-options.ts';
 
 /** One sample of the run's course, for its plots. */
 export interface Sample {
@@ -275,7 +276,8 @@ const ACTS: Record<ScenarioName, Act> = {
         simulation.sleep(peer);
         naps.push({ peer, untilMs: simulation.nowMs + options.sleepMs });
       }
-      while (naps[0] !== undefined && naps[0].untilMs <= simulation.nowMs) simulation.wake(naps.shift()?.peer as SimPeer);
+      while (naps[0] !== undefined && naps[0].untilMs <= simulation.nowMs)
+        simulation.wake(naps.shift()?.peer as SimPeer);
     });
     for (const { peer } of naps) simulation.wake(peer);
     for (const peer of frozen) simulation.freeze(peer, 'running');

@@ -43,7 +43,7 @@ export function runSchedule(simulation: Simulation, steps: readonly Step[], app?
 /** Undoes what a schedule may have left broken: everybody wakes, wires and hubs work, faults are `faults` again. */
 export function repair(simulation: Simulation, faults: Partial<FaultModel> = {}): void {
   simulation.heal();
-  simulation.hubUrls.forEach((_, index) => simulation.restartHub(index));
+  for (const index of simulation.hubUrls.keys()) simulation.restartHub(index);
   for (const peer of simulation.living()) {
     if (peer.fate === 'asleep') simulation.wake(peer);
     simulation.freeze(peer, 'running');

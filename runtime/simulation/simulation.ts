@@ -20,38 +20,16 @@ import {
 } from './model.ts';
 import { Agreement, checkPeer } from './oracles.ts';
 import { type RandomStreams, type SeededRandom, streams } from './random-streams.ts';
-import { Recorder, type TraceSink } from './recorder.ts';
-import { cheapIdentity, type MeshKnobs, type SimApp, SimPeer } from './sim-peer.ts';
+import { Recorder } from './recorder.ts';
+import { cheapIdentity, type MeshKnobs, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
+import type { Property, SimulationOptions } from './simulation-options.ts';
 import { Watcher } from './watcher.ts';
 import { Wires } from './wires.ts';
 
 /** 2026-01-01 UTC: attempt ids and stamps look as they do in production. */
 const START_MS = 1_767_225_600_000;
 const VIOLATIONS_MAX = 100;
-
-export interface SimulationOptions {
-  /** Everything random in a run comes from it. Default 1. */
-  readonly seed?: number | string;
-  readonly network?: Partial<NetworkModel>;
-  readonly faults?: Partial<FaultModel>;
-  /** Hubs that every peer knows; they do not know each other. Default 1. */
-  readonly hubs?: number;
-  /** Options of the meshes: one set for all, or by index. */
-  readonly mesh?: MeshKnobs | ((index: number) => MeshKnobs);
-  /** Puts an app on a peer when it starts; what it returns is stopped with the peer. */
-  readonly app?: (peer: SimPeer, simulation: Simulation) => SimApp | undefined;
-  /** Virtual ms between checks of all invariants; 0 checks at the end only. Default 1,000. */
-  readonly checkEveryMs?: number;
-  /** Peers looked into at each check; each peer's public events are checked always. Default 200. */
-  readonly checkSample?: number;
-  readonly trace?: TraceSink;
-  /** Also trace every event of every actor. */
-  readonly traceEvents?: boolean;
-}
-
-/** A statement about a run: undefined while it holds, else what is wrong. */
-export type Property = (simulation: Simulation) => string | undefined;
 
 export class Simulation {
   readonly seed: number | string;
@@ -135,7 +113,9 @@ export class Simulation {
   // ---- peers -------------------------------------------------------------------------------------------------------
 
   /** Makes a peer and starts it. */
-  addPeer(setup: { readonly adversary?: Adversary; readonly identity?: Identity; readonly mesh?: MeshKnobs } = {}): SimPeer {
+  addPeer(
+    setup: { readonly adversary?: Adversary; readonly identity?: Identity; readonly mesh?: MeshKnobs } = {},
+  ): SimPeer {
     const index = this.ledger.started(this.nowMs);
     const random = this.streams.fork(`peer:${index}`);
     const identity = setup.identity ?? cheapIdentity(random.fork('identity'));
@@ -345,6 +325,11 @@ export class Simulation {
     return components(this.graph());
   }
 
+  /** The figures so far. `finish` gives the final ones. */
+  figures(): Figures {
+    return figuresOf(this);
+  }
+
   /** Everything that should hold in the end is checked; the graph is measured; then all leave and what stays behind is counted. */
   finish(drainMs = 20_000): Figures {
     this.check();
@@ -358,8 +343,7 @@ export class Simulation {
       this.violate('nothing-left-behind', `${leaks.actors} actors and ${leaks.timers} timers`, []);
     }
     const { hash, count: events } = this.recorder;
-    const late = { hash, events, simulatedMs: this.nowMs, leaks, violations: [...this.violations] };
-    return { ...before, ...late, faults: { ...before.faults, leaves: before.faults.leaves ?? 0 } };
+    return { ...before, hash, events, simulatedMs: this.nowMs, leaks, violations: [...this.violations] };
   }
 
   #leaks(): { actors: number; timers: number } {

@@ -40,7 +40,8 @@ export function readOptions(value: unknown): ScenarioOptions | string {
     options[name] = own;
   }
   const { faults } = options as { faults: unknown };
-  if (faults === null || !Object.values(faults as object).every((f) => typeof f === 'number')) return 'faults are no numbers';
+  if (faults === null || !Object.values(faults as object).every((f) => typeof f === 'number'))
+    return 'faults are no numbers';
   // Each entry was checked against the type of its default.
   return options as unknown as ScenarioOptions;
 }

@@ -12,14 +12,22 @@ describe('two peers and a hub', () => {
     { name: 'crossing offers', dialers: [0, 1], faultsMax: Math.max(1, DEEP) },
     { name: 'one offer', dialers: [0], faultsMax: Math.max(2, DEEP) },
     { name: 'one offer of the other', dialers: [1], faultsMax: Math.max(1, DEEP) },
-  ])('$name, up to $faultsMax faults: every interleaving ends in agreement', ({ name, ...exploration }) => {
-    const explored = explore(exploration);
-    console.log(`${name}: ${explored.interleavings} interleavings, ${explored.connected} connected at once`, explored.faults);
-    expect(explored.failure).toBeUndefined();
-    expect(explored.complete).toBe(true);
-    // Not vacuous: both ends came about, and each kind of fault.
-    expect(explored.connected).toBeGreaterThan(0);
-    expect(explored.unconnected).toBeGreaterThan(0);
-    for (const fault of ['drop', 'twice', 'replay', 'delay', 'overtake']) expect(explored.faults[fault], fault).toBeGreaterThan(0);
-  }, DEEP > 0 ? 3_600_000 : 60_000);
+  ])(
+    '$name, up to $faultsMax faults: every interleaving ends in agreement',
+    ({ name, ...exploration }) => {
+      const explored = explore(exploration);
+      console.log(
+        `${name}: ${explored.interleavings} interleavings, ${explored.connected} connected at once`,
+        explored.faults,
+      );
+      expect(explored.failure).toBeUndefined();
+      expect(explored.complete).toBe(true);
+      // Not vacuous: both ends came about, and each kind of fault.
+      expect(explored.connected).toBeGreaterThan(0);
+      expect(explored.unconnected).toBeGreaterThan(0);
+      for (const fault of ['drop', 'twice', 'replay', 'delay', 'overtake'])
+        expect(explored.faults[fault], fault).toBeGreaterThan(0);
+    },
+    DEEP > 0 ? 3_600_000 : 60_000,
+  );
 });

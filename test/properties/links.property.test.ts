@@ -13,7 +13,7 @@ import {
   SUSPECT_AFTER_MS,
   SUSPECT_TIMEOUT_MS,
 } from '../../machines/shared/limits.ts';
-import { type Adversary, Simulation, type SimPeer } from '../../runtime/testing.ts';
+import { type Adversary, type SimPeer, Simulation } from '../../runtime/testing.ts';
 import { budget } from './support.ts';
 
 /** The state of one peer's actor for another, from its public status. */
@@ -125,7 +125,10 @@ describe('setbacks', () => {
   });
 
   /** When the only one of a pair that dials does so, in ms, while no pair of candidates ever works. */
-  function hopelessDials(seed: number, forMs: number): { dialsAtMs: number[]; simulation: Simulation; facts: string[] } {
+  function hopelessDials(
+    seed: number,
+    forMs: number,
+  ): { dialsAtMs: number[]; simulation: Simulation; facts: string[] } {
     const facts: string[] = [];
     const simulation = new Simulation({
       seed,
@@ -200,25 +203,31 @@ describe('setbacks', () => {
 describe('the hub', () => {
   it('may die without any link suffering (7)', () => {
     fc.assert(
-      fc.property(fc.nat({ max: 9_999 }), fc.integer({ min: 2, max: 8 }), fc.integer({ min: 0, max: 40_000 }), (seed, peers, downMs) => {
-        const simulation = new Simulation({ seed });
-        simulation.addPeers(peers, 500);
-        simulation.runFor(8_000);
-        const before = simulation.peers.map((peer) => [...simulation.linksOf(peer)].sort());
-        const disconnected: string[] = [];
-        for (const { mesh } of simulation.peers) mesh.on('peer.disconnected', ({ reason }) => disconnected.push(reason));
-        simulation.killHub();
-        simulation.runFor(downMs);
-        simulation.restartHub();
-        simulation.runFor(10_000);
-        expect(disconnected).toEqual([]);
-        for (const [i, peer] of simulation.peers.entries()) {
-          expect([...simulation.linksOf(peer)]).toEqual(expect.arrayContaining(before[i] as string[]));
-        }
-        const states = simulation.peers.map((peer) => peer.mesh.status().hubs[0]?.state);
-        expect(states.every((state) => state?.startsWith('open'))).toBe(true);
-        expect(simulation.finish().violations).toEqual([]);
-      }),
+      fc.property(
+        fc.nat({ max: 9_999 }),
+        fc.integer({ min: 2, max: 8 }),
+        fc.integer({ min: 0, max: 40_000 }),
+        (seed, peers, downMs) => {
+          const simulation = new Simulation({ seed });
+          simulation.addPeers(peers, 500);
+          simulation.runFor(8_000);
+          const before = simulation.peers.map((peer) => [...simulation.linksOf(peer)].sort());
+          const disconnected: string[] = [];
+          for (const { mesh } of simulation.peers)
+            mesh.on('peer.disconnected', ({ reason }) => disconnected.push(reason));
+          simulation.killHub();
+          simulation.runFor(downMs);
+          simulation.restartHub();
+          simulation.runFor(10_000);
+          expect(disconnected).toEqual([]);
+          for (const [i, peer] of simulation.peers.entries()) {
+            expect([...simulation.linksOf(peer)]).toEqual(expect.arrayContaining(before[i] as string[]));
+          }
+          const states = simulation.peers.map((peer) => peer.mesh.status().hubs[0]?.state);
+          expect(states.every((state) => state?.startsWith('open'))).toBe(true);
+          expect(simulation.finish().violations).toEqual([]);
+        },
+      ),
       budget(10),
     );
   });

@@ -20,7 +20,10 @@ function holds(one: Case, tally: Tally): void {
       if (living.length > 1 && peer.fate === 'running') expect(alone, `peer ${peer.index} is alone`).toBe(false);
     }
   }
-  expect(simulation.runUntil(() => simulation.components().length <= 1, 60_000, 1_000), 'one component').toBe(true);
+  expect(
+    simulation.runUntil(() => simulation.components().length <= 1, 60_000, 1_000),
+    'one component',
+  ).toBe(true);
   const figures = simulation.finish();
   tally.add(simulation);
   expect(figures.violations, recent(simulation)).toEqual([]);

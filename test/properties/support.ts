@@ -3,7 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
-import { type Action, repair, runSchedule, Simulation, type SimulationOptions, type Step } from '../../runtime/testing.ts';
+import {
+  type Action,
+  repair,
+  runSchedule,
+  Simulation,
+  type SimulationOptions,
+  type Step,
+} from '../../runtime/testing.ts';
 
 /** Runs of a property in `npm test`; PROPERTY_FACTOR multiplies them for a long search. */
 export const runs = (count: number): number => count * Math.max(1, Number(process.env.PROPERTY_FACTOR ?? 1));
@@ -128,4 +135,7 @@ export const pinned = (): Pinned[] =>
   readdirSync(SEEDS)
     .filter((file) => file.endsWith('.json'))
     .sort()
-    .map((file) => ({ name: file.slice(0, -5), ...(JSON.parse(readFileSync(join(SEEDS, file), 'utf8')) as Omit<Pinned, 'name'>) }));
+    .map((file) => ({
+      name: file.slice(0, -5),
+      ...(JSON.parse(readFileSync(join(SEEDS, file), 'utf8')) as Omit<Pinned, 'name'>),
+    }));

@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runScenario, Simulation, type SimPeer } from '../../runtime/testing.ts';
+import { runScenario, type SimPeer, Simulation } from '../../runtime/testing.ts';
 import { budget } from './support.ts';
 
 const sizes = fc.record({

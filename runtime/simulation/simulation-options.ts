@@ -1,0 +1,28 @@
+/** What a simulation is made of: plain options, and what its user puts into it. */
+import type { FaultModel, NetworkModel } from './model.ts';
+import type { TraceSink } from './recorder.ts';
+import type { MeshKnobs, SimApp, SimPeer } from './sim-peer.ts';
+import type { Simulation } from './simulation.ts';
+
+export interface SimulationOptions {
+  /** Everything random in a run comes from it. Default 1. */
+  readonly seed?: number | string;
+  readonly network?: Partial<NetworkModel>;
+  readonly faults?: Partial<FaultModel>;
+  /** Hubs that every peer knows; they do not know each other. Default 1. */
+  readonly hubs?: number;
+  /** Options of the meshes: one set for all, or by index. */
+  readonly mesh?: MeshKnobs | ((index: number) => MeshKnobs);
+  /** Puts an app on a peer when it starts; what it returns is stopped with the peer. */
+  readonly app?: (peer: SimPeer, simulation: Simulation) => SimApp | undefined;
+  /** Virtual ms between checks of all invariants; 0 checks at the end only. Default 1,000. */
+  readonly checkEveryMs?: number;
+  /** Peers looked into at each check; each peer's public events are checked always. Default 200. */
+  readonly checkSample?: number;
+  readonly trace?: TraceSink;
+  /** Also trace every event of every actor. */
+  readonly traceEvents?: boolean;
+}
+
+/** A statement about a run: undefined while it holds, else what is wrong. */
+export type Property = (simulation: Simulation) => string | undefined;
