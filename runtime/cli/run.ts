@@ -11,7 +11,15 @@ import { peerCommand } from './peer.ts';
 import { replayCommand } from './replay.ts';
 import { simulateCommand } from './simulate.ts';
 
-export const COMMANDS: readonly Command[] = [hubCommand, peerCommand, demoCommand, idCommand, simulateCommand, replayCommand, ...laterCommands];
+export const COMMANDS: readonly Command[] = [
+  hubCommand,
+  peerCommand,
+  demoCommand,
+  idCommand,
+  simulateCommand,
+  replayCommand,
+  ...laterCommands,
+];
 
 /** Runs the command line: `args` is what comes after the program's name. Resolves with the exit code. */
 export async function runCli(args: readonly string[], dependencies: CliDependencies): Promise<number> {

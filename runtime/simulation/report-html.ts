@@ -24,7 +24,8 @@ function chart(title: string, samples: readonly Sample[], of: (s: Sample) => num
 <polyline points="${points}"/></svg></figure>`;
 }
 
-const row = (name: string, value: string): string => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`;
+const row = (name: string, value: string): string =>
+  `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`;
 
 function table(values: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(values).map(([name, value]) =>
