@@ -1,4 +1,5 @@
 /** Everything an app needs: `import { createMeshActor } from 'xstate-mesh'`. */
+export type { MessageId, PeerId } from '../machines/shared/ids.ts';
 export type * from './api.ts';
 export { createMeshActor, MeshActor } from './create-mesh.ts';
 export { MeshError, type MeshErrorCode } from './errors.ts';
