@@ -94,6 +94,7 @@ class HubServer {
       noServer: true,
       maxPayload: maxMessageBytes * HUB_PAYLOAD_FACTOR,
       perMessageDeflate: false,
+      autoPong: false, // pings are charged first
       clientTracking: false,
     });
   }
@@ -259,6 +260,7 @@ class HubServer {
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     const session = board.open(socket, peerId, guest.host);
     socket.on('message', (data, isBinary) => board.receive(session, data as Buffer, isBinary));
+    socket.on('ping', (data) => board.ping(session, data));
     socket.on('pong', () => board.pong(session));
     socket.on('close', () => {
       const left = (this.#perAddress.get(key) ?? 1) - 1;

@@ -88,6 +88,12 @@ export class Session implements SessionPort {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
+  /** Answers a ping of the client, unless it does not read what it asks for. */
+  pong(data: Buffer): void {
+    if (this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > HUB_SEND_BUFFER_BYTES) return;
+    this.#socket.pong(data);
+  }
+
   bind(tell: (event: SessionEvent) => void): void {
     this.#tell = tell;
   }

@@ -126,8 +126,21 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     }
   }
 
+  /** A ping of the socket's own protocol. It counts as a frame, or it would be a flood that no limit sees. */
+  ping(session: Session, data: Buffer): void {
+    if (this.#chargeControl(session)) session.pong(data);
+  }
+
   pong(session: Session): void {
-    session.missedPings = 0;
+    if (this.#chargeControl(session)) session.missedPings = 0;
+  }
+
+  #chargeControl(session: Session): boolean {
+    if (session.gate === 'shut') return false;
+    const nowMs = this.nowMs();
+    const verdict = charge(session.rate, nowMs, this.settings.rateLimit);
+    if (verdict !== 'pass') this.#limit(session, verdict, nowMs);
+    return verdict === 'pass';
   }
 
   #take(session: Session, bytes: Buffer, isBinary: boolean): void {
