@@ -205,16 +205,23 @@ export class HubActor extends Actor<typeof hubMachine> {
 
   #guard(call: () => unknown, what: string): void {
     try {
-      call();
+      const isReporting = this.#isReporting;
+      const result = call();
+      // An async listener that rejects would end the process as an unhandled rejection.
+      if (result instanceof Promise) result.catch((error: unknown) => this.#threw(what, error, isReporting));
     } catch (error) {
-      const failure = listenerThrew(what, error);
-      this.#log?.log('error', failure.message, { code: failure.code });
-      // A listener of `error` that throws is not told of its own error, or that would never end.
-      if (this.#isReporting) return;
-      this.#isReporting = true;
-      this.#dispatch({ type: 'error', error: failure });
-      this.#isReporting = false;
+      this.#threw(what, error, this.#isReporting);
     }
+  }
+
+  /** A listener of `error` that throws is not told of its own error (`onlyLog`), or that would never end. */
+  #threw(what: string, error: unknown, onlyLog: boolean): void {
+    const failure = listenerThrew(what, error);
+    this.#log?.log('error', failure.message, { code: failure.code });
+    if (onlyLog) return;
+    this.#isReporting = true;
+    this.#dispatch({ type: 'error', error: failure });
+    this.#isReporting = false;
   }
 }
 
