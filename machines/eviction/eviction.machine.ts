@@ -159,7 +159,15 @@ export const evictionMachine = setup({
         relinking: {
           description: 'The actor is relinking: a neighbour with room dials the victim.',
           entry: 'askDial',
-          on: { 'operation.dialed': { guard: 'isOfMember', target: '#eviction.closing' } },
+          on: {
+            'operation.dialed': { guard: 'isOfMember', target: '#eviction.closing' },
+            'operation.lockRefused': {
+              guard: 'isOfMember',
+              description: 'Its room was taken since.',
+              target: '#eviction.weighing',
+              actions: 'unlock',
+            },
+          },
         },
       },
     },

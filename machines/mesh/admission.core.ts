@@ -4,7 +4,7 @@
 import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_ADMIT_INTERVAL_MS } from '../shared/limits.ts';
-import { admissionView, learn, linkCount, patch, setSlot } from './ledger.core.ts';
+import { admissionView, learn, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
 import { answer, dial, evictionId, refuse, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
@@ -77,6 +77,7 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
 /** The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the last minute (rule 8). */
 const isIsland = (context: MeshContext, offer: Offer): boolean =>
   context.settings.eviction &&
+  context.operation === undefined &&
   offer.beacon !== undefined &&
   offer.beacon !== context.beacon &&
   linkCount(context) > 0 &&
@@ -95,8 +96,8 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
   if (context.probed !== from) return;
   patch(work, { probed: undefined });
   const isIdle = slot === undefined || slot.phase === 'ready' || slot.phase === 'waiting';
-  const isOther = signal.beacon !== context.beacon;
-  if (!isOther || !isIdle || context.known[from] === undefined || linkCount(context) > context.settings.maxPeers)
+  const isOther = signal.beacon !== context.beacon && context.operation === undefined && context.entry === undefined;
+  if (!isOther || !isIdle || context.known[from] === undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   dial(work, from, true, undefined, true);
 }

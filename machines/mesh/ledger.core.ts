@@ -39,9 +39,15 @@ export function openingOf(context: MeshContext): DialView['opening'] {
     .map(([id, slot]) => ({ id, random: slot.random, dialed: slot.dialed && slot.op === undefined }));
 }
 
+/** Links and attempts. */
+export function slotsHeld(context: MeshContext): number {
+  let held = 0;
+  for (const { phase } of Object.values(context.slots)) if (phase === 'linked' || phase === 'opening') held++;
+  return held;
+}
+
 /** Slots without link or attempt. */
-export const freeSlots = (context: MeshContext): number =>
-  Math.max(0, context.settings.maxPeers - linkCount(context) - openingOf(context).length);
+export const freeSlots = (context: MeshContext): number => Math.max(0, context.settings.maxPeers - slotsHeld(context));
 
 /** Peers that may be dialed now. */
 export function candidatesOf(context: MeshContext): PeerAd[] {

@@ -18,8 +18,9 @@ import {
   patch,
   setSlot,
   shapeFor,
+  slotsHeld,
 } from './ledger.core.ts';
-import { dial, needOf, utter } from './links.core.ts';
+import { dial, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { chooseSwap, nearRadius } from './topology.core.ts';
 
@@ -155,11 +156,11 @@ export function onShuffle(work: MeshWork, from: PeerId, { reply, entries }: Shuf
 export function improve(work: MeshWork): void {
   const { context } = work;
   if (!context.settings.autoDiscovery || !Object.values(context.hubs).includes(true)) return;
-  if (context.operation !== undefined || context.entry !== undefined || linkCount(context) > context.settings.maxPeers)
+  if (context.operation !== undefined || context.entry !== undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   const candidates = candidatesOf(context);
   probe(work, candidates[Math.floor(context.ports.random.next() * candidates.length)]?.id);
-  if (!context.settings.eviction || needOf(context) !== 'content' || freeSlots(context) > 0) return;
+  if (!context.settings.eviction || slotsHeld(context) !== context.settings.maxPeers) return;
   const view = {
     self: context.self,
     shape: shapeFor(context),

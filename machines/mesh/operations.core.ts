@@ -12,7 +12,7 @@ import {
   OPERATIONS_ACCEPTED_MAX,
   OPERATIONS_ACCEPTED_WINDOW_MS,
 } from '../shared/limits.ts';
-import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor } from './ledger.core.ts';
+import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor, slotsHeld } from './ledger.core.ts';
 import { dial, endOperation, evictionId, refuse, release, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { handOverPlans, stuckLink } from './topology.core.ts';
@@ -193,6 +193,9 @@ export function onTopologyMessage(work: MeshWork, from: PeerId, message: Topolog
       if (!isOurs || operation.part !== 'member' || operation.partner !== target.id || !isIdle) return;
       // Again and again it would make us dial the target past every back-off.
       if (operation.isDialing) return;
+      // The room that was there at the lock was taken since.
+      if (slotsHeld(work.context) >= work.context.settings.maxPeers)
+        return say(work, from, { type: 'LOCK_REFUSED', op });
       patch(work, { operation: { ...operation, isDialing: true } });
       learn(work, target.id, { key: target.key, free: 0, degree: target.degree, legacy: false, hub: '' }, false);
       return dial(work, target.id, random, op);
@@ -238,6 +241,9 @@ function fitsLock(context: MeshContext, from: PeerId, { kind, dropped, other }: 
   if (partner === context.self || partner === from || (!isDropped && other !== context.self)) return false;
   const phase = context.slots[partner]?.phase;
   const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
+  // Who stands over its cap already must not get a further link before it gave one up.
+  const hasOneOver = slotsHeld(context) > context.settings.maxPeers;
+  if (hasOneOver && kind !== 'triangle') return false;
   switch (kind) {
     case 'splice':
       return isDropped && isIdle;
