@@ -1,0 +1,116 @@
+/** Goal: `simulate` prints exactly the promised result, writes page and trace, and `replay` comes to the same hash. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../runtime/cli/run.ts';
+import { fakeWorld } from '../cli/fakes.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'simulate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SMALL = ['--peers', '6', '--live-ms', '3000', '--settle-ms', '3000', '--broadcasts', '6'];
+
+async function run(...args: string[]) {
+  const world = fakeWorld();
+  const code = await runCli(args, world.dependencies);
+  return { code, world };
+}
+
+describe('simulate', () => {
+  it('ends with one result line that has every field of the contract', async () => {
+    const { code, world } = await run('simulate', ...SMALL, '--seed', '3', '--json');
+    expect(code).toBe(0);
+    const lines = world.stdout.json;
+    expect(lines).toHaveLength(1);
+    const result = lines[0] as unknown as Record<string, unknown>;
+    expect(result).toMatchObject({
+      event: 'result',
+      seed: 3,
+      peers: 6,
+      scenario: 'join',
+      options: { peers: 6, liveMs: 3_000, latencyMinMs: 10 },
+      commit: expect.stringMatching(/./),
+      hash: expect.stringMatching(/^[0-9a-f]{16}$/),
+      wallMs: expect.any(Number),
+      simulatedMs: expect.any(Number),
+      events: expect.any(Number),
+      usPerEvent: expect.any(Number),
+      kbPerPeer: expect.any(Number),
+      components: 1,
+      largest: 1,
+      degree: { min: 5, mean: 5, max: 5 },
+      diameter: 1,
+      delivery: { broadcasts: 6, expected: 30, delivered: 30, duplicates: 0, ratio: 1 },
+      rmr: expect.any(Number),
+      rmrAll: expect.any(Number),
+      lastHop: { mean: 1, max: 1 },
+      latencyMs: { p50: expect.any(Number), p99: expect.any(Number) },
+      signalsPerLink: expect.any(Number),
+      dialsPerJoin: expect.any(Number),
+      firstLinkMs: { p50: expect.any(Number), p99: expect.any(Number) },
+      fullDegreeMs: { p50: expect.any(Number), p99: expect.any(Number) },
+      faults: { joins: 6 },
+      leaks: { actors: 0, timers: 0 },
+      violations: [],
+    });
+  });
+
+  it('takes the scenario as its first word and reports to people', async () => {
+    const { code, world } = await run('simulate', 'restart', ...SMALL, '--hub-down-ms', '1000');
+    expect(code).toBe(0);
+    expect(world.stdout.text).toMatch(/^restart: 6 peers made/m);
+    expect(world.stdout.text).toMatch(/hubKills 1/);
+    expect(world.stdout.text).toMatch(/[▁▂▃▄▅▆▇█]{3}/);
+    expect(world.stdout.text).toContain('Every invariant held.');
+  });
+
+  it('writes a page that needs nothing from elsewhere', async () => {
+    const page = join(folder, 'report.html');
+    expect((await run('simulate', ...SMALL, '--html', page)).code).toBe(0);
+    const text = readFileSync(page, 'utf8');
+    expect(text.match(/<svg /g)).toHaveLength(4);
+    expect(text).toContain('<canvas');
+    expect(text).not.toMatch(/https?:\/\/|src=|@import/);
+    const topology = JSON.parse(/id="topology">(.*?)<\/script>/s.exec(text)?.[1] ?? '') as unknown[];
+    expect(topology).toHaveLength(6);
+  });
+
+  it.each([
+    ['--kill', 'half'],
+    ['--latency-min-ms', '90'],
+    ['--trace', join(folder, 'no', 'such', 'folder')],
+  ])('%s %s is a usage error', async (...flags) => {
+    expect((await run('simulate', ...SMALL, ...flags)).code).toBe(2);
+  });
+});
+
+describe('replay', () => {
+  it('comes to the same hash, and says where a trace differs', async () => {
+    const trace = join(folder, 'run.jsonl');
+    expect((await run('simulate', 'churn', ...SMALL, '--churn', '1', '--trace', trace)).code).toBe(0);
+    const again = await run('replay', trace, '--json');
+    expect(again.code).toBe(0);
+    expect(again.world.stdout.json).toMatchObject([{ event: 'result', same: true, compared: expect.any(Number) }]);
+    const text = readFileSync(trace, 'utf8');
+    writeFileSync(trace, text.replace(/\["hash",5000,"[0-9a-f]+"\]/, '["hash",5000,"0000000000000000"]'));
+    const differs = await run('replay', trace, '--json');
+    expect(differs.code).toBe(1);
+    expect(differs.world.stdout.json).toMatchObject([{ event: 'result', same: false, differsAtMs: 5_000 }]);
+  });
+
+  it.each([
+    ['', 'no trace'],
+    ['{"trace":2}\n', 'version 1'],
+    ['not json\n', 'no JSON'],
+    ['{"trace":1,"options":{"scenario":"picnic","peers":3}}\n', 'unknown scenario'],
+    ['{"trace":1,"options":{"scenario":"join","peers":1e9}}\n', 'peers'],
+    ['{"trace":1,"options":{"scenario":"join","peers":3,"liveMs":"long"}}\n', 'liveMs'],
+  ])('refuses %j', async (text, why) => {
+    const file = join(folder, 'bad.jsonl');
+    writeFileSync(file, text);
+    const { code, world } = await run('replay', file);
+    expect(code).toBe(2);
+    expect(world.stderr.text).toContain(why);
+  });
+});
