@@ -106,6 +106,16 @@ describe('the eviction chart', () => {
     expect(end()).toMatchObject({ outcome: 'handedOver' });
   });
 
+  it('weighs anew when the room of that neighbour was taken since', () => {
+    const { from, types, end } = start({ plans: [RELINK] });
+    from('locked', 'y1');
+    from('locked', 'n1');
+    types();
+    from('lockRefused', 'n1');
+    expect(types()).toEqual(['unlock']);
+    expect(end()).toMatchObject({ outcome: 'refused' });
+  });
+
   it(`tries ${PLANS_TRIED_MAX} plans at most, lets go of each, and refuses the newcomer at last`, () => {
     const { run, types, from, gone, end } = splice();
     from('lockRefused', 'y2');

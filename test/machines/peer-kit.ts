@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { peerMachine } from '../../machines/peer/peer.machine.ts';
-import { DIAL_TIMEOUT_MS } from '../../machines/shared/limits.ts';
+import { DIAL_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { OfferSignal } from '../../runtime/ports/signaling.ts';
 import { Coverage, fakePort, fakePorts, runUnderParent } from './harness.ts';
@@ -85,3 +85,54 @@ export function open({ run, link, remote }: Peer, more: object = {}): void {
   link.last.tell({ type: 'link.opened' });
   run.send(hello(remote, run.context.attempt, more));
 }
+
+/** Every way in which an attempt fails, by what brings it about. */
+export const FAILURES: Record<string, (peer: Peer) => void> = {
+  'no answer in time': ({ run }) => run.clock.runFor(DIAL_TIMEOUT_MS),
+  'the link closed': ({ link }) => link.last.tell({ type: 'link.closed', error: 'ice failed' }),
+  'the remote closed': ({ run }) => run.send(close(run.context.attempt)),
+  'the hub cannot deliver': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: run.context.attempt }),
+  'the hub cannot deliver something': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: undefined }),
+  'no HELLO in time': ({ run, link }) => {
+    link.last.tell({ type: 'link.opened' });
+    run.clock.runFor(HANDSHAKE_TIMEOUT_MS);
+  },
+  'a HELLO of another peer': (peer) => {
+    peer.link.last.tell({ type: 'link.opened' });
+    peer.run.send(hello(HIGH, peer.run.context.attempt));
+  },
+  'a HELLO of another attempt': (peer) => open(peer, { attempt: attempt(7) }),
+  'a HELLO of another role': (peer) => open(peer, { random: true }),
+  'a farewell instead of HELLO': ({ run, link }) => {
+    link.last.tell({ type: 'link.opened' });
+    run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
+  },
+  'a link that closes while greeting': ({ link }) => {
+    link.last.tell({ type: 'link.opened' });
+    link.last.tell(CLOSED);
+  },
+};
+
+/** States in which a peer may be given up, and how the remote hears of it. */
+export const RELEASED_IN: Record<string, { readonly make: () => Peer; readonly told: 'close' | 'CLOSE' | 'nothing' }> =
+  {
+    dialing: { make: () => start(), told: 'close' },
+    answering: { make: () => start({ offer: offer(50) }), told: 'close' },
+    handshaking: {
+      make: () => {
+        const peer = start();
+        peer.link.last.tell({ type: 'link.opened' });
+        return peer;
+      },
+      told: 'close',
+    },
+    connected: { make: () => connect(), told: 'CLOSE' },
+    backingOff: {
+      make: () => {
+        const peer = start();
+        peer.run.send(refusal(OURS));
+        return peer;
+      },
+      told: 'nothing',
+    },
+  };

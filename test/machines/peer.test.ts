@@ -6,7 +6,6 @@ import {
   DIAL_TIMEOUT_MS,
   DRAIN_TIMEOUT_MS,
   FAILED_DIALS_MAX,
-  HANDSHAKE_TIMEOUT_MS,
   PEER_BACKOFF_MAX_MS,
   PEER_BACKOFF_MIN_MS,
   SUSPECT_TIMEOUT_MS,
@@ -21,13 +20,14 @@ import {
   close,
   connect,
   coverage,
+  FAILURES,
   HIGH,
   hello,
   LOW,
   OURS,
   offer,
   open,
-  type Peer,
+  RELEASED_IN,
   refusal,
   start,
 } from './peer-kit.ts';
@@ -184,6 +184,15 @@ describe('the peer chart', () => {
       expect(peer.run.value).toEqual({ link: 'answering' });
     });
 
+    it('an offer that was answered before is void for a later dial of ours as well', () => {
+      const peer = start({ self: LOW, remote: HIGH, offer: offer(50) });
+      peer.link.last.tell(CLOSED);
+      peer.run.send({ type: 'peer.dial', attempt: attempt(150), random: false, cap: 8 });
+      peer.run.send({ type: 'signal.offer', signal: offer(50) });
+      expect(peer.run.value).toEqual({ link: 'dialing' });
+      expect(peer.run.context.attempt).toBe(attempt(150));
+    });
+
     it('an offer while draining is too late: the link ends', () => {
       const peer = connect();
       peer.run.send({ type: 'peer.release', reason: 'evicted', alternatives: [] });
@@ -219,33 +228,7 @@ describe('the peer chart', () => {
   });
 
   describe('failures', () => {
-    const fail: Record<string, (peer: Peer) => void> = {
-      'no answer in time': ({ run }) => run.clock.runFor(DIAL_TIMEOUT_MS),
-      'the link closed': ({ link }) => link.last.tell({ type: 'link.closed', error: 'ice failed' }),
-      'the remote closed': ({ run }) => run.send(close(run.context.attempt)),
-      'the hub cannot deliver': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: run.context.attempt }),
-      'the hub cannot deliver something': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: undefined }),
-      'no HELLO in time': ({ run, link }) => {
-        link.last.tell({ type: 'link.opened' });
-        run.clock.runFor(HANDSHAKE_TIMEOUT_MS);
-      },
-      'a HELLO of another peer': (peer) => {
-        peer.link.last.tell({ type: 'link.opened' });
-        peer.run.send(hello(HIGH, peer.run.context.attempt));
-      },
-      'a HELLO of another attempt': (peer) => open(peer, { attempt: attempt(7) }),
-      'a HELLO of another role': (peer) => open(peer, { random: true }),
-      'a farewell instead of HELLO': ({ run, link }) => {
-        link.last.tell({ type: 'link.opened' });
-        run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
-      },
-      'a link that closes while greeting': ({ link }) => {
-        link.last.tell({ type: 'link.opened' });
-        link.last.tell(CLOSED);
-      },
-    };
-
-    it.each(Object.entries(fail))(
+    it.each(Object.entries(FAILURES))(
       '%s: the link port is freed, the slot is given back, the back-off runs',
       (name, act) => {
         for (const options of [{}, { offer: offer(50) }]) {
@@ -266,7 +249,7 @@ describe('the peer chart', () => {
     it.each(['no answer in time', 'the link closed'])('%s: the remote is told, so that it frees its slot', (name) => {
       for (const options of [{}, { offer: offer(50) }]) {
         const peer = start(options);
-        fail[name]?.(peer);
+        FAILURES[name]?.(peer);
         expect(peer.types()).toContain('close');
       }
     });
@@ -343,29 +326,7 @@ describe('the peer chart', () => {
   });
 
   describe('release', () => {
-    const states: Record<string, { readonly make: () => Peer; readonly told: 'close' | 'CLOSE' | 'nothing' }> = {
-      dialing: { make: () => start(), told: 'close' },
-      answering: { make: () => start({ offer: offer(50) }), told: 'close' },
-      handshaking: {
-        make: () => {
-          const peer = start();
-          peer.link.last.tell({ type: 'link.opened' });
-          return peer;
-        },
-        told: 'close',
-      },
-      connected: { make: () => connect(), told: 'CLOSE' },
-      backingOff: {
-        make: () => {
-          const peer = start();
-          peer.run.send(refusal(OURS));
-          return peer;
-        },
-        told: 'nothing',
-      },
-    };
-
-    it.each(Object.entries(states))('while %s tells the remote and ends in time', (_name, { make, told }) => {
+    it.each(Object.entries(RELEASED_IN))('while %s tells the remote and ends in time', (_name, { make, told }) => {
       const peer = make();
       peer.types();
       peer.run.send({ type: 'peer.release', reason: 'left' });

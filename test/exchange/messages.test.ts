@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { PAYLOAD_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
+import type { Gossip } from '../../runtime/wire/messages.ts';
+import { ATTEMPT, join, REMOTE, row, settled, single, THIRD } from './exchange-kit.ts';
+import { direct, gossip } from './gossip-kit.ts';
+
+describe('flooding', () => {
+  it('delivers a broadcast once to each, whatever the paths, with the hops of the first copy', () => {
+    const { clock, nodes } = row('abcd');
+    join(clock, nodes[0] as never, nodes[3] as never);
+    join(clock, nodes[0] as never, nodes[2] as never);
+    nodes[0]?.exchange.broadcast('x', { topic: 't' });
+    clock.runFor(1_000);
+    expect(nodes.map(({ inbox }) => inbox.map(({ hops, topic }) => [hops, topic]))).toEqual([
+      [],
+      [[1, 't']],
+      [[1, 't']],
+      [[1, 't']],
+    ]);
+  });
+
+  it('stops at the hop limit', () => {
+    const { clock, nodes } = row('abcde');
+    nodes[0]?.exchange.broadcast('x', { hopsMax: 2 });
+    clock.runFor(1_000);
+    expect(nodes.map(({ inbox }) => inbox.length)).toEqual([0, 1, 1, 0, 0]);
+  });
+
+  it('never sends a message back to where it came from, not even one addressed there', () => {
+    const { receive, link, count } = single();
+    receive(gossip(), gossip({ source: THIRD }), gossip({ source: THIRD, kind: 'direct', to: REMOTE }));
+    expect(link.take().filter(({ type }) => type === 'GOSSIP')).toEqual([]);
+    const same = gossip();
+    receive(same, same);
+    expect(count('dropped.duplicate')).toBe(1);
+  });
+});
+
+describe('direct messages', () => {
+  it('are confirmed over three hops, with hops and the time both ways', () => {
+    const { clock, nodes } = row('abcd');
+    const [a, , , d] = nodes;
+    const end = settled();
+    a?.exchange.direct(d?.id ?? '', { for: 'you' }, direct, end);
+    clock.runFor(1_000);
+    expect(d?.inbox).toMatchObject([{ data: { for: 'you' }, kind: 'direct', hops: 3, from: a?.id }]);
+    expect(end.receipts).toMatchObject([{ to: d?.id, hops: 3, ms: 60 }]);
+    expect(nodes.map(({ inbox }) => inbox.length)).toEqual([0, 0, 0, 1]);
+    clock.runFor(10_000);
+    expect(end.errors).toEqual([]);
+  });
+
+  it('fail with DIRECT_TIMEOUT when no receipt comes, UNREACHABLE without a link, LEFT when the mesh is left; each once', () => {
+    const { exchange, clock } = single();
+    const [timed, left, cancelled] = [settled(), settled(), settled()];
+    exchange.direct(THIRD, 1, { timeoutMs: 50 }, timed);
+    exchange.direct(THIRD, 1, { timeoutMs: 5_000 }, left);
+    exchange.direct(THIRD, 1, { timeoutMs: 5_000 }, cancelled)();
+    clock.runFor(100);
+    expect(timed.errors).toMatchObject([{ code: 'DIRECT_TIMEOUT', peerId: THIRD, retryable: true }]);
+    exchange.detach(REMOTE, ATTEMPT);
+    const alone = settled();
+    exchange.direct(THIRD, 1, { timeoutMs: 5_000 }, alone);
+    expect(alone.errors).toEqual([]);
+    clock.runFor(0);
+    expect(alone.errors).toMatchObject([{ code: 'UNREACHABLE' }]);
+    exchange.stop();
+    exchange.stop();
+    expect(left.errors).toMatchObject([{ code: 'LEFT' }]);
+    clock.runFor(10_000);
+    expect([timed, left, alone].map(({ errors }) => errors.length)).toEqual([1, 1, 1]);
+    expect([cancelled.errors, cancelled.receipts]).toEqual([[], []]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('are refused by code before anything is sent', () => {
+    const { exchange, link, node, clock } = single();
+    const end = settled();
+    const code = (act: () => unknown) => {
+      try {
+        act();
+      } catch (error) {
+        return (error as { code?: string }).code;
+      }
+      return 'nothing';
+    };
+    expect(code(() => exchange.direct('me', 1, direct, end))).toBe('UNKNOWN_PEER');
+    expect(code(() => exchange.direct(node.id, 1, direct, end))).toBe('BAD_OPTION');
+    expect(code(() => exchange.direct(REMOTE, new Uint8Array(PAYLOAD_BYTES_MAX), direct, end))).toBe('TOO_LARGE');
+    expect(code(() => exchange.broadcast('x', { hopsMax: 0 }))).toBe('BAD_OPTION');
+    expect(code(() => exchange.broadcast('x', { ttlMs: -1 }))).toBe('BAD_OPTION');
+    expect(code(() => exchange.broadcast('x', { topic: 'x'.repeat(1_000) }))).toBe('BAD_OPTION');
+    for (let n = 0; n < PENDING_DIRECTS_MAX; n++) exchange.direct(REMOTE, n, direct, end);
+    expect(code(() => exchange.direct(REMOTE, 1, direct, end))).toBe('QUEUE_FULL');
+    clock.runFor(1);
+    expect(link.take().length).toBe(PENDING_DIRECTS_MAX);
+    exchange.stop();
+  });
+
+  it('take a receipt of their addressee only, and once; others go back the way the message came', () => {
+    const { exchange, receive, link, clock, count } = single();
+    const end = settled();
+    exchange.direct(THIRD, 1, direct, end);
+    const sent = link.take()[0] as Gossip;
+    const id = exchangeId(sent);
+    receive(
+      { type: 'RECEIPT', id, from: REMOTE, hops: 1 },
+      { type: 'RECEIPT', id: 'f'.repeat(32), from: THIRD, hops: 1 },
+    );
+    expect(end.receipts).toEqual([]);
+    expect(count('dropped.receipt')).toBe(2);
+    receive({ type: 'RECEIPT', id, from: THIRD, hops: 2 }, { type: 'RECEIPT', id, from: THIRD, hops: 2 });
+    expect(end.receipts.length).toBe(1);
+    clock.runFor(1);
+    expect(clock.pending).toBe(1);
+  });
+});
+
+/** The id inside an encoded envelope: bytes 3 to 18, after array and bin headers. */
+const exchangeId = ({ envelope }: Gossip): string => Buffer.from(envelope.subarray(3, 19)).toString('hex');
