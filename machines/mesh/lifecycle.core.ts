@@ -6,8 +6,8 @@ import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
-import { dropSlot, emit, freeSlots, linkCount, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
-import { dial, dialWanted, endOperation, needOf, onPeerDone, release } from './links.core.ts';
+import { emit, freeSlots, linkCount, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
+import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -204,11 +204,7 @@ export function onChildFailed(work: MeshWork, actorId: string, error: unknown): 
   const [kind = ''] = actorId.split(':', 1);
   work.effects.push({ do: 'stop', id: actorId });
   const remote = actorId.slice(kind.length + 1);
-  if (kind === 'peer' && work.context.slots[remote] !== undefined) {
-    work.effects.push({ do: 'stop', id: `gossip:${remote}` });
-    dropSlot(work, remote);
-    dialWanted(work);
-  }
+  if (kind === 'peer') onPeerFailed(work, remote);
   if (kind === 'eviction') endOperation(work);
   if (kind === 'signaling') dropHub(work, remote);
   if (kind === 'discovery') {

@@ -300,6 +300,19 @@ export function onPeerDone(work: MeshWork, { remote, reason, alternatives }: Pee
   dialWanted(work);
 }
 
+/** A peer actor failed. Unlike one that ended it is not dialed at once: it might fail again, for ever. */
+export function onPeerFailed(work: MeshWork, remote: PeerId): void {
+  const slot = work.context.slots[remote];
+  if (slot === undefined) return;
+  dropSlot(work, remote);
+  if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
+  if (slot.phase === 'linked') {
+    unlink(work, remote, 'lost');
+    linksChanged(work);
+  }
+  dialWanted(work);
+}
+
 /** After a terminal failure no dial until the peer is announced afresh. */
 function bury(work: MeshWork, id: PeerId, reason: PeerEnd): void {
   const known = work.context.known[id];

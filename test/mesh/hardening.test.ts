@@ -1,6 +1,8 @@
 /** Goal: whatever a neighbour or a stranger at the hub says, a mesh keeps its links, its bounds and its life. */
 import { describe, expect, it } from 'vitest';
 import { factOf } from '../../adapters/signaling-codec.ts';
+import { onChildFailed } from '../../machines/mesh/lifecycle.core.ts';
+import type { MeshWork } from '../../machines/mesh/mesh.events.ts';
 import { linksOf, type MemoryWorld, memoryWorld } from '../support/memory-mesh.ts';
 import { idOf, SOME_KEY, Stranger } from '../support/stranger.ts';
 
@@ -142,5 +144,22 @@ describe('operations', () => {
       world.clock.runFor(100);
     }
     expect(offers).toBe(1);
+  });
+});
+
+describe('actors that fail', () => {
+  it('a linked peer whose actor fails is gone for the app, the neighbours and the operation at hand', () => {
+    const world = memoryWorld(7);
+    const [a, b] = [world.make('a').start(), world.make('b').start()];
+    world.clock.runFor(3_000);
+    const { context } = a.getSnapshot();
+    const operation = { id: 'ab'.repeat(8), part: 'member', with: [b.peerId], partner: undefined } as const;
+    const work: MeshWork = { context: { ...context, operation }, effects: [] };
+    onChildFailed(work, `peer:${b.peerId}`, new Error('a bug'));
+    expect(work.context).toMatchObject({ slots: {}, operation: undefined });
+    const emitted = work.effects.flatMap((effect) => (effect.do === 'emit' ? [effect.event.type] : []));
+    expect(emitted).toEqual(['peer.disconnected', 'peers.changed', 'failed']);
+    const sent = work.effects.flatMap((effect) => (effect.do === 'send' ? [effect.event.type] : []));
+    expect(sent).toContain('exchange.neighbours');
   });
 });
