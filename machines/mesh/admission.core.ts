@@ -4,7 +4,7 @@
 import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_ADMIT_INTERVAL_MS } from '../shared/limits.ts';
-import { admissionView, learn, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
+import { admissionView, changeKnown, knownPeer, learn, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
 import { answer, dial, evictionId, refuse, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
@@ -88,8 +88,7 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
   const { context } = work;
   const slot = context.slots[from];
   if (!signal.reply) {
-    const known = context.known[from];
-    if (known !== undefined) patch(work, { known: { ...context.known, [from]: { ...known, hub: url } } });
+    changeKnown(work, from, { hub: url });
     return utter(work, from, { kind: 'probe', attempt: NO_ATTEMPT, beacon: context.beacon, reply: true });
   }
   // An answer that nobody asked for would let strangers fill us beyond the cap.
@@ -97,7 +96,7 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
   patch(work, { probed: undefined });
   const isIdle = slot === undefined || slot.phase === 'ready' || slot.phase === 'waiting';
   const isOther = signal.beacon !== context.beacon && context.operation === undefined && context.entry === undefined;
-  if (!isOther || !isIdle || context.known[from] === undefined || slotsHeld(context) > context.settings.maxPeers)
+  if (!isOther || !isIdle || knownPeer(context, from) === undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   dial(work, from, true, undefined, true);
 }

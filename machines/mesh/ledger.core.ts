@@ -54,7 +54,8 @@ export function candidatesOf(context: MeshContext): PeerAd[] {
   const ads: PeerAd[] = [];
   // The partner of an operation dials us.
   const partner = context.operation?.partner;
-  for (const [id, peer] of Object.entries(context.known)) {
+  for (const peer of context.known) {
+    const { id } = peer;
     if (!peer.legacy && !peer.buried && id !== partner)
       ads.push({ id, key: peer.key, free: peer.free, degree: peer.degree });
   }
@@ -105,39 +106,63 @@ export function dropSlot(work: MeshWork, id: PeerId): void {
   patch(work, { slots });
 }
 
+export const knownPeer = (context: MeshContext, id: PeerId): KnownPeer | undefined =>
+  context.known.find((peer) => peer.id === id);
+
 export function forget(work: MeshWork, id: PeerId): void {
-  if (work.context.known[id] === undefined) return;
-  const { [id]: _gone, ...known } = work.context.known;
-  patch(work, { known });
+  if (knownPeer(work.context, id) === undefined) return;
+  patch(work, { known: work.context.known.filter((peer) => peer.id !== id) });
 }
+
+/** Changes what is known of a peer, if it is known. */
+export function changeKnown(work: MeshWork, id: PeerId, change: Partial<KnownPeer>): void {
+  const index = work.context.known.findIndex((peer) => peer.id === id);
+  const before = work.context.known[index];
+  if (before !== undefined) patch(work, { known: work.context.known.with(index, { ...before, ...change }) });
+}
+
+/** How old word of a peer may be before the same word counts as news. */
+const NEWS_MS = 5_000;
 
 /**
  * Remembers a peer that may be dialed. Over KNOWN_PEERS_MAX the one learnt first is forgotten. `announced` says that the
- * peer told of itself just now, which digs up one that was given up.
+ * peer told of itself just now, which digs up one that was given up. True when it was not known before.
  */
 export function learn(
   work: MeshWork,
   id: PeerId,
-  peer: Omit<KnownPeer, 'buried' | 'radius' | 'saidMs'> & Partial<Pick<KnownPeer, 'radius' | 'saidMs'>>,
+  peer: Omit<KnownPeer, 'id' | 'buried' | 'radius' | 'saidMs'> & Partial<Pick<KnownPeer, 'radius' | 'saidMs'>>,
   announced: boolean,
 ): boolean {
   const { context } = work;
   if (id === context.self) return false;
-  const before = context.known[id];
-  if (before !== undefined && !announced && (peer.saidMs ?? 0) < before.saidMs) return false;
-  const buried = announced ? false : (before?.buried ?? false);
+  const index = context.known.findIndex((known) => known.id === id);
+  const before = context.known[index];
   if (before === undefined && context.slots[id] !== undefined) return false;
   const { radius, saidMs = context.ports.clock.now() } = peer;
-  const entry: KnownPeer = { ...peer, hub: peer.hub || before?.hub || '', radius, saidMs, buried };
-  const known: Record<PeerId, KnownPeer> = { ...context.known, [id]: entry };
-  const ids = Object.keys(known);
-  if (ids.length > KNOWN_PEERS_MAX) {
-    const oldest = ids.find((other) => other !== id);
-    if (oldest !== undefined) delete known[oldest];
+  if (before !== undefined && !announced && saidMs < before.saidMs) return false;
+  const hub = peer.hub || before?.hub || '';
+  const buried = announced ? false : (before?.buried ?? false);
+  const entry: KnownPeer = { ...peer, id, hub, radius, saidMs, buried };
+  if (before !== undefined) {
+    if (!isNews(before, entry)) return false;
+    patch(work, { known: context.known.with(index, entry) });
+    return false;
   }
-  patch(work, { known });
-  return before === undefined;
+  const kept = context.known.length >= KNOWN_PEERS_MAX ? context.known.slice(1) : context.known;
+  patch(work, { known: [...kept, entry] });
+  return true;
 }
+
+const isNews = (before: KnownPeer, now: KnownPeer): boolean =>
+  before.free !== now.free ||
+  before.degree !== now.degree ||
+  before.hub !== now.hub ||
+  before.radius !== now.radius ||
+  before.buried !== now.buried ||
+  before.legacy !== now.legacy ||
+  before.key !== now.key ||
+  now.saidMs - before.saidMs > NEWS_MS;
 
 /** Alternatives named by somebody who refused or evicted us. */
 export function learnAlternatives(work: MeshWork, alternatives: readonly PeerAd[]): void {

@@ -18,7 +18,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   ...input,
   self: input.ports.identity.peerId,
   slots: {},
-  known: {},
+  known: [],
   hubs: {},
   mark: NO_ATTEMPT,
   cycles: 0,
@@ -141,7 +141,7 @@ export function connect(work: MeshWork, remote: PeerId): void {
 }
 
 export function connectAll(work: MeshWork): void {
-  for (const [id, peer] of Object.entries(work.context.known)) if (!peer.legacy) connect(work, id);
+  for (const { id, legacy } of work.context.known) if (!legacy) connect(work, id);
 }
 
 export function leave(work: MeshWork): void {

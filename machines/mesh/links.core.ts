@@ -7,11 +7,13 @@ import type { PeerEnd, PeerOutput, PeerReport, Utterance } from '../peer/peer.ev
 import type { OperationId, PeerId } from '../shared/ids.ts';
 import {
   boundWaiting,
+  changeKnown,
   dialView,
   dropSlot,
   emit,
   forget,
   freeSlots,
+  knownPeer,
   learn,
   learnAlternatives,
   linkCount,
@@ -31,7 +33,7 @@ type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
 
 /** The hub to use for a peer: the one it was heard through, else any that is open. */
 function routeTo(context: MeshContext, to: PeerId): string | undefined {
-  const heard = context.slots[to]?.hub ?? context.known[to]?.hub;
+  const heard = context.slots[to]?.hub ?? knownPeer(context, to)?.hub;
   if (heard !== undefined && context.hubs[heard]) return heard;
   return Object.keys(context.hubs).find((url) => context.hubs[url]);
 }
@@ -74,7 +76,7 @@ export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
 
 const blankSlot = (context: MeshContext, id: PeerId): Slot => {
   const before = context.slots[id];
-  const known = context.known[id];
+  const known = knownPeer(context, id);
   return {
     phase: 'opening',
     dialed: true,
@@ -315,7 +317,5 @@ export function onPeerFailed(work: MeshWork, remote: PeerId): void {
 
 /** After a terminal failure no dial until the peer is announced afresh. */
 function bury(work: MeshWork, id: PeerId, reason: PeerEnd): void {
-  const known = work.context.known[id];
-  if (reason !== 'dialFailed' || known === undefined) return;
-  patch(work, { known: { ...work.context.known, [id]: { ...known, buried: true } } });
+  if (reason === 'dialFailed') changeKnown(work, id, { buried: true });
 }

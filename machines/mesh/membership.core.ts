@@ -12,6 +12,7 @@ import {
   emit,
   forget,
   freeSlots,
+  knownPeer,
   learn,
   linkCount,
   linksOf,
@@ -123,9 +124,9 @@ function shuffleEntries(context: MeshContext, to: PeerId): ShuffleEntry[] {
   const near = links
     .filter((l) => l.id !== to)
     .map(({ id, key, free, degree }): ShuffleEntry => ({ id, key, free, degree, radius: 0, ageS: 0 }));
-  const known = Object.entries(context.known)
-    .filter(([id, peer]) => id !== to && !peer.legacy && !peer.buried)
-    .map(([id, { key, free, degree, radius = 0, saidMs }]): ShuffleEntry => {
+  const known = context.known
+    .filter((peer) => peer.id !== to && !peer.legacy && !peer.buried)
+    .map(({ id, key, free, degree, radius = 0, saidMs }): ShuffleEntry => {
       const ageS = Math.min(65_535, Math.max(0, Math.round((nowMs - saidMs) / 1_000)));
       return { id, key, free, degree, radius, ageS };
     });
@@ -169,7 +170,7 @@ export function improve(work: MeshWork): void {
   };
   const swap = chooseSwap(
     view,
-    candidates.map((c) => ({ ...c, radius: context.known[c.id]?.radius })),
+    candidates.map((c) => ({ ...c, radius: knownPeer(context, c.id)?.radius })),
   );
   if (swap !== undefined) dial(work, swap, false);
 }

@@ -50,6 +50,7 @@ export interface Slot {
 }
 
 export interface KnownPeer {
+  readonly id: PeerId;
   readonly key: string;
   readonly free: number;
   readonly degree: number;
@@ -87,8 +88,8 @@ export interface MeshContext extends MeshInput {
   readonly self: PeerId;
   /** Peer actors by remote id: at most maxPeers + 1 with a slot, BACKING_OFF_MAX without. */
   readonly slots: Readonly<Record<PeerId, Slot>>;
-  /** Peers known and without an actor; at most KNOWN_PEERS_MAX. */
-  readonly known: Readonly<Record<PeerId, KnownPeer>>;
+  /** Peers known and without an actor, longest known first; at most KNOWN_PEERS_MAX. A list, since it changes all the time. */
+  readonly known: readonly KnownPeer[];
   /** Signaling actors by URL: whether a session is open. */
   readonly hubs: Readonly<Record<string, boolean>>;
   /** The newest attempt id made. */

@@ -63,7 +63,7 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     network: context.network,
     state: stateOf(snapshot),
     links,
-    discovered: Object.keys(context.known).length,
+    discovered: context.known.length,
     hubs: ports.signaling.map(({ url }) => ({
       url,
       state: context.hubs[url] === undefined ? 'closed' : childState(snapshot, `signaling:${url}`),

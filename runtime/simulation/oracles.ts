@@ -27,9 +27,8 @@ export function checkPeer(peer: SimPeer, report: Report): void {
     report('links-and-dials-within-cap', `${linked} links and ${opening} attempts, at most ${cap}`, [peer.index]);
   }
   if (waiting + ready > BACKING_OFF_MAX) report('tables-bounded', `${waiting + ready} waiting actors`, [peer.index]);
-  const knownCount = Object.keys(known).length;
-  if (knownCount > KNOWN_PEERS_MAX) report('tables-bounded', `${knownCount} known peers`, [peer.index]);
-  if (slots[peer.peerId] !== undefined || known[peer.peerId] !== undefined) {
+  if (known.length > KNOWN_PEERS_MAX) report('tables-bounded', `${known.length} known peers`, [peer.index]);
+  if (slots[peer.peerId] !== undefined || known.some(({ id }) => id === peer.peerId)) {
     report('self-never-listed', 'the peer lists itself', [peer.index]);
   }
   checkChildren(peer, snapshot.children, linked, slots, report);
