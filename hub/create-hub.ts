@@ -11,11 +11,11 @@ import { createIdentity, fromBase64Url, peerIdOf, toBase64Url, verify } from '..
 import type { LoggerPort } from '../runtime/ports/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { HttpSources, HubStats } from './http-routes.ts';
-import type { HubAddress, HubEvent, HubEventName } from './hub.events.ts';
+import type { HubAddress, HubEvent, HubEventName, HubPeer } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
 import { checkOptions, type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.ts';
 import { createServerLogic } from './server.ts';
-import { type HubPeer, Switchboard } from './switchboard.ts';
+import { Switchboard } from './switchboard.ts';
 
 /** An event's name, `prefix.*`, or `*`. */
 export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | '*';

@@ -137,3 +137,29 @@ export type HubMachineEvent =
 
 /** What the root chart tells the server: stop listening and say `server.closed` when the last socket is gone; cut them. */
 export type ServerCommand = { readonly type: 'server.drain' } | { readonly type: 'server.cut' };
+
+/** What a hub counted since its start. */
+export interface HubCounters {
+  framesIn: number;
+  framesOut: number;
+  /** Signals passed on. */
+  relayed: number;
+  /** Frames refused, by code. */
+  readonly refused: Partial<Record<HubErrorCode, number>>;
+  /** Frames above the rate limit, with or without a notice. */
+  rateDropped: number;
+  /** Sockets closed or turned away for a reason of the hub's. */
+  sessionsRefused: number;
+  /** `cleanup` frames, which are counted only. */
+  cleanups: number;
+}
+
+/** A peer that a hub has let in. */
+export interface HubPeer {
+  readonly peerId: PeerId;
+  readonly networks: readonly string[];
+  readonly isHub: boolean;
+  readonly proven: boolean;
+  readonly connectedMs: number;
+  readonly lastFrameMs: number;
+}

@@ -15,7 +15,6 @@ import {
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
-import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 import { Claims } from './claims.core.ts';
 import { DEAD, FLOOD, IDLE, PROOF_FAILED } from './close-reasons.ts';
 import {
@@ -32,7 +31,7 @@ import {
   signalFrame,
   systemFrame,
 } from './frames.ts';
-import type { CloseReason, HubEvent, SessionEnd, SwitchboardPort } from './hub.events.ts';
+import type { CloseReason, HubCounters, HubEvent, HubPeer, SessionEnd, SwitchboardPort } from './hub.events.ts';
 import { Networks, outside } from './networks.ts';
 import type { HubSettings } from './options.ts';
 import { type ProofPorts, problemOf } from './proof.ts';
@@ -45,30 +44,6 @@ export interface SwitchboardPorts extends ProofPorts {
   toBase64Url(bytes: Uint8Array): string;
   /** What operators hear of. */
   report(fact: HubEvent): void;
-}
-
-export interface HubCounters {
-  framesIn: number;
-  framesOut: number;
-  /** Signals passed on. */
-  relayed: number;
-  /** Frames refused, by code. */
-  readonly refused: Partial<Record<HubErrorCode, number>>;
-  /** Frames above the rate limit, with or without a notice. */
-  rateDropped: number;
-  /** Sockets closed or turned away for a reason of the hub's. */
-  sessionsRefused: number;
-  /** `cleanup` frames, which are counted only. */
-  cleanups: number;
-}
-
-export interface HubPeer {
-  readonly peerId: PeerId;
-  readonly networks: readonly string[];
-  readonly isHub: boolean;
-  readonly proven: boolean;
-  readonly connectedMs: number;
-  readonly lastFrameMs: number;
 }
 
 export class Switchboard implements SwitchboardPort, SessionHome {

@@ -12,6 +12,4 @@ function later(name: string, summary: string): Command {
   return { spec, execute: (args, dependencies) => execute(commonOnly(args), dependencies) };
 }
 
-export const laterCommands: readonly Command[] = [
-  later('load', 'Load a hub with clients'),
-];
+export const laterCommands: readonly Command[] = [later('load', 'Load a hub with clients')];
