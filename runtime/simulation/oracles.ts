@@ -69,7 +69,8 @@ export class Agreement {
   ): void {
     const open = new Set<string>();
     for (const peer of peers) {
-      if (peer.fate !== 'running') continue;
+      // A tab whose timers fire once a minute notices that much later.
+      if (peer.fate !== 'running' || peer.timerMode === 'perMinute') continue;
       for (const id of linksOf(peer)) {
         const other = peerOf(id);
         if (other === undefined || other.fate === 'asleep' || (other.living && linksOf(other).has(peer.peerId)))

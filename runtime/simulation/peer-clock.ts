@@ -19,6 +19,8 @@ export class PeerClock implements MeshClock {
   #grainMs = 0;
   #asleep = false;
   #ended = false;
+  /** Timers that came due and wait for their second or minute. */
+  readonly #throttled = new Set<Timer>();
   /** Timers that came due while the peer slept, in order. */
   #held: Timer[] = [];
 
@@ -46,12 +48,19 @@ export class PeerClock implements MeshClock {
     const timer = id as Timer | undefined | null;
     if (timer?.callback === undefined) return;
     timer.callback = undefined;
+    this.#throttled.delete(timer);
     this.#world.clearTimeout(timer.handle);
   }
 
-  /** From now on timers fire as in that kind of tab. */
+  /** From now on timers fire as in that kind of tab; what is overdue for it fires in a turn of its own. */
   setMode(mode: TimerMode): void {
     this.#grainMs = GRAIN_MS[mode];
+    const overdue = [...this.#throttled];
+    this.#throttled.clear();
+    for (const timer of overdue) {
+      this.#world.clearTimeout(timer.handle);
+      timer.handle = this.#world.setTimeout(() => this.#due(timer), 0);
+    }
   }
 
   sleep(): void {
@@ -72,10 +81,12 @@ export class PeerClock implements MeshClock {
   end(): void {
     this.#ended = true;
     this.#held = [];
+    this.#throttled.clear();
   }
 
   #due(timer: Timer): void {
     const { callback } = timer;
+    this.#throttled.delete(timer);
     if (callback === undefined || this.#ended) return;
     if (this.#asleep) {
       this.#held.push(timer);
@@ -84,6 +95,7 @@ export class PeerClock implements MeshClock {
     if (this.#grainMs > 0) {
       const waitMs = this.#grainMs - (this.#world.now() % this.#grainMs);
       if (waitMs < this.#grainMs) {
+        this.#throttled.add(timer);
         timer.handle = this.#world.setTimeout(() => this.#due(timer), waitMs);
         return;
       }

@@ -74,6 +74,7 @@ export class SimPeer {
   readonly #world: SimPeerSetup['world'];
   readonly #adversary: Adversary | undefined;
   #fate: Fate = 'running';
+  #timerMode: TimerMode = 'running';
   #beat: unknown;
 
   constructor(setup: SimPeerSetup) {
@@ -127,7 +128,13 @@ export class SimPeer {
     }, adversary.everyMs ?? 1_000);
   }
 
+  /** How its process gets its timers. */
+  get timerMode(): TimerMode {
+    return this.#timerMode;
+  }
+
   setTimerMode(mode: TimerMode): void {
+    this.#timerMode = mode;
     this.clock.setMode(mode);
   }
 

@@ -218,6 +218,7 @@ export class Simulation {
     this.ledger.count('freezes', mode === 'running' ? 0 : 1);
     this.recorder.fact(['timers', this.nowMs, peer.index, mode]);
     peer.setTimerMode(mode);
+    this.#agreement.reset();
   }
 
   /**
@@ -337,6 +338,8 @@ export class Simulation {
     const before = figuresOf(this);
     this.recorder.line(['measured', this.nowMs]);
     for (const peer of this.living()) this.leave(peer);
+    // A background tab would take its minute to leave.
+    for (const peer of this.peers) if (peer.fate === 'leaving') peer.setTimerMode('running');
     this.runFor(drainMs);
     const leaks = this.#leaks();
     if (leaks.actors > 0 || leaks.timers > 0) {
