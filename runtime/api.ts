@@ -110,7 +110,12 @@ export interface MeshEvents {
   'peer.discovered': { readonly remote: PeerId; readonly legacy: boolean };
   'peer.connected': { readonly remote: PeerId };
   /** A link that stood has ended. */
-  'peer.disconnected': { readonly remote: PeerId; readonly reason: DisconnectReason };
+  'peer.disconnected': {
+    readonly remote: PeerId;
+    readonly reason: DisconnectReason;
+    /** With `disconnected`: why, in the words of the app that called `disconnectFrom`, ours or the remote's. */
+    readonly words?: string;
+  };
   /** We were evicted by `remote`. */
   'peer.evicted': { readonly remote: PeerId; readonly reason: string; readonly alternatives: readonly PeerAd[] };
   'peer.timedOut': { readonly remote: PeerId };

@@ -205,6 +205,8 @@ export function onChildFailed(work: MeshWork, actorId: string, error: unknown): 
   work.effects.push({ do: 'stop', id: actorId });
   const remote = actorId.slice(kind.length + 1);
   if (kind === 'peer') onPeerFailed(work, remote);
+  // A link without its gossip chart has nobody who decides its mode.
+  if (kind === 'gossip') release(work, remote, 'lost');
   if (kind === 'eviction') endOperation(work);
   if (kind === 'signaling') dropHub(work, remote);
   if (kind === 'discovery') {

@@ -193,9 +193,9 @@ function legOpened(work: MeshWork, remote: PeerId): void {
 export const evictionId = (context: MeshContext): string => `eviction:${context.operations}`;
 
 /** A link stops counting. */
-function unlink(work: MeshWork, id: PeerId, reason: PeerEnd): void {
+function unlink(work: MeshWork, id: PeerId, reason: PeerEnd, words?: string): void {
   work.effects.push({ do: 'stop', id: `gossip:${id}` });
-  emit(work, { type: 'peer.disconnected', remote: id, reason });
+  emit(work, { type: 'peer.disconnected', remote: id, reason, ...(words !== undefined && { words }) });
   const { operation } = work.context;
   if (!operation?.with.includes(id)) return;
   if (operation.part === 'owner') {
@@ -213,14 +213,24 @@ export function endOperation(work: MeshWork): void {
 }
 
 /** Gives a link, an attempt or a waiting actor up. */
-export function release(work: MeshWork, id: PeerId, reason: PeerEnd, alternatives: Slot['neighbours'] = []): void {
+export function release(
+  work: MeshWork,
+  id: PeerId,
+  reason: PeerEnd,
+  alternatives: Slot['neighbours'] = [],
+  words?: string,
+): void {
   const slot = work.context.slots[id];
   if (slot === undefined || slot.phase === 'closing') return;
   const wasLinked = slot.phase === 'linked';
-  work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.release', reason, alternatives } });
+  work.effects.push({
+    do: 'send',
+    to: `peer:${id}`,
+    event: { type: 'peer.release', reason, alternatives, ...(words !== undefined && { words }) },
+  });
   setSlot(work, id, { ...slot, phase: 'closing' });
   if (!wasLinked) return;
-  unlink(work, id, reason);
+  unlink(work, id, reason, words);
   linksChanged(work);
 }
 
@@ -281,7 +291,7 @@ export function onRested(work: MeshWork, { remote }: Report<'peer.rested'>): voi
 }
 
 /** A peer actor ended for good. */
-export function onPeerDone(work: MeshWork, { remote, reason, alternatives }: PeerOutput): void {
+export function onPeerDone(work: MeshWork, { remote, reason, words, alternatives }: PeerOutput): void {
   const slot = work.context.slots[remote];
   work.effects.push({ do: 'stop', id: `peer:${remote}` });
   if (slot === undefined) return;
@@ -293,7 +303,7 @@ export function onPeerDone(work: MeshWork, { remote, reason, alternatives }: Pee
     bury(work, remote, reason);
   }
   if (slot.phase !== 'linked') return;
-  unlink(work, remote, reason);
+  unlink(work, remote, reason, words);
   if (reason === 'evicted' || reason === 'handedOver' || reason === 'stuck') {
     emit(work, { type: 'peer.evicted', remote, reason, alternatives });
     learnAlternatives(work, alternatives);

@@ -190,7 +190,7 @@ export type MeshEmitted =
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'peer.discovered'; readonly remote: PeerId; readonly legacy: boolean }
   | { readonly type: 'peer.connected'; readonly remote: PeerId }
-  | { readonly type: 'peer.disconnected'; readonly remote: PeerId; readonly reason: PeerEnd }
+  | { readonly type: 'peer.disconnected'; readonly remote: PeerId; readonly reason: PeerEnd; readonly words?: string }
   | {
       readonly type: 'peer.evicted';
       readonly remote: PeerId;

@@ -201,7 +201,10 @@ export const meshMachine = setup({
     refuseCommand: step((work, event) => refuse(work, event, 'NOT_JOINED', 'the mesh has not joined, or has left')),
     connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect').remote)),
     connectAll: step((work) => lifecycle.connectAll(work)),
-    disconnect: step((work, event) => links.release(work, as(event, 'mesh.disconnect').remote, 'disconnected')),
+    disconnect: step((work, event) => {
+      const { remote, reason } = as(event, 'mesh.disconnect');
+      links.release(work, remote, 'disconnected', [], reason);
+    }),
     configure: step((work, event) => lifecycle.configure(work, as(event, 'mesh.configure'))),
     childDone: step((work, event) => {
       const { actorId, output } = event as Of<`xstate.done.actor.${string}`>;

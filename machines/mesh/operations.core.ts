@@ -63,11 +63,14 @@ export function startHandOver(work: MeshWork): void {
  * Until the next hand-over may start, in ms: OPERATION_START_INTERVAL_MS after the last operation; doubled for each failure
  * beyond HANDOVER_FAILURES_MAX, when no link could be closed plainly either.
  */
-export function handOverDelayMs({ handOverFailures, operationStartedMs, ports }: MeshContext): number {
+export function handOverDelayMs(context: MeshContext): number {
+  const { handOverFailures, operationStartedMs, ports } = context;
   const doublings = Math.min(4, Math.max(0, handOverFailures - HANDOVER_FAILURES_MAX));
   const intervalMs = OPERATION_START_INTERVAL_MS * 2 ** doublings;
   const dueMs = Math.max(0, operationStartedMs + intervalMs - ports.clock.now());
-  return handOverFailures === 0 ? dueMs : Math.max(OPERATION_START_INTERVAL_MS, dueMs);
+  // What is under way must end first; asked again at once, the timer would spin.
+  const mustWait = handOverFailures > 0 || context.operation !== undefined || context.entry !== undefined;
+  return mustWait ? Math.max(OPERATION_START_INTERVAL_MS, dueMs) : dueMs;
 }
 
 /** More links stand than the cap allows. */

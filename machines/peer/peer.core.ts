@@ -54,3 +54,7 @@ const FAREWELLS: ReadonlySet<string> = new Set<PeerEnd>(['left', 'evicted', 'han
 /** The reason a neighbour gave in CLOSE, as one of ours. What we do not know counts as disconnected. */
 export const farewellReason = (reason: string): PeerEnd =>
   FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected';
+
+/** What a neighbour said in CLOSE, when it is none of our reasons: words of its app. */
+export const farewellWords = (reason: string): string | undefined =>
+  FAREWELLS.has(reason) || reason === 'disconnected' ? undefined : reason;

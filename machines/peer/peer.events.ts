@@ -60,6 +60,8 @@ export interface PeerContext {
   readonly openedAtMs: number;
   readonly remoteCap: number;
   readonly reason: PeerEnd;
+  /** Why, in the words of the app that disconnected: ours or the remote's. At most REASON_MAX characters. */
+  readonly words: string | undefined;
   readonly alternatives: readonly PeerAd[];
   readonly refusal: RefusalSignal | undefined;
 }
@@ -74,7 +76,12 @@ export type PeerCommand =
       readonly op?: OperationId;
     }
   | { readonly type: 'peer.answer'; readonly offer: OfferSignal; readonly cap: number }
-  | { readonly type: 'peer.release'; readonly reason: PeerEnd; readonly alternatives?: readonly PeerAd[] }
+  | {
+      readonly type: 'peer.release';
+      readonly reason: PeerEnd;
+      readonly alternatives?: readonly PeerAd[];
+      readonly words?: string;
+    }
   | { readonly type: 'peer.hold' }
   | { readonly type: 'peer.unhold' };
 
@@ -102,7 +109,7 @@ export type LinkPortCommand =
   | { readonly type: 'link.take'; readonly signal: LinkSignal }
   | { readonly type: 'link.greet'; readonly random: boolean; readonly cap: number; readonly mark: AttemptId }
   | { readonly type: 'link.admit' }
-  | { readonly type: 'link.close'; readonly reason: PeerEnd; readonly alternatives: readonly PeerAd[] };
+  | { readonly type: 'link.close'; readonly reason: string; readonly alternatives: readonly PeerAd[] };
 
 export interface LinkPortInput {
   readonly ports: MeshPorts;
@@ -144,5 +151,6 @@ export type PeerReport =
 export interface PeerOutput {
   readonly remote: PeerId;
   readonly reason: PeerEnd;
+  readonly words: string | undefined;
   readonly alternatives: readonly PeerAd[];
 }

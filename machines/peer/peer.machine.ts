@@ -16,6 +16,7 @@ import {
   afterRefusal,
   backoffMs,
   farewellReason,
+  farewellWords,
   fits,
   isTriedOut,
   isVoidOffer,
@@ -83,11 +84,11 @@ export const peerMachine = setup({
     }),
     rememberFarewell: assign(({ event }) => {
       const { reason, alternatives } = as(event, 'link.farewell');
-      return { reason: farewellReason(reason), alternatives };
+      return { reason: farewellReason(reason), words: farewellWords(reason), alternatives };
     }),
     rememberRelease: assign(({ event }) => {
-      const { reason, alternatives } = as(event, 'peer.release');
-      return { reason, alternatives: alternatives ?? [] };
+      const { reason, alternatives, words } = as(event, 'peer.release');
+      return { reason, words, alternatives: alternatives ?? [] };
     }),
     rememberRefusal: assign(({ context, event }) => ({
       ...afterRefusal(context),
@@ -110,7 +111,7 @@ export const peerMachine = setup({
     admitLink: sendTo('link', { type: 'link.admit' }),
     sayGoodbye: sendTo('link', ({ context }) => ({
       type: 'link.close',
-      reason: context.reason,
+      reason: context.words ?? context.reason,
       alternatives: context.alternatives,
     })),
     utter: report(({ context, event }) => {
@@ -193,11 +194,12 @@ export const peerMachine = setup({
     openedAtMs: 0,
     remoteCap: 0,
     reason: 'dialFailed',
+    words: undefined,
     alternatives: [],
     refusal: undefined,
   }),
   initial: 'deciding',
-  output: ({ context }) => ({ remote: context.remote, reason: context.reason, alternatives: context.alternatives }),
+  output: ({ context: { remote, reason, words, alternatives } }) => ({ remote, reason, words, alternatives }),
   states: {
     deciding: {
       description: 'The actor is deciding who offers: it answers when it was spawned with an offer.',

@@ -6,6 +6,7 @@ import { Observable } from 'rxjs';
 import { freeSlots } from '../../machines/mesh/ledger.core.ts';
 import type { MeshCommand, MeshEmitted } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId } from '../../machines/shared/ids.ts';
+import { REASON_MAX } from '../../machines/shared/limits.ts';
 import type {
   BroadcastOptions,
   DirectOptions,
@@ -186,6 +187,12 @@ export class MeshHandle implements Mesh {
   }
 
   disconnectFrom(remote: PeerId, reason?: string): void {
+    if (
+      reason !== undefined &&
+      (typeof reason !== 'string' || reason.length > REASON_MAX || /\p{Surrogate}/u.test(reason))
+    ) {
+      throw new MeshError('BAD_OPTION', `A reason is text of at most ${REASON_MAX} characters.`);
+    }
     this.#send({ type: 'mesh.disconnect', remote: this.#checkId(remote), ...(reason === undefined ? {} : { reason }) });
   }
 

@@ -55,6 +55,22 @@ describe('a mesh in memory', () => {
     },
   );
 
+  it('tells both sides why an app disconnected, in its own words', () => {
+    const world = memoryWorld(4);
+    const [a, b] = [world.make('a').start(), world.make('b').start()];
+    world.clock.runFor(3_000);
+    const heard: unknown[] = [];
+    for (const mesh of [a, b]) {
+      mesh.on('peer.disconnected', ({ reason, words }) => heard.push({ reason, words }));
+      mesh.setAutoDiscovery(false);
+    }
+    expect(() => a.disconnectFrom(b.peerId, 'x'.repeat(200))).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
+    a.disconnectFrom(b.peerId, 'not my type');
+    world.clock.runFor(500);
+    expect(heard).toEqual(Array.from({ length: 2 }, () => ({ reason: 'disconnected', words: 'not my type' })));
+    expect(linksOf(a)).toEqual([]);
+  });
+
   it('leaves without a trace: no timer, no actor, neighbours hear why', async () => {
     const world = memoryWorld(3);
     const meshes = ['a', 'b', 'c'].map((name) => world.make(name).start());
