@@ -55,7 +55,7 @@ it('costs its neighbours nothing but the link to it', () => {
       forged += simulation.ledger.faults.get('adversaryFrames') ?? 0;
       expect(simulation.finish().violations.filter(({ peers }) => !peers.includes(villain.index))).toEqual([]);
     }),
-    budget(6),
+    budget(4),
   );
   expect(forged).toBeGreaterThan(100);
   expect(dropped, 'frames that honest peers refused').toBeGreaterThan(50);
