@@ -20,6 +20,8 @@ export interface NetworkModel {
   readonly hubLatency: Delay;
   /** From the answer taken in to an open channel: ICE, DTLS and SCTP. Drawn for each link. */
   readonly setup: Delay;
+  /** ICE candidates that each end of a link gives out, 1 to 32: one for each interface and address family, and each server. */
+  readonly candidates: number;
   /** Bytes per ms over one link; 0 = no bound. 1,250 are 10 Mbit/s. Fills `bufferedBytes`. */
   readonly bytesPerMs: number;
 }
@@ -70,6 +72,7 @@ export const DEFAULT_NETWORK: NetworkModel = {
   jitterMs: 0,
   hubLatency: { kind: 'uniform', minMs: 10, maxMs: 50 },
   setup: { kind: 'uniform', minMs: 150, maxMs: 350 },
+  candidates: 1,
   bytesPerMs: 0,
 };
 

@@ -33,6 +33,8 @@ export interface ScenarioOptions {
   readonly latencyMaxMs: number;
   readonly jitterMs: number;
   readonly bytesPerMs: number;
+  /** ICE candidates of each end of a link. */
+  readonly candidates: number;
   /** Share of the peers that is replaced each minute (churn). */
   readonly churn: number;
   readonly groups: number;
@@ -63,6 +65,7 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   latencyMaxMs: 50,
   jitterMs: 0,
   bytesPerMs: 0,
+  candidates: 1,
   churn: 0.05,
   groups: 2,
   partitionMs: 30_000,

@@ -64,6 +64,7 @@ export class ScenarioRun {
         latency: { kind: 'uniform', minMs: options.latencyMinMs, maxMs: options.latencyMaxMs },
         jitterMs: options.jitterMs,
         bytesPerMs: options.bytesPerMs,
+        candidates: options.candidates,
       },
       faults: options.faults,
       checkEveryMs: options.checkEveryMs,

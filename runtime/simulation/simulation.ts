@@ -66,7 +66,7 @@ export class Simulation {
     this.#watcher = new Watcher(this);
     const isAsleep = (id: PeerId): boolean => this.#byId.get(id)?.fate === 'asleep';
     this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep);
-    const { bytesPerMs } = this.model;
+    const { bytesPerMs, candidates } = this.model;
     this.network = new MemoryNetwork({
       clock: this.clock,
       random: this.streams.fork('hub'),
@@ -74,6 +74,7 @@ export class Simulation {
       hubLatencyMs: (peer) => this.#wires.hubMs(peer),
       setupMs: () => this.#wires.setupMs(),
       copyFrames: false,
+      candidates,
       ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
     });
     this.#reviewAll();
