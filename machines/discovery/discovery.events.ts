@@ -15,7 +15,7 @@ export interface DiscoveryContext extends DiscoveryInput {
   readonly ranked: readonly PeerAd[];
 }
 export type DiscoveryEvent =
-  | { readonly type: 'discovery.found'; readonly peer: PeerAd }
+  | { readonly type: 'discovery.found'; readonly peers: readonly PeerAd[] }
   | { readonly type: 'discovery.answered' }
   | { readonly type: 'discovery.need'; readonly need: Need };
 export type DiscoveryReport =

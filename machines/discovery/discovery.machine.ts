@@ -12,9 +12,8 @@ import {
   DISCOVERY_REST_BELOW_FLOOR_MS,
   DISCOVERY_REST_BELOW_TARGET_MS,
   DISCOVERY_REST_MS,
-  KNOWN_PEERS_MAX,
 } from '../shared/limits.ts';
-import { jittered, rank } from './discovery.core.ts';
+import { gather, jittered, rank } from './discovery.core.ts';
 import type {
   DiscoveryContext,
   DiscoveryEvent,
@@ -38,9 +37,7 @@ export const discoveryMachine = setup({
   actions: {
     ask: report(() => ({ type: 'discovery.ask' })),
     collect: assign(({ context, event }) =>
-      event.type === 'discovery.found' && context.found.length < KNOWN_PEERS_MAX
-        ? { found: [...context.found.filter((ad) => ad.id !== event.peer.id), event.peer] }
-        : {},
+      event.type === 'discovery.found' ? { found: gather(context.found, event.peers) } : {},
     ),
     noteNeed: assign(({ context, event }) => ({ need: event.type === 'discovery.need' ? event.need : context.need })),
     rank: assign(({ context }) => ({ ranked: rank(context.found, context.ports.random) })),

@@ -2,10 +2,11 @@
  * What the mesh knows of peers it is not linked to: the hubs tell of them, neighbours shuffle what they know, probes find
  * other islands. The known peers are the passive view that repairs the network (HyParView, 2007).
  */
-import type { SignalingFact } from '../../runtime/ports/signaling.ts';
+import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Neighbours, Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_PROBE_INTERVAL_MS, NEIGHBOURS_MAX, SHUFFLE_MAX } from '../shared/limits.ts';
+import type { HubFact, PeerFact } from '../signaling/signaling.events.ts';
 import { onSignal } from './admission.core.ts';
 import {
   candidatesOf,
@@ -29,29 +30,27 @@ type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>
 
 // ---- hubs ------------------------------------------------------------------------------------------------------------
 
-export function onHubPeer(work: MeshWork, url: string, fact: Fact<'peer'>): void {
-  const { context } = work;
-  if (fact.network !== context.network || !isPeerId(fact.id) || fact.id === context.self) return;
-  const { presence } = fact;
-  const legacy = presence === undefined;
-  const isNew = learn(
-    work,
-    fact.id,
-    { key: presence?.key ?? '', free: presence?.free ?? 0, degree: presence?.degree ?? 0, legacy, hub: url },
-    true,
-  );
-  if (isNew) emit(work, { type: 'peer.discovered', remote: fact.id, legacy });
-  if (!legacy && context.discovering) {
-    const peer = { id: fact.id, key: presence.key, free: presence.free, degree: presence.degree };
-    work.effects.push({ do: 'send', to: `discovery:${context.cycles}`, event: { type: 'discovery.found', peer } });
+/** Peers that a hub told of: remembered, told to the app when new, and to the discovery cycle that asked. */
+function onHubPeers(work: MeshWork, url: string, peers: readonly PeerFact[]): void {
+  const found: PeerAd[] = [];
+  for (const { network, id, presence } of peers) {
+    if (network !== work.context.network || !isPeerId(id) || id === work.context.self) continue;
+    const { key = '', free = 0, degree = 0 } = presence ?? {};
+    const legacy = presence === undefined;
+    const isNew = learn(work, id, { key, free, degree, legacy, hub: url }, true);
+    if (isNew) emit(work, { type: 'peer.discovered', remote: id, legacy });
+    if (!legacy) found.push({ id, key, free, degree });
   }
+  if (found.length === 0 || !work.context.discovering) return;
+  const event = { type: 'discovery.found', peers: found } as const;
+  work.effects.push({ do: 'send', to: `discovery:${work.context.cycles}`, event });
 }
 
-export function onHubFact(work: MeshWork, url: string, fact: SignalingFact): void {
+export function onHubFact(work: MeshWork, url: string, fact: HubFact): void {
   const { context } = work;
   switch (fact.type) {
-    case 'peer':
-      return onHubPeer(work, url, fact);
+    case 'peers':
+      return onHubPeers(work, url, fact.peers);
     case 'gone':
       if (fact.network === context.network) forget(work, fact.id);
       return;

@@ -21,9 +21,16 @@ export interface SignalingContext extends SignalingInput {
   readonly reason: string;
 }
 
+export type PeerFact = Extract<SignalingFact, { type: 'peer' }>;
+
+/** A fact as the charts hear it: peers come many at a time, since a hub tells of twenty in one breath. */
+export type HubFact =
+  | Exclude<SignalingFact, { type: 'peer' }>
+  | { readonly type: 'peers'; readonly peers: readonly PeerFact[] };
+
 export type SignalingFactEvent = {
-  [T in SignalingFact['type']]: { readonly type: `hub.${T}` } & Omit<Extract<SignalingFact, { type: T }>, 'type'>;
-}[SignalingFact['type']];
+  [T in HubFact['type']]: { readonly type: `hub.${T}` } & Omit<Extract<HubFact, { type: T }>, 'type'>;
+}[HubFact['type']];
 
 export type SignalingEvent =
   | SignalingFactEvent
@@ -50,5 +57,5 @@ export interface ProverInput {
 export type SignalingReport =
   | { readonly type: 'hub.opened'; readonly url: string }
   | { readonly type: 'hub.lost'; readonly url: string; readonly reason: string }
-  | { readonly type: 'hub.fact'; readonly url: string; readonly fact: SignalingFact }
+  | { readonly type: 'hub.fact'; readonly url: string; readonly fact: HubFact }
   | { readonly type: 'actor.failed'; readonly actor: string; readonly error: unknown };

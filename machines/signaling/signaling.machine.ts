@@ -7,11 +7,11 @@
  * Happy path: connecting -> proving -> open -> leaving -> closed.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate';
-import type { SignalingFact } from '../../runtime/ports/signaling.ts';
 import { DRAIN_TIMEOUT_MS, HUB_CONNECT_TIMEOUT_MS, HUB_PING_MS, HUB_PROOF_TIMEOUT_MS } from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import { reconnectMs } from './signaling.core.ts';
 import type {
+  HubFact,
   ProverInput,
   SignalingContext,
   SignalingEvent,
@@ -27,8 +27,8 @@ const report = (make: (context: SignalingContext, event: SignalingEvent) => Sign
   );
 
 /** The fact inside a `hub.*` event. */
-function factOf(event: SignalingEvent): SignalingFact {
-  return { ...event, type: event.type.replace(/^hub\./, '') } as SignalingFact;
+function factOf(event: SignalingEvent): HubFact {
+  return { ...event, type: event.type.replace(/^hub\./, '') } as HubFact;
 }
 
 export const signalingMachine = setup({
@@ -203,7 +203,7 @@ export const signalingMachine = setup({
           entry: ['forgetFailures', 'reportOpened'],
           on: {
             'signaling.send': { actions: 'passToSocket' },
-            'hub.peer': { actions: 'reportFact' },
+            'hub.peers': { actions: 'reportFact' },
             'hub.gone': { actions: 'reportFact' },
             'hub.discovered': { actions: 'reportFact' },
             'hub.signal': { actions: 'reportFact' },

@@ -5,8 +5,9 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { ExchangeCommand, ExchangeFact, ExchangeInput } from '../../machines/mesh/mesh.events.ts';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
-import { EARLY_FRAMES_MAX } from '../../machines/shared/limits.ts';
+import { EARLY_FRAMES_MAX, KNOWN_PEERS_MAX } from '../../machines/shared/limits.ts';
 import type {
+  PeerFact,
   ProverInput,
   SignalingEvent,
   SocketCommand,
@@ -98,8 +99,26 @@ export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fro
 /** One session with a hub, or with whatever a signaling port stands for. */
 export const socketActor: CallbackActorLogic<SocketCommand, SocketInput> = fromCallback(
   ({ input, receive, sendBack }) => {
-    const connection = input.port.connect(input.ports.identity.peerId, (fact) => {
-      sendBack({ ...fact, type: `hub.${fact.type}` } as SignalingEvent as never);
+    const { clock, identity } = input.ports;
+    const tell = (event: SignalingEvent): void => sendBack(event as never);
+    let peers: PeerFact[] = [];
+    let timer: unknown;
+    const tellPeers = (): void => {
+      clock.clearTimeout(timer);
+      timer = undefined;
+      const batch = peers;
+      peers = [];
+      if (batch.length > 0) tell({ type: 'hub.peers', peers: batch });
+    };
+    const connection = input.port.connect(identity.peerId, (fact) => {
+      if (fact.type === 'peer') {
+        peers.push(fact);
+        if (peers.length >= KNOWN_PEERS_MAX) tellPeers();
+        else timer ??= clock.setTimeout(tellPeers, 0);
+        return;
+      }
+      tellPeers();
+      tell({ ...fact, type: `hub.${fact.type}` } as SignalingEvent);
     });
     receive((command) => {
       try {
@@ -110,7 +129,10 @@ export const socketActor: CallbackActorLogic<SocketCommand, SocketInput> = fromC
         throw error;
       }
     });
-    return () => connection.close();
+    return () => {
+      clock.clearTimeout(timer);
+      connection.close();
+    };
   },
 );
 

@@ -40,7 +40,7 @@ describe('the discovery chart', () => {
     const seen = reachable(
       discoveryMachine,
       input,
-      [{ type: 'discovery.found', peer }, ...needs],
+      [{ type: 'discovery.found', peers: [peer] }, ...needs],
       ({ need }: { need: Need }) => need,
     );
     const missing = coverage.allStates.filter((id) => !seen.has(id));
@@ -50,7 +50,7 @@ describe('the discovery chart', () => {
   it('asks at once, and proposes what it found when a hub says that these were all, peers with room first', () => {
     const run = start();
     expect(run.take()).toEqual([{ type: 'discovery.ask' }]);
-    for (const peer of [ad(1, 0), ad(2, 3), ad(1, 0)]) run.send({ type: 'discovery.found', peer });
+    for (const peer of [ad(1, 0), ad(2, 3), ad(1, 0)]) run.send({ type: 'discovery.found', peers: [peer] });
     run.send({ type: 'discovery.answered' });
     expect(run.take()).toEqual([{ type: 'discovery.proposed', peers: [ad(2, 3), ad(1, 0)] }]);
     while (run.output === undefined) run.clock.step();
@@ -97,7 +97,7 @@ describe('the discovery chart', () => {
 
   it('remembers no more peers than the mesh does', () => {
     const run = start();
-    for (let n = 0; n < KNOWN_PEERS_MAX * 3; n++) run.send({ type: 'discovery.found', peer: ad(n) });
+    for (let n = 0; n < KNOWN_PEERS_MAX * 3; n++) run.send({ type: 'discovery.found', peers: [ad(n)] });
     expect(run.context.found.length).toBe(KNOWN_PEERS_MAX);
   });
 });

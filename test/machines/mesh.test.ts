@@ -179,12 +179,17 @@ describe('the mesh chart', () => {
       type: 'hub.fact',
       url: HUB,
       fact: {
-        type: 'peer',
-        network: 'n',
-        id: peer(1),
-        presence: { v: 1, key: '', free: 3, degree: 1 },
-        proven: true,
-        isHub: false,
+        type: 'peers',
+        peers: [
+          {
+            type: 'peer',
+            network: 'n',
+            id: peer(1),
+            presence: { v: 1, key: '', free: 3, degree: 1 },
+            proven: true,
+            isHub: false,
+          },
+        ],
       },
     });
     mesh.send({ type: 'discovery.proposed', peers: [] });

@@ -71,7 +71,7 @@ describe('the signaling chart', () => {
     run.send({ type: 'signaling.send', command: { type: 'ping' } });
     expect(commands()).toEqual([]);
     run.send(welcome());
-    const facts = ['peer', 'gone', 'discovered', 'signal', 'refused', 'ignored'];
+    const facts = ['peers', 'gone', 'discovered', 'signal', 'refused', 'ignored'];
     for (const fact of facts) run.send({ type: `hub.${fact}`, network: 'n' });
     expect(types()).toEqual(['hub.opened', ...facts]);
     run.send({ type: 'signaling.send', command: { type: 'discover', network: 'n' } });
