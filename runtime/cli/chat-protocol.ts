@@ -94,7 +94,7 @@ export function describeEvent(event: MeshEvent): string | undefined {
     case 'peer.connected':
       return `+ linked to ${shortId(event.remote)}`;
     case 'peer.disconnected':
-      return `- link to ${shortId(event.remote)} ended (${printable(event.reason)})`;
+      return `- link to ${shortId(event.remote)} ended (${printable(event.words === undefined ? event.reason : `${event.reason}: ${event.words}`)})`;
     case 'peer.evicted':
       return `- ${shortId(event.remote)} gave our link to another (${printable(event.reason)})`;
     case 'hub.connected':
@@ -110,13 +110,32 @@ export function describeEvent(event: MeshEvent): string | undefined {
   }
 }
 
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** The state of a hub's chart, a dot path, for those who do not know the chart. */
+function hubWords(state: string): string {
+  if (state.startsWith('open')) return 'connected';
+  if (state.startsWith('backingOff')) return 'away; trying again';
+  if (state.startsWith('closed') || state.startsWith('leaving')) return 'left';
+  return 'connecting';
+}
+
+/** The same for a peer's chart. */
+function linkWords(state: string): string {
+  if (state.startsWith('connected.suspect')) return 'linked, but silent';
+  if (state.startsWith('connected')) return 'linked';
+  if (state.startsWith('draining') || state.startsWith('closed')) return 'ending';
+  if (state.startsWith('backingOff')) return 'not linked; may try again';
+  return 'linking';
+}
+
 /** A status as a few lines. */
 export function describeStatus(status: MeshStatus): string[] {
   const standing = status.links.filter(isStanding).length;
   return [
     `${status.peerId}  network ${status.network}  ${status.state} for ${Math.round(status.uptimeMs / 1000)} s`,
-    `links ${standing} (${status.minPeers} to ${status.maxPeers}), known besides ${status.discovered}`,
-    ...status.hubs.map((hub) => `hub ${hub.url}  ${hub.state}`),
+    `${plural(standing, 'link')} (looks for more below ${status.minPeers}, keeps ${status.maxPeers} at most), knows ${plural(status.discovered, 'other peer')}`,
+    ...status.hubs.map((hub) => `hub ${hub.url}  ${hubWords(hub.state)}`),
   ];
 }
 
@@ -124,7 +143,7 @@ export function describeLinks(status: MeshStatus): string[] {
   if (status.links.length === 0) return ['No links.'];
   return status.links.map((link) => {
     const rtt = link.rttMs === null ? '' : `  ${Math.round(link.rttMs)} ms`;
-    return `${link.peerId}  ${link.state}  ${link.role}${rtt}`;
+    return `${link.peerId}  ${linkWords(link.state)}  ${link.role}${rtt}`;
   });
 }
 

@@ -26,7 +26,7 @@ const FLAGS = [
   { ...PORT_FLAG, defaultText: '3000, or a free one when that is taken' },
   HOST_FLAG,
   { kind: 'integer', name: 'peers', value: 'N', default: 3, min: 1, max: 50, describe: 'Node peers' },
-  { kind: 'switch', name: 'once', describe: 'End after the summary' },
+  { kind: 'switch', name: 'once', describe: 'End after the round of broadcasts; the summary is the last line' },
 ] as const satisfies readonly Flag[];
 
 export const demoCommand = defineCommand(
@@ -54,19 +54,27 @@ async function runDemo(values: DemoFlags, running: Running): Promise<number> {
   const stop = stopped.then(() => undefined);
   const { hub, address } = await openHub(values, running);
   let demo: Demo | undefined;
+  let summary: Summary | undefined;
   try {
     demo = await Demo.create(values.peers, address, running);
-    const summary = await Promise.race([demo.run(), stop]);
-    if (summary === undefined) return EXIT_GOOD;
-    output.event({ event: 'summary', url: address.url, page: `${address.http}/`, ...summary });
-    tellSummary(summary, address, running);
-    const complete = summary.peers === values.peers && summary.broadcast.delivered === summary.broadcast.expected;
-    if (values.once !== true) await stop;
-    return complete && summary.components === 1 ? EXIT_GOOD : EXIT_FAILED;
+    summary = await Promise.race([demo.run(), stop]);
+    if (summary !== undefined && values.once !== true) {
+      tellSummary(summary, address, running);
+      output.say(
+        `Open ${address.http}/ in two browser tabs, or run "xstate-mesh peer --hub ${address.url} --network ${DEMO_NETWORK}".`,
+      );
+      output.say('Stop it with Ctrl-C.');
+      await stop;
+    }
   } finally {
     await demo?.leave();
     await hub.shutdown();
   }
+  if (summary === undefined) return EXIT_GOOD;
+  // Whoever runs it once reads the last line: nothing follows the summary.
+  if (values.once === true) tellSummary(summary, address, running);
+  const complete = summary.peers === values.peers && summary.broadcast.delivered === summary.broadcast.expected;
+  return complete && summary.components === 1 ? EXIT_GOOD : EXIT_FAILED;
 }
 
 /** Opens the hub at the port asked for, or at 3000, or, when nobody asked and that is taken, at a free one. */
@@ -228,11 +236,9 @@ class Demo {
 function tellSummary(summary: Summary, address: HubAddress, running: Running): void {
   const { output } = running;
   const { expected, delivered } = summary.broadcast;
+  output.event({ event: 'summary', url: address.url, page: `${address.http}/`, ...summary });
   output.say(
     `${summary.peers} peers joined within ${summary.joinedMs} ms, ${summary.components} component${summary.components === 1 ? '' : 's'}, ` +
       `${delivered} of ${expected} messages delivered.`,
-  );
-  output.say(
-    `Open ${address.http}/ in a browser, or "xstate-mesh peer --hub ${address.url} --network ${DEMO_NETWORK}".`,
   );
 }

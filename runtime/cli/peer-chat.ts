@@ -13,6 +13,7 @@ import {
   shortId,
 } from './chat-protocol.ts';
 import type { CliMesh } from './dependencies.ts';
+import { HubNews } from './hub-news.ts';
 import type { LineEvent } from './lines.ts';
 import type { Output } from './output.ts';
 import { errorText } from './peer-protocol.ts';
@@ -24,12 +25,15 @@ export class Chat {
   readonly #output: Output;
   readonly #meshes: readonly CliMesh[];
   readonly #senders = new Set<string>();
+  /** By index of the peer. */
+  readonly #hubNews: readonly HubNews[];
   #speaker = 0;
   #leave: (reason: string) => Promise<unknown> = () => Promise.resolve();
 
   constructor(output: Output, meshes: readonly CliMesh[]) {
     this.#output = output;
     this.#meshes = meshes;
+    this.#hubNews = meshes.map(() => new HubNews());
   }
 
   open(leave: (reason: string) => Promise<unknown>, hubs: readonly string[], network: string): void {
@@ -50,7 +54,13 @@ export class Chat {
     const id = shortId(this.#meshes[index]?.peerId ?? '');
     if (event.type === 'joined') return `Joined as ${id} after ${Math.round(event.ms)} ms.`;
     if (event.type === 'left') return `${id} has left.`;
-    return describeEvent(event);
+    const hubs = this.#meshes[index]?.status().hubs ?? [];
+    const told = this.#hubNews[index]?.take(
+      event,
+      hubs.map(({ url }) => url),
+    );
+    if (told === undefined || told.kind === 'other') return describeEvent(event);
+    return told.kind === 'news' ? told.text : undefined;
   }
 
   /** Takes what was typed. Never throws. */

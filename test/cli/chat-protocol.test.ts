@@ -7,6 +7,7 @@ import {
   readChatLine,
   resolvePrefix,
 } from '../../runtime/cli/chat-protocol.ts';
+import { HubNews } from '../../runtime/cli/hub-news.ts';
 import { FakeMesh, idOf } from './fakes.ts';
 
 describe('chat', () => {
@@ -57,7 +58,59 @@ describe('chat', () => {
 
   it('tells links and status in a few lines', () => {
     const status = new FakeMesh(1).status();
-    expect(describeLinks(status)[0]).toMatch(/connected\.healthy {2}near {2}2 ms$/);
-    expect(describeStatus(status)[1]).toBe('links 1 (5 to 8), known besides 2');
+    expect(describeLinks(status)[0]).toMatch(/^[0-9a-f]{40} {2}linked {2}near {2}2 ms$/);
+    expect(describeStatus(status)[1]).toBe('1 link (looks for more below 5, keeps 8 at most), knows 2 other peers');
+  });
+
+  it('translates the states of the charts', () => {
+    const status = { ...new FakeMesh(1).status(), hubs: [{ url: 'ws://a', state: 'backingOff' }] };
+    const [near] = status.links;
+    const shown = (state: string) =>
+      describeLinks({ ...status, links: near === undefined ? [] : [{ ...near, state }] })[0];
+    expect(shown('connected.suspect')).toContain('  linked, but silent  ');
+    expect(shown('answering')).toContain('  linking  ');
+    expect(shown('backingOff.waiting')).toContain('  not linked; may try again  ');
+    expect(describeStatus(status)[2]).toBe('hub ws://a  away; trying again');
+    expect(describeStatus({ ...status, hubs: [{ url: 'ws://a', state: 'open.quiet' }] })[2]).toBe(
+      'hub ws://a  connected',
+    );
+  });
+
+  it('says nothing of a hand-over, and why an app ended a link', () => {
+    const event = { type: 'status.changed', level: 'info', code: 'EVICTION_HANDED_OVER', message: 'x' } as const;
+    expect(describeEvent(event)).toBeUndefined();
+    const ended = { type: 'peer.disconnected', remote: idOf(1), reason: 'disconnected', words: 'go\naway' } as const;
+    expect(describeEvent(ended)).toBe('- link to 00000000 ended (disconnected: go·away)');
+  });
+});
+
+describe('news of hubs', () => {
+  const urls = ['ws://a:1', 'ws://a:11'];
+  const vain = (url: string) =>
+    ({ type: 'status.changed', level: 'warn', code: 'HUB_UNREACHABLE', message: `${url}: ECONNREFUSED` }) as const;
+
+  it('tells once that a hub is gone, whatever its retries say, and once that it is back', () => {
+    const news = new HubNews();
+    const [url = '', other = ''] = urls;
+    expect(news.take({ type: 'hub.connected', url }, urls)).toEqual({ kind: 'news', text: `* hub ${url} is there` });
+    const draining = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: DRAINING: bye` };
+    expect(news.take(draining, urls)).toEqual({ kind: 'quiet' });
+    expect(news.take({ type: 'hub.disconnected', url, reason: 'bye' }, urls)).toEqual({
+      kind: 'news',
+      text: `* hub ${url} is gone (bye); trying again`,
+    });
+    expect(news.take(vain(url), urls)).toEqual({ kind: 'quiet' });
+    // Another hub, whose address begins alike, has its own news.
+    const first = { kind: 'news', text: `* hub ${other} cannot be reached (ECONNREFUSED); trying again` };
+    expect(news.take(vain(other), urls)).toEqual(first);
+    expect(news.take(vain(other), urls)).toEqual({ kind: 'quiet' });
+    expect(news.take({ type: 'hub.connected', url }, urls)).toEqual({ kind: 'news', text: `* hub ${url} is back` });
+    expect(news.take(vain(url), urls)).toMatchObject({ kind: 'news' });
+  });
+
+  it('leaves everything else to others', () => {
+    const refused = { ...vain('ws://a:1'), code: 'HUB_REFUSED', message: 'ws://a:1 refused a frame: RATE_LIMITED: x' };
+    expect(new HubNews().take(refused, urls)).toEqual({ kind: 'other' });
+    expect(new HubNews().take({ type: 'peers.changed', connected: [] }, urls)).toEqual({ kind: 'other' });
   });
 });

@@ -137,8 +137,10 @@ it('keeps the same peers with an identity file', async () => {
 it('demo --once: every peer joined, one component, every message delivered', async () => {
   const demo = cli(['demo', '--once', '--json', '--port', '0']);
   expect(await demo.exited).toBe(0);
-  const summary = demo.json.find(({ event }) => event === 'summary');
-  expect(summary).toEqual({
+  // Whoever reads the last line gets the summary, and every peer has left by then.
+  expect(demo.json.filter(({ event }) => event === 'left')).toHaveLength(3);
+  expect(demo.json.filter(({ event }) => event === 'summary')).toHaveLength(1);
+  expect(demo.json.at(-1)).toEqual({
     event: 'summary',
     url: expect.stringMatching(/^ws:\/\/.+:\d+$/),
     page: expect.stringMatching(/^http:\/\/.+:\d+\/?$/),
@@ -233,4 +235,24 @@ it('chats with people', async () => {
   expect(await ada.exited).toBe(0);
   await bob.until(({ lines }) => lines.some((line) => line.startsWith('- link to')));
   expect(await bob.end('SIGINT')).toBe(0);
+});
+
+it('tells a person once that the hub is gone and once that it is back', async () => {
+  const { hub, url } = await startHub();
+  const ada = cli(['peer', '--hub', url]);
+  const has = (text: string) => ada.until(({ lines }) => lines.some((line) => line.includes(text)));
+  await has('Joined as');
+  await hub.end('SIGINT');
+  await has('is gone');
+  ada.say('/status');
+  await has('trying again');
+  const again = cli(['hub', '--json', '--port', new URL(url).port]);
+  await again.line({ event: 'listening' });
+  await has(`* hub ${url} is back`);
+  expect(ada.lines.filter((line) => line.includes(url) && /^[*!]/.test(line))).toEqual([
+    `* hub ${url} is there`,
+    expect.stringMatching(/^\* hub .* is gone \(.+\); trying again$/),
+    `* hub ${url} is back`,
+  ]);
+  expect(await ada.end('SIGINT')).toBe(0);
 });

@@ -1,0 +1,43 @@
+/**
+ * What a person wants to hear of a peer's hubs: that one is away, once, and that it is back, once. A mesh reports every
+ * vain attempt; programs read them all, people do not.
+ */
+import type { MeshEvent } from '../api.ts';
+import { printable } from './chat-protocol.ts';
+
+/** `quiet`: the event is about a hub and no news. `other`: it is not about a hub. */
+export type HubNewsText = { readonly kind: 'news'; readonly text: string } | { readonly kind: 'quiet' | 'other' };
+
+const QUIET: HubNewsText = { kind: 'quiet' };
+const news = (text: string): HubNewsText => ({ kind: 'news', text: printable(text) });
+
+/** The memory of one peer: which of its hubs are known to be away. Its size is bounded by the number of hubs. */
+export class HubNews {
+  readonly #away = new Set<string>();
+
+  /** Takes every event of the peer; `urls` are its hubs. */
+  take(event: MeshEvent, urls: readonly string[]): HubNewsText {
+    switch (event.type) {
+      case 'hub.connected':
+        return news(`* hub ${event.url} is ${this.#away.delete(event.url) ? 'back' : 'there'}`);
+      case 'hub.disconnected':
+        this.#away.add(event.url);
+        return news(`* hub ${event.url} is gone (${event.reason}); trying again`);
+      case 'status.changed':
+        return this.#takeStatus(event, urls);
+      default:
+        return { kind: 'other' };
+    }
+  }
+
+  #takeStatus({ code, message }: MeshEvent<'status.changed'>, urls: readonly string[]): HubNewsText {
+    // A hub that drains says so, then closes: the close is the news.
+    if (code === 'HUB_REFUSED' && message.includes(': DRAINING: ')) return QUIET;
+    if (code !== 'HUB_UNREACHABLE') return { kind: 'other' };
+    const url = urls.find((candidate) => message.startsWith(`${candidate}: `));
+    if (url === undefined) return { kind: 'other' };
+    if (this.#away.has(url)) return QUIET;
+    this.#away.add(url);
+    return news(`* hub ${url} cannot be reached (${message.slice(url.length + 2)}); trying again`);
+  }
+}
