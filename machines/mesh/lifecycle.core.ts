@@ -34,7 +34,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   probedMs: Number.NEGATIVE_INFINITY,
   probed: undefined,
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
-  locksGrantedMs: [],
+  locksGranted: [],
   leaveReason: 'left',
 });
 

@@ -116,7 +116,7 @@ export interface MeshContext extends MeshInput {
   /** When a link for another island was admitted over the cap. */
   readonly islandAdmittedMs: number;
   /** When locks were granted lately. */
-  readonly locksGrantedMs: readonly number[];
+  readonly locksGranted: readonly { readonly owner: PeerId; readonly atMs: number }[];
   readonly leaveReason: string;
 }
 

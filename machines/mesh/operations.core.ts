@@ -11,6 +11,7 @@ import {
   OPERATION_START_INTERVAL_MS,
   OPERATIONS_ACCEPTED_MAX,
   OPERATIONS_ACCEPTED_WINDOW_MS,
+  OPERATIONS_PER_NEIGHBOUR_MAX,
 } from '../shared/limits.ts';
 import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor, slotsHeld } from './ledger.core.ts';
 import { dial, endOperation, evictionId, refuse, release, utter } from './links.core.ts';
@@ -220,18 +221,19 @@ function tellEviction(
 function grantLock(work: MeshWork, from: PeerId, lock: Lock): void {
   const { context } = work;
   const nowMs = context.ports.clock.now();
-  const lately = context.locksGrantedMs.filter((ms) => nowMs - ms < OPERATIONS_ACCEPTED_WINDOW_MS);
+  const lately = context.locksGranted.filter(({ atMs }) => nowMs - atMs < OPERATIONS_ACCEPTED_WINDOW_MS);
   const grants =
     context.operation === undefined &&
     context.entry === undefined &&
     context.slots[from]?.phase === 'linked' &&
     lately.length < OPERATIONS_ACCEPTED_MAX &&
+    lately.filter(({ owner }) => owner === from).length < OPERATIONS_PER_NEIGHBOUR_MAX &&
     fitsLock(context, from, lock);
   say(work, from, { type: grants ? 'LOCKED' : 'LOCK_REFUSED', op: lock.op });
   if (!grants) return;
   const partner = lock.dropped === context.self ? lock.other : lock.dropped;
   patch(work, {
-    locksGrantedMs: [...lately, nowMs],
+    locksGranted: [...lately, { owner: from, atMs: nowMs }],
     operation: { id: lock.op, part: 'member', with: [from], partner: lock.kind === 'triangle' ? undefined : partner },
   });
   work.effects.push({ do: 'raise', event: { type: 'operation.began' } });

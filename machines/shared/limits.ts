@@ -67,6 +67,8 @@ export const NEIGHBOURS_MIN_INTERVAL_MS = 1_000;
 /** Operations a peer starts / accepts: 1 per 2 s, 4 per 10 s. Guess. */
 export const OPERATION_START_INTERVAL_MS = 2_000;
 export const OPERATIONS_ACCEPTED_MAX = 4;
+/** Of these, for one neighbour: nobody uses the others' share up. */
+export const OPERATIONS_PER_NEIGHBOUR_MAX = 2;
 export const OPERATIONS_ACCEPTED_WINDOW_MS = 10_000;
 
 /** Failed hand-overs in a row after which a link is closed plainly (rule 7). */

@@ -145,6 +145,25 @@ describe('operations', () => {
     }
     expect(offers).toBe(1);
   });
+
+  it('one neighbour cannot use up the locks that the others need', () => {
+    const world = memoryWorld(6);
+    const a = world.make('a', { autoDiscovery: false }).start();
+    world.clock.runFor(100);
+    const greedy = neighbour(world, 0xee, a.peerId);
+    const other = neighbour(world, 0xff, a.peerId);
+    const answers = (who: Stranger): string[] =>
+      who.heard.map(({ message }) => message.type).filter((type) => type.startsWith('LOCK'));
+    const ask = (who: Stranger, op: string): void => {
+      who.say(a.peerId, { type: 'LOCK', op, kind: 'splice', dropped: a.peerId, other: idOf(1) });
+      who.say(a.peerId, { type: 'UNLOCK', op });
+      world.clock.runFor(100);
+    };
+    for (let n = 0; n < 4; n++) ask(greedy, `0${n}`.repeat(8));
+    ask(other, 'ab'.repeat(8));
+    expect(answers(greedy)).toEqual(['LOCKED', 'LOCKED', 'LOCK_REFUSED', 'LOCK_REFUSED']);
+    expect(answers(other)).toEqual(['LOCKED']);
+  });
 });
 
 describe('actors that fail', () => {
