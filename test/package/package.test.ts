@@ -9,6 +9,8 @@ import { extname, join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createLogger, build as viteBuild } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHubActor } from '../../hub/index.ts';
+import { ROOT } from '../lint/source.ts';
 import { launchChromium } from '../setup/chromium.ts';
 import { type Consumer, createConsumer } from './consumer.ts';
 
@@ -94,6 +96,24 @@ describe('Node', () => {
     const script = `import { createMeshActor } from 'xstate-mesh'; console.log(createMeshActor({ signaling: [] }).peerId)`;
     const id = await consumer.run(process.execPath, '--input-type=module', '-e', script);
     expect(id.trim()).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it('runs the first example of the README as it stands, against a real hub, to its end', async () => {
+    const example = /```js\n(.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
+    expect(example).toContain("'ws://localhost:3000'");
+    const hub = createHubActor({ port: 0 }).start();
+    try {
+      const { url } = await hub.listening();
+      consumer.write('readme.mjs', example.replace('ws://localhost:3000', url));
+      // Rejects when it exits with anything but 0.
+      const printed = await consumer.run(process.execPath, 'readme.mjs');
+      expect(printed).toMatch(/^broadcast [0-9a-f]{40} \{ hello: 'everyone' \}$/m);
+      expect(printed).toMatch(/^direct [0-9a-f]{40} just you$/m);
+      expect(printed).toMatch(/id: '[0-9a-f]{32}',\s+to: '[0-9a-f]{40}',\s+hops: 1,\s+ms: /);
+      expect(hub.getPeers()).toEqual([]);
+    } finally {
+      await hub.shutdown();
+    }
   });
 
   it('starts the command line', async () => {
