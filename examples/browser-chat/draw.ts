@@ -74,5 +74,5 @@ export function describe(picture: Picture): string {
   const mine = picture.edges.filter(({ kind }) => kind === 'mine').length;
   const hidden = picture.hidden > 0 ? `, ${picture.hidden} more not drawn` : '';
   const others = picture.edges.length - mine;
-  return `${plural(picture.nodes.length, 'peer')}, ${plural(mine, 'link')} of mine, ${others} between others${hidden}`;
+  return `${plural(picture.nodes.length, 'peer')}, ${plural(mine, 'link')} of mine, ${others} told of by others${hidden}`;
 }

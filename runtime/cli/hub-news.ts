@@ -31,12 +31,14 @@ export class HubNews {
   }
 
   #takeStatus({ code, message }: MeshEvent<'status.changed'>, urls: readonly string[]): HubNewsText {
-    // A hub that drains says so, then closes: the close is the news.
-    if (code === 'HUB_REFUSED' && message.includes(': DRAINING: ')) return QUIET;
-    if (code !== 'HUB_UNREACHABLE') return { kind: 'other' };
-    const url = urls.find((candidate) => message.startsWith(`${candidate}: `));
+    if (code !== 'HUB_UNREACHABLE' && code !== 'HUB_REFUSED') return { kind: 'other' };
+    const before = code === 'HUB_REFUSED' ? ' refused a frame: ' : ': ';
+    const url = urls.find((candidate) => message.startsWith(`${candidate}${before}`));
     if (url === undefined) return { kind: 'other' };
     if (this.#away.has(url)) return QUIET;
+    // These end the session at once: its end is the news, and tells the reason.
+    if (code === 'HUB_REFUSED')
+      return /^(?:DRAINING|PROOF_FAILED): /.test(message.slice(url.length + before.length)) ? QUIET : { kind: 'other' };
     this.#away.add(url);
     return news(`* hub ${url} cannot be reached (${message.slice(url.length + 2)}); trying again`);
   }

@@ -108,6 +108,19 @@ describe('news of hubs', () => {
     expect(news.take(vain(url), urls)).toMatchObject({ kind: 'news' });
   });
 
+  it('tells once that a hub refuses our proof, with its reason', () => {
+    const news = new HubNews();
+    const [url = ''] = urls;
+    const refused = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: PROOF_FAILED: not my name` };
+    const unreachable = { ...vain(url), message: `${url}: PROOF_FAILED: not my name` };
+    expect([refused, unreachable, refused, unreachable].map((event) => news.take(event, urls))).toEqual([
+      { kind: 'quiet' },
+      { kind: 'news', text: `* hub ${url} cannot be reached (PROOF_FAILED: not my name); trying again` },
+      { kind: 'quiet' },
+      { kind: 'quiet' },
+    ]);
+  });
+
   it('leaves everything else to others', () => {
     const refused = { ...vain('ws://a:1'), code: 'HUB_REFUSED', message: 'ws://a:1 refused a frame: RATE_LIMITED: x' };
     expect(new HubNews().take(refused, urls)).toEqual({ kind: 'other' });
