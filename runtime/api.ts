@@ -20,7 +20,7 @@ export interface MeshOptions {
   readonly maxPeers?: number;
   /** Links below which this peer looks hard, 0 to 49 and below `maxPeers`. Default min(5, maxPeers - 1). */
   readonly minPeers?: number;
-  /** Default: a new identity each time. `createIdentity` and `loadIdentity` make one. */
+  /** Default: a new identity each time. `createIdentity` and `identityFromSeed` make one. */
   readonly identity?: Identity;
   /** The WebRTC implementation. Default: `simple-peer`, with @roamhq/wrtc in Node. */
   readonly rtc?: LinkPort;
@@ -175,13 +175,13 @@ export interface Explanation {
 /** What one can do with a mesh: on the actor of `createMeshActor`, or through `asMesh(ref)` on any ref of a `meshMachine`. */
 export interface MeshMethods {
   readonly peerId: PeerId;
-  /** Resolves when a hub accepted us or the first link stands. Rejects with JOIN_TIMEOUT, LEFT, HUB_REFUSED. */
+  /** Resolves when a hub accepted us or the first link stands. Rejects with JOIN_TIMEOUT, LEFT. */
   joined(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<{ readonly ms: number }>;
   /** Tells neighbours and hubs, stops every child, frees every timer. Resolves when done; again: the same promise. */
   leave(reason?: string): Promise<void>;
   /** To everybody in the network. Returns the message's id at once. Throws NOT_JOINED, LEFT, TOO_LARGE, BAD_OPTION. */
   broadcast(data: unknown, options?: BroadcastOptions): MessageId;
-  /** To one peer, over others where needed. Rejects with DIRECT_TIMEOUT, NOT_JOINED, LEFT, TOO_LARGE, QUEUE_FULL. */
+  /** To one peer, over others where needed. Rejects with any code of `docs/api.md`'s table of methods. */
   direct(to: PeerId, data: unknown, options?: DirectOptions): Promise<Receipt>;
   status(): MeshStatus;
   explain(): Explanation;
