@@ -18,6 +18,7 @@ const all: Readonly<Record<string, Scenario>> = {
   directs: () => scenarios.directs(),
   killed: () => scenarios.killedProcess(),
   ends: () => scenarios.endsByItself(),
+  'ends-five': () => scenarios.endsByItself(5),
   'ends-without-hub': () => scenarios.endsWithoutHub(),
 };
 

@@ -10,7 +10,14 @@ import { createMeshActor } from 'xstate-mesh';
 
 const [hub = 'ws://localhost:3000', count = '2', hubPid] = process.argv.slice(2);
 const meshes = Array.from({ length: Number(count) }, () => createMeshActor({ signaling: hub, network: 'ends' }));
-const linked = meshes.map((mesh) => new Promise((resolve) => mesh.on('peer.connected', resolve)));
+/** Resolves when a mesh has a link to each other one: a broadcast reaches only those that are in its component. */
+const linked = meshes.map(
+  (mesh) =>
+    new Promise((resolve) => {
+      const others = new Set(meshes.filter((other) => other !== mesh).map(({ peerId }) => peerId));
+      mesh.on('peer.connected', ({ remote }) => others.delete(remote) && others.size === 0 && resolve());
+    }),
+);
 await Promise.all(meshes.map((mesh) => mesh.start().joined()));
 const [first, second] = meshes;
 if (first !== undefined && second !== undefined) {
