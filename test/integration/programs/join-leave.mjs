@@ -15,7 +15,7 @@ const linked = meshes.map(
   (mesh) =>
     new Promise((resolve) => {
       const others = new Set(meshes.filter((other) => other !== mesh).map(({ peerId }) => peerId));
-      mesh.on('peer.connected', ({ remote }) => others.delete(remote) && others.size === 0 && resolve());
+      mesh.on('peer.connected', ({ remote }) => others.delete(remote) && others.size === 0 && resolve(undefined));
     }),
 );
 await Promise.all(meshes.map((mesh) => mesh.start().joined()));
