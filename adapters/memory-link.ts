@@ -41,6 +41,7 @@ export class MemoryEnd implements Link {
   readonly #fabric: LinkFabric;
   readonly #initiator: boolean;
   readonly #token: string;
+  readonly #bornMs: number;
   #handlers: LinkHandlers | undefined;
   #mode: Mode = 'new';
   /** Token of the other end, once its description was taken in; and that description, to know it again. */
@@ -65,6 +66,7 @@ export class MemoryEnd implements Link {
     this.remote = options.remote;
     this.#handlers = handlers;
     this.#token = (fabric.nextToken++).toString(36);
+    this.#bornMs = fabric.clock.now();
     fabric.pending.set(this.#token, this);
     if (options.initiator) this.#later(0, () => this.#describe('offer'));
   }
@@ -94,6 +96,9 @@ export class MemoryEnd implements Link {
     peer.#inbox?.push(copyFrames ? frame.slice() : frame, delayMs);
     return true;
   }
+
+  /** This network restarts no ICE. */
+  restart(): void {}
 
   close(): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;
@@ -178,9 +183,16 @@ export class MemoryEnd implements Link {
     if (this.#fabric.isCut(this.local, peer.local)) return;
     this.#peer = peer;
     peer.#peer = this;
-    const { setupTrips, setupMs, latencyMs } = this.#fabric;
-    const waitMs = setupMs?.(this.local, peer.local) ?? latencyMs(this.local, peer.local) * setupTrips;
-    this.#later(waitMs, () => this.#open(peer));
+    this.#later(this.#setupWaitMs(peer), () => this.#open(peer));
+  }
+
+  /** From now, when each end has the other's description. `setupMs` counts from the offer, and a round trip is left at least. */
+  #setupWaitMs(peer: MemoryEnd): number {
+    const { setupTrips, setupMs, latencyMs, clock } = this.#fabric;
+    const oneWayMs = latencyMs(this.local, peer.local);
+    if (setupMs === undefined) return oneWayMs * setupTrips;
+    const offeredMs = this.#initiator ? this.#bornMs : peer.#bornMs;
+    return Math.max(2 * oneWayMs, setupMs(this.local, peer.local) - (clock.now() - offeredMs));
   }
 
   #open(peer: MemoryEnd): void {

@@ -24,7 +24,7 @@ export interface MemoryNetworkOptions {
   readonly hubLatencyMs?: number | ((peer: PeerId) => number);
   /** From the answer taken in to an open link, in one-way delays: checks of ICE, then DTLS and SCTP. Default 4. */
   readonly setupTrips?: number;
-  /** The same in ms, for those who have measured it; it replaces `setupTrips`. */
+  /** Instead: ms from the offer to an open link, signaling included; a round trip after the answer is the least. */
   readonly setupMs?: (from: PeerId, to: PeerId) => number;
   /** Candidates each end gives out. Default 1. */
   readonly candidates?: number;

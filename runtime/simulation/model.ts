@@ -18,7 +18,7 @@ export interface NetworkModel {
   readonly jitterMs: number;
   /** One way between a peer and a hub; each peer draws it once. */
   readonly hubLatency: Delay;
-  /** From the answer taken in to an open channel: ICE, DTLS and SCTP. Drawn for each link. */
+  /** From the offer to an open channel: signaling, ICE, DTLS and SCTP; a round trip after the answer is the least. Drawn for each link. */
   readonly setup: Delay;
   /** ICE candidates that each end of a link gives out, 1 to 32: one for each interface and address family, and each server. */
   readonly candidates: number;
