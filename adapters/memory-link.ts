@@ -97,8 +97,9 @@ export class MemoryEnd implements Link {
     return true;
   }
 
-  /** This network restarts no ICE. */
-  restart(): void {}
+  restart(): void {
+    // This network restarts no ICE.
+  }
 
   close(): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;

@@ -180,6 +180,10 @@ class SimplePeerLink implements Link {
     }
   }
 
+  restart(): void {
+    // simple-peer restarts no ICE.
+  }
+
   /**
    * Says goodbye behind the last frame; the other side ends the link when all has arrived. When it cannot be reached any
    * more, or on a second call, the link is cut at once.

@@ -8,23 +8,52 @@ import type { LinkSignal } from './signaling.ts';
 export interface LinkCapabilities {
   /** The adapter can restart ICE on a link that stands. */
   readonly restart: boolean;
-  /** It can roll back an offer of its own (perfect negotiation). */
+  /** It can roll back an offer of its own (perfect negotiation), which settles two restarts that cross. */
   readonly rollback: boolean;
   /** It carries media tracks. */
   readonly media: boolean;
 }
 
+/**
+ * Which of a link's two ways a frame takes. `control` passes before `bulk`; order is kept within a lane, not between
+ * them. An adapter may carry both on one channel.
+ */
+export type LinkLane = 'control' | 'bulk';
+
+/**
+ * Why a link ended by itself.
+ * - `UNAVAILABLE`: the WebRTC implementation cannot be loaded on this platform.
+ * - `NO_ROOM`: the platform allows no further connection, since closed ones have not been collected yet; later it may.
+ * - `NEGOTIATION`: a description did not fit, or could not be made.
+ * - `LOST`: the connection failed, or the other side ended it without a goodbye.
+ */
+export type LinkErrorCode = 'UNAVAILABLE' | 'NO_ROOM' | 'NEGOTIATION' | 'LOST';
+
+/** What `onClosed` tells when nobody asked for the end. Adapters may tell a plain Error instead. */
+export class LinkError extends Error {
+  override readonly name = 'LinkError';
+  readonly code: LinkErrorCode;
+
+  constructor(code: LinkErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
 /** What happened on a link. `closed` is the last, exactly once; nothing follows it. */
 export interface LinkHandlers {
-  /** An offer, an answer or a candidate for the other side. */
+  /** An offer, an answer or a candidate for the other side; on a link that stands too, when ICE is restarted. */
   onSignal(signal: LinkSignal): void;
   /** Frames can flow both ways. */
   onOpen(): void;
-  /** One frame, as sent: order and borders are kept. The bytes are the receiver's own. */
+  /** One frame, as sent: borders, and the order within a lane, are kept. The bytes are the receiver's own. */
   onFrame(frame: Uint8Array): void;
   /** `bufferedBytes` fell below the low mark (LINK_BUFFER_LOW_BYTES). */
   onDrain(): void;
-  /** ICE lost sight of the other side, or found it again. `failed` is final for adapters without restart. */
+  /**
+   * ICE lost sight of the other side, or found it again; `connected` also ends a restart of a link that was never lost.
+   * `failed` is final for adapters without restart, and for a link that has not opened yet; else the link stays until close().
+   */
   onConnectivity(state: 'connected' | 'disconnected' | 'failed'): void;
   /** The link is gone; everything it held is freed. `error` says why when nobody asked for it. */
   onClosed(error?: Error): void;
@@ -38,11 +67,22 @@ export interface LinkOptions {
 }
 
 export interface Link {
-  /** Takes in what the other side's `onSignal` gave. A bad signal ends in `onClosed`, never in a throw. */
+  /**
+   * Takes in what the other side's `onSignal` gave. A bad signal ends in `onClosed`, never in a throw. An offer on a link
+   * that stands is a restart by the other side and is answered through `onSignal`.
+   */
   signal(signal: LinkSignal): void;
-  /** Queues one frame (at most 16 KiB). False when the link is not open. Never throws. */
-  send(frame: Uint8Array): boolean;
+  /** Queues one frame (at most 16 KiB), by default on the lane `control`. False when the link is not open. Never throws. */
+  send(frame: Uint8Array, lane?: LinkLane): boolean;
+  /** What waits to be sent, over both lanes. */
   readonly bufferedBytes: number;
+  /**
+   * Starts an ICE restart on a link that stands, as its offerer: `onSignal` gives an offer and candidates again, and
+   * `onConnectivity('connected')` tells when it is back. Does nothing when `capabilities.restart` is false or the link does
+   * not stand. When both ends restart at once, the end with the smaller local id rolls its offer back and answers, the other
+   * ignores the offer that it gets.
+   */
+  restart(): void;
   /**
    * Ends the link gracefully: frames already sent are delivered, which may wait for the other side. A second call cuts it at
    * once. `onClosed` follows in a later turn.
@@ -59,6 +99,6 @@ export interface LinkPort {
   readonly name: string;
   readonly capabilities: LinkCapabilities;
   open(options: LinkOptions, handlers: LinkHandlers): Link;
-  /** Frees what the implementation holds for the whole process, if anything. */
+  /** Cuts every link, and frees what the implementation holds for the whole process, if anything. */
   dispose?(): void;
 }

@@ -126,7 +126,13 @@ export class SimPorts {
     if (this.#made >= faults.connectionsMax) {
       this.world.count('connectionsRefused');
       clock.setTimeout(() => handlers.onClosed(new Error('Cannot create so many PeerConnections')), 0);
-      return { signal: () => undefined, send: () => false, bufferedBytes: 0, close: () => undefined };
+      return {
+        signal: () => undefined,
+        send: () => false,
+        bufferedBytes: 0,
+        restart: () => undefined,
+        close: () => undefined,
+      };
     }
     this.#made++;
     const stillborn = faults.dialFailure > 0 && options.initiator && faultRandom.next() < faults.dialFailure;
@@ -182,6 +188,10 @@ class SimLink implements Link, LinkHandlers {
 
   put(frame: Uint8Array): boolean {
     return this.#base?.send(frame) ?? false;
+  }
+
+  restart(): void {
+    this.#base?.restart();
   }
 
   close(): void {

@@ -23,6 +23,7 @@ export class TestLink implements Link {
   onFrame: (frame: Uint8Array) => void = () => undefined;
   readonly signal = (): undefined => undefined;
   readonly close = (): undefined => undefined;
+  readonly restart = (): undefined => undefined;
   send(frame: Uint8Array): boolean {
     this.sent.push(frame);
     if (this.keeps) this.bufferedBytes += frame.length;
