@@ -106,8 +106,15 @@ export function dropSlot(work: MeshWork, id: PeerId): void {
   patch(work, { slots });
 }
 
+/** Where in the list of known peers one is; -1 when it is not. A plain loop: this runs for each peer that anybody names. */
+function knownIndex(context: MeshContext, id: PeerId): number {
+  const { known } = context;
+  for (let i = 0; i < known.length; i++) if ((known[i] as KnownPeer).id === id) return i;
+  return -1;
+}
+
 export const knownPeer = (context: MeshContext, id: PeerId): KnownPeer | undefined =>
-  context.known.find((peer) => peer.id === id);
+  context.known[knownIndex(context, id)];
 
 export function forget(work: MeshWork, id: PeerId): void {
   if (knownPeer(work.context, id) === undefined) return;
@@ -116,7 +123,7 @@ export function forget(work: MeshWork, id: PeerId): void {
 
 /** Changes what is known of a peer, if it is known. */
 export function changeKnown(work: MeshWork, id: PeerId, change: Partial<KnownPeer>): void {
-  const index = work.context.known.findIndex((peer) => peer.id === id);
+  const index = knownIndex(work.context, id);
   const before = work.context.known[index];
   if (before !== undefined) patch(work, { known: work.context.known.with(index, { ...before, ...change }) });
 }
@@ -136,7 +143,7 @@ export function learn(
 ): boolean {
   const { context } = work;
   if (id === context.self) return false;
-  const index = context.known.findIndex((known) => known.id === id);
+  const index = knownIndex(context, id);
   const before = context.known[index];
   if (before === undefined && context.slots[id] !== undefined) return false;
   const { radius, saidMs = context.ports.clock.now() } = peer;

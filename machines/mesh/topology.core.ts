@@ -203,6 +203,7 @@ export function wouldImprove(
   view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>,
   candidate: Pick<Applicant, 'id' | 'random'>,
 ): boolean {
+  if (candidate.random || !betterThan(view)(candidate.id)) return false;
   const joined: LinkView = { ...NO_LINK, id: candidate.id, random: candidate.random };
   const links = [...view.links, joined];
   const role = rolesOf(view.self, links, view.shape, view.xor).get(candidate.id);
@@ -315,14 +316,32 @@ export function chooseSwap(
   const { self } = view;
   const wouldTakeUs = (c: SwapCandidate): boolean =>
     c.free > 0 || (c.radius !== undefined && commonPrefixBits(self, c.id) > c.radius);
+  const mayBeBetter = betterThan(view);
   return candidates
-    .filter((c) => wouldTakeUs(c) && wouldImprove(view, { id: c.id, random: false }))
-    .sort((a, b) => compareDistance(self, a.id, b.id))[0]?.id;
+    .filter((c) => wouldTakeUs(c) && mayBeBetter(c.id))
+    .sort((a, b) => compareDistance(self, a.id, b.id))
+    .find((c) => wouldImprove(view, { id: c.id, random: false }))?.id;
+}
+
+/** The cheap part of `wouldImprove`: nearer than our farthest near link, or the first of its bucket. */
+function betterThan(view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>): (id: PeerId) => boolean {
+  const { self, links, shape, xor } = view;
+  if (!xor) return () => false;
+  const edge = nearEdge(self, links, shape);
+  const buckets = new Set(links.map((l) => commonPrefixBits(self, l.id)));
+  return (id) =>
+    (shape.quota.near > 0 && (edge === undefined || compareDistance(self, id, edge) < 0)) ||
+    !buckets.has(commonPrefixBits(self, id));
+}
+
+/** Our farthest near link. Undefined when fewer than the quota are not random. */
+function nearEdge(self: PeerId, links: readonly LinkView[], shape: Shape): PeerId | undefined {
+  const closest = links.filter((l) => !l.random).sort((a, b) => compareDistance(self, a.id, b.id));
+  return closest[shape.quota.near - 1]?.id;
 }
 
 /** Common-prefix bits of our farthest near link: who shares more would be near to us. */
 export function nearRadius(self: PeerId, links: readonly LinkView[], shape: Shape): number {
-  const closest = links.filter((l) => !l.random).sort((a, b) => compareDistance(self, a.id, b.id));
-  const edge = closest[shape.quota.near - 1];
-  return edge === undefined ? 0 : commonPrefixBits(self, edge.id);
+  const edge = nearEdge(self, links, shape);
+  return edge === undefined ? 0 : commonPrefixBits(self, edge);
 }

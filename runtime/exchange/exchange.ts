@@ -21,6 +21,7 @@ import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeMessage } from '../w
 import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import { decodePayload, encodePayload } from '../wire/payload.ts';
 import { Batches } from './batches.ts';
+import { Counters } from './counters.ts';
 import { LinkEntry, LinkTable } from './link-table.ts';
 import { PendingDirects } from './pending-directs.ts';
 import { Upkeep } from './upkeep.ts';
@@ -55,7 +56,7 @@ class MeshExchange implements RunningExchange {
   readonly #batches: Batches;
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
-  readonly #counters = new Map<string, number>();
+  readonly #counters = new Counters();
   readonly #upkeep: Upkeep;
   #inbox: DeliveredMessage[] = [];
   #seq = 0;
@@ -140,7 +141,7 @@ class MeshExchange implements RunningExchange {
       this.#ports.logger.log('error', error instanceof Error ? error.message : String(error), { to: entry.remote });
       return false;
     }
-    this.count(`sent.${message.type}`);
+    this.#counters.addType('sent', message.type);
     return entry.push(part, this.#ports.clock.now());
   }
 
@@ -162,7 +163,7 @@ class MeshExchange implements RunningExchange {
   #take(entry: LinkEntry, frame: Uint8Array): void {
     const decoded = decodeFrame(frame);
     if (!decoded.ok) {
-      this.count(`dropped.${decoded.error.code}`);
+      this.#counters.addType('dropped', decoded.error.code);
       return this.#fault(entry);
     }
     const { messages, unknownTypes, unknownFields } = decoded.value;
@@ -177,7 +178,7 @@ class MeshExchange implements RunningExchange {
   }
 
   #handle(entry: LinkEntry, message: Message): void {
-    this.count(`received.${message.type}`);
+    this.#counters.addType('received', message.type);
     if (!UNCHARGED.has(message.type) && !entry.charge(this.#ports.clock.now())) return this.count('dropped.overBudget');
     switch (message.type) {
       case 'HELLO':
@@ -219,7 +220,7 @@ class MeshExchange implements RunningExchange {
     const { remote } = entry;
     const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, remote, nowMs);
     if (decision.verdict !== 'fresh') {
-      this.count(`dropped.${decision.verdict}`);
+      this.#counters.addType('dropped', decision.verdict);
       if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#fault(entry);
       return;
     }
@@ -237,7 +238,7 @@ class MeshExchange implements RunningExchange {
       if (kind === 'broadcast' || from === entry.remote) this.#fault(entry);
       return false;
     }
-    this.count(`delivered.${kind}`);
+    this.#counters.addType('delivered', kind);
     this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
     if (kind === 'direct') this.#sendReceipt(entry, { type: 'RECEIPT', id, from: this.#self, hops });
     if (this.#inbox.length >= INBOX_MAX) this.#flushInbox();
@@ -246,7 +247,7 @@ class MeshExchange implements RunningExchange {
 
   /** Receipts wait in the bounded queue of a congested link like the messages that they answer. */
   #sendReceipt(entry: LinkEntry, receipt: Receipt): void {
-    this.count('sent.RECEIPT');
+    this.#counters.addType('sent', 'RECEIPT');
     this.#pushOrHold(entry, encodeMessage(receipt));
   }
 
@@ -318,7 +319,7 @@ class MeshExchange implements RunningExchange {
       ...(topic === undefined ? {} : { topic }),
     });
     remember(this.#flood, id, undefined, sentAtMs);
-    this.count(`originated.${kind}`);
+    this.#counters.addType('originated', kind);
     return { id, envelope };
   }
 
@@ -340,7 +341,7 @@ class MeshExchange implements RunningExchange {
   }
 
   #pushGossip(entry: LinkEntry, part: Uint8Array): void {
-    this.count('sent.GOSSIP');
+    this.#counters.addType('sent', 'GOSSIP');
     this.#pushOrHold(entry, part);
   }
 
@@ -361,11 +362,11 @@ class MeshExchange implements RunningExchange {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counters);
+    return this.#counters.all();
   }
 
   count(name: string, by = 1): void {
-    this.#counters.set(name, (this.#counters.get(name) ?? 0) + by);
+    this.#counters.add(name, by);
   }
 
   stop(): void {
