@@ -2,6 +2,10 @@
  * One end of an in-memory link. It behaves as an RTCPeerConnection with one data channel does at the border of LinkPort:
  * descriptions name the ends that made them, a pair opens only when each took in the other's, and what was meant for an
  * end that is gone does nothing.
+ *
+ * A link that stands finds its path again by itself while it is merely `disconnected`. Once it has `failed`, or was
+ * stranded because an end changed its address, nothing passes until ICE was restarted: an offer and an answer anew, and a
+ * path. What was under way waits for that, as it does in SCTP's buffers.
  */
 import type { PeerId } from '../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
@@ -21,16 +25,21 @@ export interface LinkFabric {
   readonly disconnectedAfterMs: number;
   readonly failedAfterMs: number;
   readonly copyFrames: boolean;
+  /** Links can restart ICE, and roll back an offer of their own for that of the other end. */
+  readonly restart: boolean;
   /** Ends by token, from the first description to their end: whom a description names. */
   readonly pending: Map<string, MemoryEnd>;
   nextToken: number;
   isCut(a: PeerId, b: PeerId): boolean;
+  /** Nothing that `from` sends reaches `to`; the other way may be open. A cut does that both ways. */
+  isDeaf(from: PeerId, to: PeerId): boolean;
   forget(end: MemoryEnd): void;
 }
 
 /** Travels behind the last frame. */
 const END = Symbol('end');
 const DESCRIPTION = /^memory (offer|answer) (\S{1,32})(?: to (\S{1,32}))?$/;
+const RESTART = /^memory (offer|answer) restart (\d{1,9}) of (\S{1,32})$/;
 const CANDIDATE = /^memory candidate (\d{1,4}) of (\S{1,32})$/;
 
 type Mode = 'new' | 'open' | 'closing' | 'closed';
@@ -56,8 +65,15 @@ export class MemoryEnd implements Link {
   /** When the last byte handed over will have left, with a bounded bandwidth. */
   #departureMs = 0;
   #timers = new Set<unknown>();
-  #lost: 'no' | 'cut' | 'disconnected' = 'no';
+  #lost = false;
   #lossTimer: unknown;
+  /** The last word on connectivity was `connected`. */
+  #told = true;
+  /** The path is gone for good: only a restart of ICE finds another. */
+  #stranded = false;
+  /** Restarts that this end offered, and the one whose answer it waits for. */
+  #restarts = 0;
+  #offering: number | undefined;
 
   constructor(fabric: LinkFabric, options: LinkOptions, handlers: LinkHandlers) {
     this.#fabric = fabric;
@@ -78,6 +94,7 @@ export class MemoryEnd implements Link {
   signal(signal: LinkSignal): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;
     if (signal.kind === 'candidate') this.#takeCandidate(signal.candidate);
+    else if (this.#mode === 'open') this.#takeRestart(signal.kind, signal.sdp);
     else this.#takeDescription(signal.kind, signal.sdp);
   }
 
@@ -98,7 +115,22 @@ export class MemoryEnd implements Link {
   }
 
   restart(): void {
-    // This network restarts no ICE.
+    if (!this.#fabric.restart || this.#mode !== 'open') return;
+    const restart = ++this.#restarts;
+    this.#offering = restart;
+    this.#later(0, () => {
+      if (this.#offering === restart) this.#describeRestart('offer', restart, this.#token);
+    });
+  }
+
+  /** The path between the ends is gone, however well the network works: one of them got another address. */
+  strand(): void {
+    if (this.#mode !== 'open') return;
+    for (const end of [this, this.#peer]) {
+      if (end === undefined) continue;
+      end.#stranded = true;
+      end.review();
+    }
   }
 
   close(): void {
@@ -133,12 +165,17 @@ export class MemoryEnd implements Link {
     }
     if (this.#mode !== 'open') return;
     const gone = this.#peer !== undefined && this.#peer.#mode === 'closed';
-    const cut = this.#fabric.isCut(this.local, this.remote);
+    const { local, remote } = this;
+    const cut = this.#stranded || this.#fabric.isCut(local, remote);
+    const deaf = cut || this.#fabric.isDeaf(remote, local);
+    // A check of the path goes both ways: either way closed fails it.
+    const lost = deaf || this.#fabric.isDeaf(local, remote);
     // What a dead process had sent still arrives; what a cut wire holds does not.
-    if (cut) this.#inbox?.hold();
+    if (deaf) this.#inbox?.hold();
     else this.#inbox?.release();
-    if ((cut || gone) && this.#lost === 'no') this.#lose();
-    else if (!cut && !gone && this.#lost !== 'no') this.#find();
+    if ((lost || gone) && !this.#lost) this.#lose();
+    else if (!lost && !gone && this.#lost) this.#find();
+    if (!this.#lost && !this.#told) this.#tellConnected();
   }
 
   reviewOther(): void {
@@ -169,6 +206,47 @@ export class MemoryEnd implements Link {
     this.#tryOpen();
   }
 
+  #describeRestart(kind: 'offer' | 'answer', restart: number, of: string): void {
+    this.#handlers?.onSignal({ kind, sdp: `memory ${kind} restart ${restart} of ${of}` });
+    for (let i = 0; i < this.#fabric.candidates && this.#mode === 'open'; i++) {
+      const candidate = `memory candidate ${i} of ${this.#token}`;
+      this.#handlers?.onSignal({ kind: 'candidate', candidate, sdpMid: '0', sdpMLineIndex: 0 });
+    }
+  }
+
+  /** Offers and answers on a link that stands. One for another link, or another restart, does nothing. */
+  #takeRestart(kind: 'offer' | 'answer', sdp: string): void {
+    if (sdp === this.#description) return;
+    const match = this.#fabric.restart ? RESTART.exec(sdp) : null;
+    if (match === null || match[1] !== kind) return this.#fail(new Error(`Cannot apply this ${kind}`));
+    const restart = Number(match[2]);
+    const of = match[3] as string;
+    if (kind === 'answer') {
+      if (of !== this.#token || restart !== this.#offering) return;
+      this.#offering = undefined;
+      this.#later(2 * this.#fabric.latencyMs(this.local, this.remote), () => this.#restarted());
+      return;
+    }
+    if (of !== this.#theirs) return;
+    // Both restart at once: the end with the smaller id rolls its own offer back.
+    if (this.#offering !== undefined && this.local > this.remote) return;
+    this.#offering = undefined;
+    this.#later(0, () => this.#describeRestart('answer', restart, of));
+  }
+
+  /** Both ends have new descriptions of each other: the next path that works is taken. */
+  #restarted(): void {
+    const peer = this.#peer;
+    if (this.#mode !== 'open' || peer === undefined || peer.#mode !== 'open') return;
+    for (const end of [this, peer]) {
+      end.#stranded = false;
+      // It looks for a path with all the time that it has at first; the end of a restart is told of a whole link too.
+      end.#told = false;
+      end.#find();
+      end.review();
+    }
+  }
+
   #takeCandidate(text: string): void {
     // ICE ignores candidates it cannot use: a wrong one is no reason to give up the others.
     if (!CANDIDATE.test(text)) return;
@@ -181,7 +259,7 @@ export class MemoryEnd implements Link {
     const peer = this.#theirs === undefined ? undefined : this.#fabric.pending.get(this.#theirs);
     if (peer === undefined || peer.#theirs !== this.#token || this.#mode !== 'new' || peer.#mode !== 'new') return;
     if (this.#peer !== undefined || this.#candidatesSeen + peer.#candidatesSeen === 0) return;
-    if (this.#fabric.isCut(this.local, peer.local)) return;
+    if (this.#isBlocked(peer)) return;
     this.#peer = peer;
     peer.#peer = this;
     this.#later(this.#setupWaitMs(peer), () => this.#open(peer));
@@ -196,9 +274,15 @@ export class MemoryEnd implements Link {
     return Math.max(2 * oneWayMs, setupMs(this.local, peer.local) - (clock.now() - offeredMs));
   }
 
+  #isBlocked({ local: other }: MemoryEnd): boolean {
+    const { local } = this;
+    const { isCut, isDeaf } = this.#fabric;
+    return isCut(local, other) || isDeaf(local, other) || isDeaf(other, local);
+  }
+
   #open(peer: MemoryEnd): void {
     if (this.#mode !== 'new' || peer.#mode !== 'new') return;
-    if (this.#fabric.isCut(this.local, peer.local)) {
+    if (this.#isBlocked(peer)) {
       this.#peer = undefined;
       peer.#peer = undefined;
       return;
@@ -234,23 +318,28 @@ export class MemoryEnd implements Link {
 
   #lose(): void {
     const { clock, disconnectedAfterMs, failedAfterMs } = this.#fabric;
-    this.#lost = 'cut';
+    this.#lost = true;
     this.#lossTimer = clock.setTimeout(() => {
-      this.#lost = 'disconnected';
       this.#lossTimer = clock.setTimeout(() => {
         this.#lossTimer = undefined;
+        this.#stranded = true;
         this.#handlers?.onConnectivity('failed');
-        this.#fail(new Error('Ice connection failed.'));
+        // Without restarts that is the end of it.
+        if (!this.#fabric.restart) this.#fail(new Error('Ice connection failed.'));
       }, failedAfterMs - disconnectedAfterMs);
+      this.#told = false;
       this.#handlers?.onConnectivity('disconnected');
     }, disconnectedAfterMs);
   }
 
   #find(): void {
-    const told = this.#lost === 'disconnected';
-    this.#lost = 'no';
+    this.#lost = false;
     this.#stopLossTimer();
-    if (told) this.#later(0, () => this.#handlers?.onConnectivity('connected'));
+  }
+
+  #tellConnected(): void {
+    this.#told = true;
+    this.#later(0, () => this.#handlers?.onConnectivity('connected'));
   }
 
   #fail(error: Error): void {

@@ -34,11 +34,11 @@ export interface MemoryNetworkOptions {
   readonly disconnectedAfterMs?: number;
   /** A cut link is `failed`, and closed, after this. Default 30,000 ms: consent freshness, RFC 7675. */
   readonly failedAfterMs?: number;
+  /** Links can restart ICE. Default true; false is a network whose links can only be dialed anew. */
+  readonly restart?: boolean;
   /** False hands the sender's bytes over without a copy: for simulations whose senders never touch a frame again. Default true. */
   readonly copyFrames?: boolean;
 }
-
-const NO_CAPABILITIES: LinkCapabilities = { restart: false, rollback: false, media: false };
 
 /** mulberry32: small, well mixed, the same everywhere. Not for secrets. */
 function fixedRandom(seed: number): RandomPort {
@@ -62,6 +62,8 @@ export class MemoryNetwork {
   readonly #ends = new Map<PeerId, Set<MemoryEnd>>();
   readonly #hubs = new Map<string, MemoryHub>();
   readonly #cuts = new Set<string>();
+  /** `from to` of ways that are cut in one direction. */
+  readonly #deaf = new Set<string>();
   readonly #port: LinkPort;
   #partition: ((a: PeerId, b: PeerId) => boolean) | undefined;
 
@@ -79,15 +81,19 @@ export class MemoryNetwork {
       disconnectedAfterMs: options.disconnectedAfterMs ?? 5_000,
       failedAfterMs: options.failedAfterMs ?? 30_000,
       copyFrames: options.copyFrames ?? true,
+      restart: options.restart ?? true,
       pending: new Map(),
       nextToken: 1,
       isCut: (a, b) => this.isCut(a, b),
+      isDeaf: (from, to) => this.#deaf.size > 0 && this.#deaf.has(`${from} ${to}`),
       forget: (end) => this.#forget(end),
       ...(options.setupMs === undefined ? {} : { setupMs: options.setupMs }),
     };
+    const { restart } = this.#fabric;
+    const capabilities: LinkCapabilities = { restart, rollback: restart, media: false };
     this.#port = {
       name: 'memory',
-      capabilities: NO_CAPABILITIES,
+      capabilities,
       open: (linkOptions, handlers) => {
         const end = new MemoryEnd(this.#fabric, linkOptions, handlers);
         const own = this.#ends.get(end.local);
@@ -137,12 +143,26 @@ export class MemoryNetwork {
     this.#review();
   }
 
-  /** Undoes one `cut`, or all of them and the partition. */
+  /** Nothing that `from` sends over a link reaches `to`, old links and new ones, until `mend`; the other way stays open. */
+  cutOneWay(from: PeerId, to: PeerId): void {
+    this.#deaf.add(`${from} ${to}`);
+    this.#review();
+  }
+
+  /** A peer gets another address: its links that stand need a restart of ICE, new ones come about as ever. */
+  move(peer: PeerId): void {
+    for (const end of [...(this.#ends.get(peer) ?? [])]) end.strand();
+  }
+
+  /** Undoes one `cut` and `cutOneWay`, or all of them and the partition. */
   mend(a?: PeerId, b?: PeerId): void {
     if (a !== undefined && b !== undefined) {
       this.#cuts.delete(a < b ? `${a} ${b}` : `${b} ${a}`);
+      this.#deaf.delete(`${a} ${b}`);
+      this.#deaf.delete(`${b} ${a}`);
     } else {
       this.#cuts.clear();
+      this.#deaf.clear();
       this.#partition = undefined;
     }
     this.#review();
