@@ -27,6 +27,8 @@ const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.
 /** Free slots and caps as the wire takes them; a full set of links may stand one over the cap. */
 const slots = count(MAX_PEERS_MAX);
 const links = count(NEIGHBOURS_MAX);
+/** Restarts of one link, whatever its age. */
+const restarts = count(Number.MAX_SAFE_INTEGER);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
 const key = v.custom<string>(isPublicKeyText);
 const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
@@ -45,8 +47,15 @@ const offerMesh = v.object({
   free: slots,
   op: v.exactOptional(operationId),
   beacon: v.exactOptional(peerId),
+  restart: v.exactOptional(restarts),
+  resume: v.exactOptional(attemptId),
 });
-const answerMesh = v.object({ v: v.literal(1), kind: v.literal('answer'), attempt: attemptId });
+const answerMesh = v.object({
+  v: v.literal(1),
+  kind: v.literal('answer'),
+  attempt: attemptId,
+  restart: v.exactOptional(restarts),
+});
 const candidateMesh = v.object({ v: v.literal(1), kind: v.literal('candidate'), attempt: attemptId });
 const refusalMesh = v.object({
   v: v.literal(1),

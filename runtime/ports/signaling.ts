@@ -57,11 +57,17 @@ export interface OfferSignal {
   readonly op?: OperationId;
   /** The root of the sender's component, told only when it wants to join another one: such an offer is admitted even at the cap. */
   readonly beacon?: PeerId;
+  /** ICE restarts on the link of this attempt, which stands: its maker's first, second, … Where no such link is, the answer is `close`. */
+  readonly restart?: number;
+  /** The new link is to take the place of the one that began with this attempt and fell silent. Who no longer has it answers as to any offer. */
+  readonly resume?: AttemptId;
 }
 export interface AnswerSignal {
   readonly kind: 'answer';
   readonly attempt: AttemptId;
   readonly sdp: string;
+  /** Answers this restart of the offerer's. */
+  readonly restart?: number;
 }
 export interface CandidateSignal extends IceCandidate {
   readonly attempt: AttemptId;

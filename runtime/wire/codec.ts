@@ -66,6 +66,12 @@ export function encodeMessage(message: Message): Uint8Array {
         checkRange('stampMs', message.stampMs, 0, Number.MAX_SAFE_INTEGER);
         return encoder.encode([MESSAGE_TYPES[message.type], message.stampMs]);
       });
+    case 'ACK':
+      return guarded('ACK', () => {
+        checkInteger('received', message.received, 0, Number.MAX_SAFE_INTEGER);
+        checkInteger('sent', message.sent, 0, Number.MAX_SAFE_INTEGER);
+        return encoder.encode([MESSAGE_TYPES.ACK, message.received, message.sent]);
+      });
     default:
       return encodeControl(message);
   }
@@ -224,14 +230,22 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       skipSurplus(cursor, fields - 1);
       return cursor.ok ? { type: name, stampMs } : { problem: 'the stamp is not a number of ms' };
     }
+    case 'ACK': {
+      if (fields < 2) return missing(2, fields);
+      const received = cursor.integer(0, Number.MAX_SAFE_INTEGER);
+      const sent = cursor.integer(0, Number.MAX_SAFE_INTEGER);
+      skipSurplus(cursor, fields - 2);
+      return cursor.ok ? { type: 'ACK', received, sent } : { problem: 'the counts are not whole numbers' };
+    }
     default:
       return decodeControl(cursor, name, fields);
   }
 }
 
 function decodeControl(cursor: Cursor, name: ControlType, count: number): Message | Problem {
-  const known = CONTROL[name].count;
-  if (count < known) return missing(known, count);
+  const { count: least, more = 0 } = CONTROL[name];
+  if (count < least) return missing(least, count);
+  const known = Math.min(count, least + more);
   const start = cursor.at;
   for (let left = known; left > 0 && cursor.ok; left--) cursor.skip();
   const end = cursor.at;

@@ -18,6 +18,7 @@ export const MESSAGE_TYPES = {
   NEIGHBOURS: 5,
   BEACON: 6,
   SHUFFLE: 7,
+  ACK: 8,
   LOCK: 16,
   LOCKED: 17,
   LOCK_REFUSED: 18,
@@ -28,7 +29,12 @@ export const MESSAGE_TYPES = {
   RECEIPT: 33,
 } as const;
 
-/** Sent by both ends as the first message on an open link. A receiver whose attempt or peer differs closes the link. At most 512 B. */
+/**
+ * Sent by both ends as the first message on an open link. A receiver whose attempt or peer differs closes the link. At most 512 B.
+ *
+ * A link that takes the place of one that fell silent *resumes* it: both HELLOs carry the same `resume`, then both ends
+ * begin with ACK and send again what the other has not received. When only one of them does, the link begins anew.
+ */
 export interface Hello {
   readonly type: 'HELLO';
   readonly peerId: PeerId;
@@ -39,8 +45,10 @@ export interface Hello {
   readonly random: boolean;
   /** Links the sender keeps at most, 2 to 50. */
   readonly cap: number;
-  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. */
+  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. */
   readonly features: readonly string[];
+  /** Attempt of the first link in the row that this one goes on with; the field is left out of a link that begins. */
+  readonly resume?: AttemptId;
 }
 
 /** The last message on a link that is closed on purpose. The receiver reports `reason` and may dial the alternatives. */
@@ -59,6 +67,20 @@ export interface Ping {
 export interface Pong {
   readonly type: 'PONG';
   readonly stampMs: number;
+}
+
+/**
+ * What makes a link resumable: each end counts the GOSSIP and RECEIPT messages that it sent and received since the link
+ * began, over all channels that it had since. They are kept by their sender until they are acknowledged. Sent with PING and
+ * PONG when something new came, after ACK_AFTER_BYTES or ACK_AFTER_MESSAGES, and first of all on a channel that resumes a
+ * link: the receiver then sends what it kept beyond `received`. It travels on the same lane as what it counts.
+ */
+export interface Ack {
+  readonly type: 'ACK';
+  /** Counted messages that the sender of this ACK has received. */
+  readonly received: number;
+  /** Counted messages that it had sent before this ACK: what has not arrived by then never will, and is not waited for. */
+  readonly sent: number;
 }
 
 /** The sender's whole list of neighbours, sent on change, at most once a second. The receiver keeps the one with the last `seq`. */
@@ -178,7 +200,18 @@ export interface Receipt {
 }
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
-export type Message = Hello | Close | Ping | Pong | Neighbours | Beacon | Shuffle | TopologyMessage | Gossip | Receipt;
+export type Message =
+  | Hello
+  | Close
+  | Ping
+  | Pong
+  | Ack
+  | Neighbours
+  | Beacon
+  | Shuffle
+  | TopologyMessage
+  | Gossip
+  | Receipt;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
 export type DecodeError = {

@@ -1,6 +1,6 @@
 /**
  * What each control message must look like once its bytes are MessagePack values: the bounds that a stranger cannot
- * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, RECEIPT, PING, PONG and the
+ * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, RECEIPT, PING, PONG, ACK and the
  * envelope are read by hand in `codec.ts`, since they are the hot path.
  */
 import * as v from 'valibot';
@@ -21,7 +21,7 @@ import type { PeerAd } from '../ports/signaling.ts';
 import type { Message, ShuffleEntry } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
-export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' }>;
+export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' | 'ACK' }>;
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;
@@ -81,6 +81,8 @@ const shuffleEntry = v.pipe(
 type Codec<M extends ControlMessage> = {
   /** Fields after the type that version 1 knows. */
   readonly count: number;
+  /** Fields behind these that may be left out. */
+  readonly more?: number;
   readonly schema: v.GenericSchema<readonly unknown[], M>;
   readonly fields: (message: M) => unknown[];
 };
@@ -98,6 +100,7 @@ const operation = <Type extends 'LOCKED' | 'LOCK_REFUSED' | 'UNLOCK' | 'DIALED'>
 export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMessage, { type: Type }>> } = {
   HELLO: {
     count: 6,
+    more: 1,
     schema: v.pipe(
       v.tuple([
         peerId,
@@ -106,8 +109,9 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
         v.boolean('is not true or false'),
         integer(MAX_PEERS_MIN, MAX_PEERS_MAX),
         listOf(text(1, FEATURE_NAME_MAX), FEATURES_MAX),
+        v.optional(attempt),
       ]),
-      v.transform(([peerId, attempt, mark, random, cap, features]) => ({
+      v.transform(([peerId, attempt, mark, random, cap, features, resume]) => ({
         type: 'HELLO' as const,
         peerId,
         attempt,
@@ -115,6 +119,7 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
         random,
         cap,
         features,
+        ...(resume === undefined ? {} : { resume }),
       })),
     ),
     fields: (m) => [
@@ -124,6 +129,7 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
       m.random,
       m.cap,
       m.features,
+      ...(m.resume === undefined ? [] : [bytesOf('resume', m.resume, isAttemptId)]),
     ],
   },
   CLOSE: {

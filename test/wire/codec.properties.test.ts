@@ -41,22 +41,27 @@ const bytes = (max: number): fc.Arbitrary<Uint8Array> =>
   );
 
 const message: fc.Arbitrary<Message> = fc.oneof(
-  fc.record({
-    type: fc.constant('HELLO' as const),
-    peerId,
-    attempt: hex(20),
-    mark: hex(20),
-    random: fc.boolean(),
-    cap: fc.integer({ min: limits.MAX_PEERS_MIN, max: limits.MAX_PEERS_MAX }),
-    // ASCII names of up to 25 keep 16 of them within HELLO_BYTES_MAX.
-    features: fc.array(fc.string({ minLength: 1, maxLength: 25, unit: 'grapheme-ascii' }), { maxLength: 16 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant('HELLO' as const),
+      peerId,
+      attempt: hex(20),
+      mark: hex(20),
+      random: fc.boolean(),
+      cap: fc.integer({ min: limits.MAX_PEERS_MIN, max: limits.MAX_PEERS_MAX }),
+      // ASCII names of up to 24 keep 16 of them within HELLO_BYTES_MAX.
+      features: fc.array(fc.string({ minLength: 1, maxLength: 24, unit: 'grapheme-ascii' }), { maxLength: 16 }),
+      resume: hex(20),
+    },
+    { requiredKeys: ['type', 'peerId', 'attempt', 'mark', 'random', 'cap', 'features'] },
+  ),
   fc.record({
     type: fc.constant('CLOSE' as const),
     reason: text(0, limits.REASON_MAX),
     alternatives: fc.array(ad, { maxLength: limits.ALTERNATIVES_MAX }),
   }),
   fc.record({ type: fc.constantFrom('PING' as const, 'PONG' as const), stampMs: ms }),
+  fc.record({ type: fc.constant('ACK' as const), received: fc.maxSafeNat(), sent: fc.maxSafeNat() }),
   fc.record({
     type: fc.constant('NEIGHBOURS' as const),
     seq: fc.maxSafeNat(),

@@ -21,10 +21,11 @@ const OP_HEX = `c408${OP}`;
 
 /** Frames of one message each, written down once. A change here is a new wire version. */
 const VECTORS: Readonly<Record<Message['type'], string>> = {
-  HELLO: `019701c414${A}c40a018c0000000000000007c40a018c0000000000000006c30891a3646874`,
+  HELLO: `019801c414${A}c40a018c0000000000000007c40a018c0000000000000006c30891a3646874c40a018c0000000000000006`,
   CLOSE: `019302a76576696374656491${AD_HEX}`,
   PING: '019203cb4278bcfe56800800',
   PONG: '019204cf0000018bcfe56800',
+  ACK: '019308cd012c07',
   NEIGHBOURS: `019305cd012c91${AD_HEX}`,
   BEACON: `019306c414${A}07`,
   SHUFFLE: `019307c391${AD_HEX.replace(/^94/, '96')}0c5a`,
@@ -148,6 +149,13 @@ describe('what a newer version may send', () => {
     });
   });
 
+  it('writes and reads a HELLO of a link that begins, without what it would resume', () => {
+    const { resume: _resume, ...hello } = SAMPLES.HELLO;
+    const bytes = encodeFrame([encodeMessage(hello)]);
+    expect(toHex(bytes)).toBe(`019701c414${A}c40a018c0000000000000007c40a018c0000000000000006c30891a3646874`);
+    expect(decodeFrame(bytes)).toMatchObject({ ok: true, value: { messages: [hello] } });
+  });
+
   it.each(Object.keys(VECTORS) as Message['type'][])('reads %s with further fields and counts those', (type) => {
     const bytes = encodeMessage(SAMPLES[type]);
     const count = (bytes[0] as number) & 15;
@@ -212,7 +220,10 @@ describe('what is refused', () => {
     ['a cap of 51', put(hello, 5, 51), /HELLO/],
     ['too many features', put(hello, 6, Array(17).fill('x')), /HELLO.*more than 16/],
     ['a feature with a long name', put(hello, 6, ['x'.repeat(33)]), /HELLO.*field 5.0/],
-    ['a HELLO above its size', [...hello, new Uint8Array(500)], /HELLO.*more than 512 bytes/],
+    ['an ACK without its second count', [8, 1], /ACK.*1 of 2/],
+    ['an ACK that counts below zero', [8, 1, -1], /ACK.*counts/],
+    ['a resumed attempt of 9 bytes', [...hello, new Uint8Array(9)], /HELLO.*field 6 is not 10 bytes/],
+    ['a HELLO above its size', [...hello, new Uint8Array(10), new Uint8Array(500)], /HELLO.*more than 512 bytes/],
     ['a long reason', [2, 'x'.repeat(129), []], /CLOSE.*field 0/],
     ['too many alternatives', [2, '', Array(5).fill(peer)], /CLOSE.*more than 4/],
     ['too many neighbours', [5, 1, Array(52).fill(peer)], /NEIGHBOURS.*more than 51/],

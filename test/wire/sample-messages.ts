@@ -26,10 +26,20 @@ export const ENVELOPE: Envelope = {
 };
 
 export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { type: Type }> } = {
-  HELLO: { type: 'HELLO', peerId: PEER_A, attempt: ATTEMPT, mark: MARK, random: true, cap: 8, features: ['dht'] },
+  HELLO: {
+    type: 'HELLO',
+    peerId: PEER_A,
+    attempt: ATTEMPT,
+    mark: MARK,
+    random: true,
+    cap: 8,
+    features: ['dht'],
+    resume: MARK,
+  },
   CLOSE: { type: 'CLOSE', reason: 'evicted', alternatives: [AD] },
   PING: { type: 'PING', stampMs: 1_700_000_000_000.5 },
   PONG: { type: 'PONG', stampMs: 1_700_000_000_000 },
+  ACK: { type: 'ACK', received: 300, sent: 7 },
   NEIGHBOURS: { type: 'NEIGHBOURS', seq: 300, peers: [AD] },
   BEACON: { type: 'BEACON', root: PEER_A, seq: 7 },
   SHUFFLE: { type: 'SHUFFLE', reply: true, entries: [{ ...AD, radius: 12, ageS: 90 }] },
