@@ -1,0 +1,239 @@
+/**
+ * The two channels of a native link: 0 for control, 1 for bulk, both made by both ends (negotiated). Owns their buffers
+ * and the goodbye; knows nothing of ICE.
+ *
+ * Bulk is handed to the engine in small helpings, since an engine sends in the order of the calls whatever the channel:
+ * a control frame then waits behind BULK_AHEAD_BYTES at most.
+ *
+ * An empty message is the goodbye of its lane: it says that every frame before it arrived. Closing a channel or a connection
+ * drops what is under way.
+ */
+import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
+import type { LinkLane } from '../runtime/ports/link.ts';
+import type { NativeChannel, NativeConnection } from './webrtc-native-types.ts';
+
+export interface LanesHost {
+  /** Every lane is open. Once. */
+  opened(): void;
+  frame(frame: Uint8Array): void;
+  drained(): void;
+  /** The other side said goodbye on every lane. */
+  farewell(): void;
+  /** A channel is gone. */
+  gone(): void;
+}
+
+/** Bulk inside the engine: some ms of a fast link. */
+const BULK_AHEAD_BYTES = 262_144;
+/** Between looks at a channel that does not tell when it is low: a full buffer (1 MiB) takes some 20 ms over loopback. */
+const LOOK_MS = 5;
+/** Low for one lane: when both are, the link is (LINK_BUFFER_LOW_BYTES), whichever tells it last. */
+const LANE_LOW_BYTES = LINK_BUFFER_LOW_BYTES / 2;
+const GOODBYE = new Uint8Array(0);
+
+/** One channel. Reads its native counter only when it may matter: the call costs as much as sending a small frame. */
+class Lane {
+  readonly channel: NativeChannel;
+  isOpen = false;
+  isFarewelled = false;
+  /** At least what is buffered: the last reading and everything sent since. */
+  #atMost = 0;
+  readonly #onMessage: (event: { readonly data?: unknown }) => void;
+  readonly #onOpen: () => void;
+  readonly #onLow: () => void;
+  readonly #onGone: () => void;
+
+  constructor(channel: NativeChannel, on: { message(data: unknown): void; open(): void; low(): void; gone(): void }) {
+    this.channel = channel;
+    channel.binaryType = 'arraybuffer';
+    this.#onMessage = ({ data }) => on.message(data);
+    this.#onOpen = on.open;
+    this.#onLow = on.low;
+    this.#onGone = on.gone;
+    channel.addEventListener('message', this.#onMessage);
+    channel.addEventListener('open', this.#onOpen);
+    channel.addEventListener('bufferedamountlow', this.#onLow);
+    channel.addEventListener('close', this.#onGone);
+  }
+
+  /** At least the bytes that wait, exact beyond the lane's low mark. */
+  get buffered(): number {
+    if (this.#atMost > LANE_LOW_BYTES) this.#atMost = this.channel.bufferedAmount;
+    return this.#atMost;
+  }
+
+  /** Throws when the channel has closed. */
+  send(frame: Uint8Array): void {
+    // The standard takes no view of shared memory; frames are never that.
+    this.channel.send(frame as Uint8Array<ArrayBuffer>);
+    this.#atMost += frame.byteLength;
+  }
+
+  release(): void {
+    const { channel } = this;
+    this.isOpen = false;
+    channel.removeEventListener('message', this.#onMessage);
+    channel.removeEventListener('open', this.#onOpen);
+    channel.removeEventListener('bufferedamountlow', this.#onLow);
+    channel.removeEventListener('close', this.#onGone);
+  }
+}
+
+export class Lanes {
+  readonly #host: LanesHost;
+  readonly #control: Lane;
+  readonly #bulk: Lane;
+  /** False when the other end knows one channel only: bulk then shares it. */
+  #hasBulk = true;
+  #isOpen = false;
+  /** Bulk frames that wait for the engine. */
+  #queue: Uint8Array[] = [];
+  #queueAt = 0;
+  #queuedBytes = 0;
+  /** More than the low mark was buffered: its drain is owed. */
+  #owesDrain = false;
+  #isEnding = false;
+  /** The engine has no event for a low buffer. */
+  readonly #looks: boolean;
+  #look: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(connection: NativeConnection, host: LanesHost) {
+    this.#host = host;
+    this.#control = this.#open(connection, 'control', 0);
+    this.#bulk = this.#open(connection, 'bulk', 1);
+    this.#looks = typeof this.#control.channel.bufferedAmountLowThreshold !== 'number';
+    if (this.#looks) return;
+    this.#control.channel.bufferedAmountLowThreshold = LANE_LOW_BYTES;
+    this.#bulk.channel.bufferedAmountLowThreshold = LANE_LOW_BYTES;
+  }
+
+  #open(connection: NativeConnection, label: string, id: number): Lane {
+    const lane: Lane = new Lane(connection.createDataChannel(label, { negotiated: true, id }), {
+      message: (data) => this.#onMessage(lane, data),
+      open: () => this.#onOpen(lane),
+      low: () => this.#onLow(),
+      gone: () => this.#onGone(lane),
+    });
+    return lane;
+  }
+
+  /** The other end has the first channel only. Before the lanes open. */
+  shareOne(): void {
+    this.#hasBulk = false;
+    this.#bulk.release();
+    this.#tryOpen();
+  }
+
+  get bufferedBytes(): number {
+    return this.#control.buffered + (this.#hasBulk ? this.#bulk.buffered + this.#queuedBytes : 0);
+  }
+
+  /** False when the frame is none, or a lane is closed or full. */
+  send(frame: Uint8Array, lane: LinkLane): boolean {
+    if (!this.#isOpen || this.#isEnding || frame.byteLength === 0 || frame.byteLength > FRAME_BYTES_MAX) return false;
+    try {
+      if (lane === 'control' || !this.#hasBulk) this.#control.send(frame);
+      else this.#sendBulk(frame);
+    } catch {
+      // The channel closed between the check and the call, or its buffer is full: the caller learns it from `false`.
+      return false;
+    }
+    if (!this.#owesDrain && this.bufferedBytes > LINK_BUFFER_LOW_BYTES) {
+      this.#owesDrain = true;
+      if (this.#looks) this.#lookLater();
+    }
+    return true;
+  }
+
+  #sendBulk(frame: Uint8Array): void {
+    if (this.#queuedBytes === 0 && this.#bulk.buffered < BULK_AHEAD_BYTES) return this.#bulk.send(frame);
+    // The caller may use its bytes again.
+    this.#queue.push(frame.slice());
+    this.#queuedBytes += frame.byteLength;
+  }
+
+  /** Gives the engine its next helping of bulk, and the goodbye behind the last. */
+  #feed(): void {
+    try {
+      while (this.#queueAt < this.#queue.length && this.#bulk.buffered < BULK_AHEAD_BYTES) {
+        const frame = this.#queue[this.#queueAt++] as Uint8Array;
+        this.#queuedBytes -= frame.byteLength;
+        this.#bulk.send(frame);
+      }
+      if (this.#queueAt < this.#queue.length) return;
+      this.#queue = [];
+      this.#queueAt = 0;
+      if (this.#isEnding) this.#bulk.send(GOODBYE);
+    } catch {
+      // The channel closed: its event follows and ends the link.
+    }
+  }
+
+  /** Says goodbye behind the last frame of each lane. False when nobody would hear it. */
+  end(): boolean {
+    if (!this.#isOpen || this.#isEnding || this.#control.channel.readyState !== 'open') return false;
+    this.#isEnding = true;
+    try {
+      this.#control.send(GOODBYE);
+    } catch {
+      // The channel closed meanwhile: nothing is left to be flushed.
+      return false;
+    }
+    if (this.#hasBulk && this.#queuedBytes === 0) this.#feed();
+    return true;
+  }
+
+  /** Lets go of both channels, and of what waits. */
+  release(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#look);
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#control.release();
+    this.#bulk.release();
+  }
+
+  #onOpen(lane: Lane): void {
+    lane.isOpen = true;
+    this.#tryOpen();
+  }
+
+  #tryOpen(): void {
+    if (this.#isOpen || !this.#control.isOpen || (this.#hasBulk && !this.#bulk.isOpen)) return;
+    this.#isOpen = true;
+    this.#host.opened();
+  }
+
+  #onMessage(lane: Lane, data: unknown): void {
+    // A frame may overtake the event.
+    if (!lane.isOpen) this.#onOpen(lane);
+    // Text is never sent by our side and means nothing.
+    if (!(data instanceof ArrayBuffer)) return;
+    if (data.byteLength > 0) return this.#host.frame(new Uint8Array(data));
+    lane.isFarewelled = true;
+    if (this.#control.isFarewelled && (!this.#hasBulk || this.#bulk.isFarewelled)) this.#host.farewell();
+    // Both ends say goodbye: whatever still waits, nobody wants it.
+    else if (this.#isEnding) this.#host.farewell();
+  }
+
+  #onGone(lane: Lane): void {
+    lane.isOpen = false;
+    this.#host.gone();
+  }
+
+  /** Where the engine has no event, looks now and then for as long as something is owed. */
+  #lookLater(): void {
+    this.#look = setTimeout(() => {
+      // One reading decides: the native threads empty the buffer between two, and the drain would go unnoticed.
+      this.#onLow();
+      if (this.#owesDrain || this.#queuedBytes > 0) this.#lookLater();
+    }, LOOK_MS);
+  }
+
+  readonly #onLow = (): void => {
+    if (this.#queuedBytes > 0) this.#feed();
+    if (!this.#owesDrain || this.bufferedBytes > LINK_BUFFER_LOW_BYTES) return;
+    this.#owesDrain = false;
+    if (!this.#isEnding) this.#host.drained();
+  };
+}

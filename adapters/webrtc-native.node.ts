@@ -1,0 +1,45 @@
+/**
+ * Native links in Node: over @roamhq/wrtc, or over node-datachannel. Each is loaded with the first link, so that a missing
+ * binary is a link's error and costs nobody else anything.
+ */
+import type { LinkPort } from '../runtime/ports/link.ts';
+import {
+  createNativePort,
+  type NativeConnectionClass,
+  type NativeLinkOptions,
+  type NativeParts,
+  type NativeTraits,
+} from './webrtc-native.ts';
+
+const ROAMHQ: NativeTraits = { capabilities: { restart: true, rollback: true, media: true } };
+const NODE_DATACHANNEL: NativeTraits = {
+  capabilities: { restart: false, rollback: false, media: false },
+  offererSpeaksFirst: true,
+};
+
+async function loadRoamhq(): Promise<NativeParts> {
+  const { default: wrtc } = await import('@roamhq/wrtc');
+  // Its types are the DOM's, which say more than is used.
+  return { RTCPeerConnection: wrtc.RTCPeerConnection as unknown as NativeConnectionClass };
+}
+
+async function loadNodeDatachannel(): Promise<NativeParts> {
+  const { RTCPeerConnection } = await import('node-datachannel/polyfill');
+  // Its types are the DOM's, which say more than is used.
+  return { RTCPeerConnection: RTCPeerConnection as unknown as NativeConnectionClass };
+}
+
+/** Links over @roamhq/wrtc (libwebrtc) without a wrapper. It restarts ICE and carries media. */
+export function nativeRoamhqLinkPort(options: NativeLinkOptions = {}): LinkPort {
+  return createNativePort({ name: 'native', ...options, traits: ROAMHQ, load: loadRoamhq });
+}
+
+/** Links over node-datachannel (libdatachannel). It restarts no ICE: a lost link is dialed afresh. */
+export function nodeDatachannelLinkPort(options: NativeLinkOptions = {}): LinkPort {
+  return createNativePort({
+    name: 'node-datachannel',
+    ...options,
+    traits: NODE_DATACHANNEL,
+    load: loadNodeDatachannel,
+  });
+}
