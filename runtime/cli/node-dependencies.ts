@@ -3,8 +3,8 @@
  * imported when it is first used.
  */
 import { MeshError } from '../errors.ts';
-import type { LinkPort } from '../ports/link.ts';
 import type { CliDependencies } from './dependencies.ts';
+import { linkPort } from './link-ports.ts';
 import { demoPageFolder, packageRoot } from './package-root.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -58,14 +58,4 @@ export function nodeDependencies(): CliDependencies {
     linkPort,
     demoPageFolder,
   };
-}
-
-async function linkPort(name: string): Promise<LinkPort | undefined> {
-  if (name !== 'simple-peer' && name !== 'roamhq') return undefined;
-  try {
-    const { roamhqLinkPort } = await import('../../adapters/webrtc-roamhq.ts');
-    return roamhqLinkPort({ name });
-  } catch (cause) {
-    throw new MeshError('PORT_MISSING', `@roamhq/wrtc cannot be loaded on this platform: ${String(cause)}`, { cause });
-  }
 }

@@ -19,6 +19,7 @@ import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from 
 import type { CliDependencies, CliMesh } from './dependencies.ts';
 import type { Flag, FlagValues } from './flags.ts';
 import { LINE_CHARS_MAX, type LineEvent, LineSplitter } from './lines.ts';
+import { RTC_NAMES } from './link-ports.ts';
 import { Chat } from './peer-chat.ts';
 import { readCommandLine, replyLine } from './peer-protocol.ts';
 import { PeerSession } from './peer-session.ts';
@@ -27,8 +28,6 @@ import { PeerSession } from './peer-session.ts';
 const COUNT_MAX = 500;
 const HUBS_MAX = 16;
 const TIMEOUT_MS_MAX = 3_600_000;
-
-export const RTC_NAMES = ['simple-peer', 'roamhq', 'node-datachannel'] as const;
 
 const FLAGS = [
   {
@@ -54,7 +53,7 @@ const FLAGS = [
     value: 'NAME',
     choices: RTC_NAMES,
     default: 'simple-peer',
-    describe: 'WebRTC implementation',
+    describe: 'WebRTC implementation; simple-peer wraps @roamhq/wrtc, roamhq and native use it as it is',
   },
   {
     kind: 'integer',

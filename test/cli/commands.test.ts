@@ -35,7 +35,6 @@ describe('the program', () => {
     [['peer', '--hub', 'http://localhost'], 'BAD_OPTION'],
     [['peer', '--hub', 'nonsense'], 'BAD_OPTION'],
     [['peer', '--max-peers', '4', '--min-peers', '4'], 'BAD_OPTION'],
-    [['peer', '--rtc', 'node-datachannel'], 'NOT_AVAILABLE'],
     [['peer', '--rtc', 'other'], 'BAD_OPTION'],
     [['hub', '--port', '70000'], 'BAD_OPTION'],
     [['id', '-n', '0'], 'BAD_OPTION'],

@@ -22,6 +22,8 @@ const NODE_ENTRIES = [
   'xstate-mesh/adapters/memory',
   'xstate-mesh/adapters/simple-peer',
   'xstate-mesh/adapters/roamhq',
+  'xstate-mesh/adapters/native',
+  'xstate-mesh/adapters/node-datachannel',
   'xstate-mesh/adapters/websocket',
 ];
 
