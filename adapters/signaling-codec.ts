@@ -3,17 +3,10 @@
  * whatever text a hub sends becomes a fact, at worst `ignored`, and nothing of it is trusted before it was checked.
  */
 import * as v from 'valibot';
-import { isAttemptId, isOperationId, isPeerId, isPublicKeyText } from '../machines/shared/ids.ts';
-import {
-  ALTERNATIVES_MAX,
-  CANDIDATE_CHARS_MAX,
-  MAX_PEERS_MAX,
-  NEIGHBOURS_MAX,
-  NETWORK_NAME_MAX,
-  REASON_MAX,
-  SDP_CHARS_MAX,
-} from '../machines/shared/limits.ts';
-import type { PeerSignal, SignalingCommand, SignalingFact } from '../runtime/ports/signaling.ts';
+import { isAttemptId, isPeerId } from '../machines/shared/ids.ts';
+import { NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
+import type { SignalingCommand, SignalingFact } from '../runtime/ports/signaling.ts';
+import { presenceSchema, readSignal, type SignalType, signalFrame } from '../runtime/wire/peer-signals.ts';
 import type { ClientFrame } from '../runtime/wire/signaling-frames.ts';
 
 /** The network of frames that name none; the family's default. */
@@ -21,85 +14,9 @@ const DEFAULT_NETWORK = 'global';
 
 const peerId = v.custom<string>(isPeerId);
 const attemptId = v.custom<string>(isAttemptId);
-const operationId = v.custom<string>(isOperationId);
 const text = (chars: number) => v.pipe(v.string(), v.maxLength(chars));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
-/** Free slots and caps as the wire takes them; a full set of links may stand one over the cap. */
-const slots = count(MAX_PEERS_MAX);
-const links = count(NEIGHBOURS_MAX);
-/** Restarts of one link, whatever its age. */
-const restarts = count(Number.MAX_SAFE_INTEGER);
-/** A raw Ed25519 key: 32 bytes in base64url without padding. */
-const key = v.custom<string>(isPublicKeyText);
 const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
-
-const presence = v.object({ v: v.literal(1), key, free: slots, degree: links });
-const peerAd = v.object({ id: peerId, key, free: slots, degree: v.optional(links, 0) });
-
-const offerMesh = v.object({
-  v: v.literal(1),
-  kind: v.literal('offer'),
-  attempt: attemptId,
-  key,
-  random: v.boolean(),
-  degree: links,
-  cap: slots,
-  free: slots,
-  op: v.exactOptional(operationId),
-  beacon: v.exactOptional(peerId),
-  restart: v.exactOptional(restarts),
-  resume: v.exactOptional(attemptId),
-});
-const answerMesh = v.object({
-  v: v.literal(1),
-  kind: v.literal('answer'),
-  attempt: attemptId,
-  restart: v.exactOptional(restarts),
-});
-const candidateMesh = v.object({ v: v.literal(1), kind: v.literal('candidate'), attempt: attemptId });
-const refusalMesh = v.object({
-  v: v.literal(1),
-  kind: v.literal('refusal'),
-  attempt: attemptId,
-  code: v.picklist(['FULL', 'BUSY', 'BACKOFF', 'SPLICE']),
-  alternatives: v.pipe(v.array(peerAd), v.maxLength(ALTERNATIVES_MAX)),
-  op: v.exactOptional(operationId),
-  via: v.exactOptional(v.tuple([peerAd, peerAd])),
-  random: v.exactOptional(v.boolean()),
-});
-const closeMesh = v.object({
-  v: v.literal(1),
-  kind: v.literal('close'),
-  attempt: attemptId,
-  reason: text(REASON_MAX),
-  op: v.exactOptional(operationId),
-});
-
-const probeMesh = v.object({
-  v: v.literal(1),
-  kind: v.literal('probe'),
-  attempt: attemptId,
-  beacon: peerId,
-  reply: v.boolean(),
-});
-
-const description = { sdp: v.pipe(text(SDP_CHARS_MAX), v.minLength(1)) };
-/** What may ride in each type of frame: hubs of the family route these three and nothing else. */
-const signalData = {
-  offer: v.object({ ...description, mesh: offerMesh }),
-  answer: v.union([v.object({ mesh: refusalMesh }), v.object({ ...description, mesh: answerMesh })]),
-  'ice-candidate': v.union([
-    v.object({ mesh: closeMesh }),
-    v.object({ mesh: probeMesh }),
-    v.object({
-      candidate: text(CANDIDATE_CHARS_MAX),
-      sdpMid: v.exactOptional(v.nullable(text(64))),
-      sdpMLineIndex: v.exactOptional(v.nullable(count(65_535))),
-      usernameFragment: v.exactOptional(v.nullable(text(256))),
-      mesh: candidateMesh,
-    }),
-  ]),
-};
 
 const frame = v.object({
   type: text(64),
@@ -156,25 +73,6 @@ export function frameOf(command: SignalingCommand, self: string): ClientFrame {
       return { type: 'prove', data: { resume: command.resume } };
     case 'ping':
       return { type: 'ping', data: {} };
-  }
-}
-
-function signalFrame(signal: PeerSignal): { type: 'offer' | 'answer' | 'ice-candidate'; data: object } {
-  switch (signal.kind) {
-    case 'offer':
-    case 'answer': {
-      const { sdp, ...mesh } = signal;
-      return { type: signal.kind, data: { type: signal.kind, sdp, mesh: { v: 1, ...mesh } } };
-    }
-    case 'candidate': {
-      const { kind, attempt, ...candidate } = signal;
-      return { type: 'ice-candidate', data: { ...candidate, mesh: { v: 1, kind, attempt } } };
-    }
-    case 'refusal':
-      return { type: 'answer', data: { mesh: { v: 1, ...signal } } };
-    case 'close':
-    case 'probe':
-      return { type: 'ice-candidate', data: { mesh: { v: 1, ...signal } } };
   }
 }
 
@@ -238,27 +136,18 @@ function peerOf(data: unknown, networkName: string): SignalingFact {
   const fields = v.safeParse(discoveredPeer, data);
   if (!fields.success) return ignored('malformed peer-discovered');
   const { peerId: id, isHub, mesh } = fields.output;
-  const ours = v.safeParse(presence, mesh);
+  const ours = v.safeParse(presenceSchema, mesh);
   const told = v.safeParse(provenMesh, mesh);
   const isProven = fields.output.proven || (told.success && told.output.proven);
   const base = { type: 'peer', network: networkName, id, proven: isProven, isHub } as const;
   return ours.success ? { ...base, presence: ours.output } : base;
 }
 
-function signalOf(
-  type: keyof typeof signalData,
-  data: unknown,
-  networkName: string,
-  fromPeerId: unknown,
-): SignalingFact {
+function signalOf(type: SignalType, data: unknown, networkName: string, fromPeerId: unknown): SignalingFact {
   if (!isPeerId(fromPeerId)) return ignored(`${type} without a sender`);
-  if (typeof data !== 'object' || data === null || !('mesh' in data)) return ignored(`legacy ${type}`);
-  const fields = v.safeParse(signalData[type], data);
-  if (!fields.success) return ignored(`malformed ${type}`);
-  const { mesh, ...rest } = fields.output;
-  const { v: _version, ...signal } = { ...mesh, ...rest };
-  // Each schema above is one PeerSignal split over `data` and `data.mesh`; together again they are that signal.
-  return { type: 'signal', network: networkName, from: fromPeerId, signal: signal as PeerSignal };
+  const signal = readSignal(type, data);
+  if ('problem' in signal) return ignored(`${signal.problem} ${type}`);
+  return { type: 'signal', network: networkName, from: fromPeerId, signal };
 }
 
 function refusedOf(json: unknown): SignalingFact {
