@@ -57,11 +57,42 @@ export const DISCOVERY_COLLECT_MS = 1_000;
 export const DISCOVERY_REST_BELOW_FLOOR_MS = 1_000;
 export const DISCOVERY_REST_BELOW_TARGET_MS = 5_000;
 export const DISCOVERY_REST_MS = 30_000;
-/** Liveness: one sweep a mesh; PING after silence of our own; suspect after silence of theirs; lost when still silent. */
+/**
+ * Liveness: one sweep a mesh over what was heard last. PING after silence of our own. An honest neighbour is heard each
+ * PING_AFTER_MS + SWEEP_MS at least, so that a longer silence is suspicious, and pinged at once. Silent for
+ * SILENT_AFTER_MS it no longer counts as a link: a neighbour that died is declared so within 5 s.
+ */
 export const SWEEP_MS = 1_000;
 export const PING_AFTER_MS = 1_500;
-export const SUSPECT_AFTER_MS = 3_500;
-export const SUSPECT_TIMEOUT_MS = 5_000;
+export const SUSPECT_AFTER_MS = 3_000;
+export const SILENT_AFTER_MS = 4_500;
+/** Our network changed: a link has this long to answer a PING before it counts as silent. Guess: some slow round trips. */
+export const SHAKEN_ANSWER_MS = 1_500;
+/** A suspect link that nobody judged: the sweep does it sooner. */
+export const SUSPECT_TIMEOUT_MS = 10_000;
+/**
+ * How long a silent link may try to come back, from the suspicion on, before it is given up. It outlasts a network that is
+ * gone for 10 s and the 5 s in which the link must be in use again then.
+ */
+export const RESUME_WINDOW_MS = 16_000;
+/** One restart of ICE, from its offer to a frame; and how many there are before the link is dialed afresh. Guess. */
+export const RESTART_TIMEOUT_MS = 2_500;
+export const RESTARTS_MAX = 2;
+/** The end that does not begin waits this long for the other before it takes over. Guess: the other one's silence began up to a heartbeat later. */
+export const TAKEOVER_MS = 2_000;
+/** One fresh dial of a silent link. Short, since checks of a path slow down while it is closed. */
+export const REDIAL_TIMEOUT_MS = 4_000;
+/** Pause between tries, doubled from the first to the last, ±20 %: the ends of many links may fall silent at once. */
+export const RETRY_MIN_MS = 250;
+export const RETRY_MAX_MS = 2_000;
+/**
+ * Messages that a link keeps until the other end has them, so that another channel can go on with it: as much as a link
+ * may have under way. Each costs 64 bytes on top. A link that keeps more takes no further ones for now.
+ */
+export const KEPT_BYTES_MAX = 4_194_304;
+/** What came is acknowledged with the next PING or PONG, or at once beyond this much. */
+export const ACK_AFTER_BYTES = 262_144;
+export const ACK_AFTER_MESSAGES = 512;
 /** NEIGHBOURS is sent on change, at most this often. */
 export const NEIGHBOURS_MIN_INTERVAL_MS = 1_000;
 /** Operations a peer starts / accepts: 1 per 2 s, 4 per 10 s. Guess. */
@@ -219,6 +250,15 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['a handshake is shorter than a dial', HANDSHAKE_TIMEOUT_MS < DIAL_TIMEOUT_MS],
   ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],
   ['a peer is pinged before it is suspected', PING_AFTER_MS + SWEEP_MS < SUSPECT_AFTER_MS],
+  ['a suspect has time to answer before it counts as silent', SUSPECT_AFTER_MS + SWEEP_MS + 500 <= SILENT_AFTER_MS],
+  ['a death is declared within 5 s', SILENT_AFTER_MS + 500 <= 5_000],
+  ['the sweep judges a suspect before its chart does', SUSPECT_AFTER_MS + SUSPECT_TIMEOUT_MS > SILENT_AFTER_MS],
+  ['a link outlasts 10 s without a network, and 5 s more', SUSPECT_AFTER_MS + RESUME_WINDOW_MS >= 10_000 + 5_000],
+  [
+    'all restarts, a take-over and a redial fit into the window',
+    TAKEOVER_MS + RESTARTS_MAX * RESTART_TIMEOUT_MS + RETRY_MAX_MS + REDIAL_TIMEOUT_MS < RESUME_WINDOW_MS,
+  ],
+  ['a link keeps what may be under way', KEPT_BYTES_MAX >= 2 * LINK_BUFFER_HIGH_BYTES + ACK_AFTER_BYTES],
   ['low water is below high water', LINK_BUFFER_LOW_BYTES < LINK_BUFFER_HIGH_BYTES],
   ['a beacon may miss two raises before it is stale', BEACON_STALE_MS > 3 * BEACON_INTERVAL_MS],
   ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],

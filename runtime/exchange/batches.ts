@@ -18,8 +18,8 @@ export class Batches {
 
   /** Sends at once on a quiet link, with the turn's other messages on a busy one. */
   push(entry: LinkEntry, part: Uint8Array): void {
-    if (this.#busy.has(entry)) return entry.gather(part, this.#clock.now());
-    entry.push(part, this.#clock.now());
+    if (this.#busy.has(entry)) return entry.gatherCounted(part, this.#clock.now());
+    entry.pushCounted(part, this.#clock.now());
     this.#busy.add(entry);
     this.#timer ??= this.#clock.setTimeout(() => this.#endTurn(), 0);
   }

@@ -5,24 +5,19 @@
 import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
-import {
-  HOPS_LIMIT,
-  HOPS_MAX_DEFAULT,
-  HOPS_MAX_SMALL_CAP,
-  INBOX_MAX,
-  MESSAGE_TTL_MS,
-  SMALL_CAP,
-} from '../../machines/shared/limits.ts';
+import { HOPS_MAX_DEFAULT, HOPS_MAX_SMALL_CAP, INBOX_MAX, SMALL_CAP } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, LinkMode, OutgoingOptions } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeMessage } from '../wire/codec.ts';
-import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
-import { decodePayload, encodePayload } from '../wire/payload.ts';
+import { decodeEnvelope, decodeFrame, encodeMessage } from '../wire/codec.ts';
+import type { Ack, Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
+import { decodePayload } from '../wire/payload.ts';
 import { Batches } from './batches.ts';
+import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
-import { LinkEntry, LinkTable } from './link-table.ts';
+import { type LinkEntry, LinkTable } from './link-table.ts';
+import { packEnvelope } from './outgoing.ts';
 import { PendingDirects } from './pending-directs.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -40,7 +35,7 @@ export interface RunningExchange extends Exchange {
 }
 
 /** Once a link, or the data plane's own: these have other bounds. */
-const UNCHARGED: ReadonlySet<Message['type']> = new Set(['HELLO', 'CLOSE', 'GOSSIP', 'RECEIPT']);
+const UNCHARGED: ReadonlySet<Message['type']> = new Set(['HELLO', 'CLOSE', 'ACK', 'GOSSIP', 'RECEIPT']);
 
 export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);
@@ -54,6 +49,7 @@ class MeshExchange implements RunningExchange {
   readonly #self: PeerId;
   readonly #links = new LinkTable();
   readonly #batches: Batches;
+  readonly #channels: Channels;
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
   readonly #counters = new Counters();
@@ -70,14 +66,27 @@ class MeshExchange implements RunningExchange {
     this.#self = ports.identity.peerId;
     this.#directs = new PendingDirects(ports.clock);
     this.#batches = new Batches(ports.clock);
+    const count = this.count.bind(this);
+    this.#channels = new Channels({ clock: ports.clock, links: this.#links, batches: this.#batches, count });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     this.#upkeep = new Upkeep({ self: this.#self, clock: ports.clock, links: this.#links, send, report });
   }
 
   // ---- links -------------------------------------------------------------------------------------------------------
 
-  attach(...[remote, attempt, link, tell]: Parameters<Exchange['attach']>): void {
-    this.#links.add(new LinkEntry(remote, attempt, link, tell, this.#ports.clock.now()));
+  readonly attach: Exchange['attach'] = (...channel) => this.#channels.attach(...channel);
+  readonly attachHeir: Exchange['attachHeir'] = (...channel) => this.#channels.attachHeir(...channel);
+  readonly suspend: Exchange['suspend'] = (...channel) => this.#channels.suspend(...channel);
+  readonly detach: Exchange['detach'] = (...channel) => this.#channels.detach(...channel);
+  readonly shake: Exchange['shake'] = (moved) => this.#upkeep.shake(moved);
+
+  succeed(...[remote, attempt, resumes]: Parameters<Exchange['succeed']>): void {
+    const succeeded = this.#channels.succeed(remote, attempt, resumes);
+    if (succeeded === undefined) return;
+    const [entry, early] = succeeded;
+    this.#upkeep.welcome(entry);
+    for (const frame of early) this.#take(entry, frame);
+    this.#flushInbox();
   }
 
   admit(...[remote, attempt]: Parameters<Exchange['admit']>): void {
@@ -94,14 +103,6 @@ class MeshExchange implements RunningExchange {
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
     const entry = this.#links.of(remote, attempt);
     if (entry !== undefined) entry.retired = true;
-  }
-
-  detach(...[remote, attempt]: Parameters<Exchange['detach']>): void {
-    const entry = this.#links.of(remote, attempt);
-    if (entry === undefined) return;
-    this.count('lost.queued', entry.queue.length + entry.gatheredCount);
-    this.#batches.forget(entry);
-    this.#links.remove(remote);
   }
 
   setMode(remote: PeerId, mode: LinkMode): void {
@@ -122,8 +123,13 @@ class MeshExchange implements RunningExchange {
     return this.#links.get(remote)?.rttMs ?? null;
   }
 
-  send(remote: PeerId, message: Message): boolean {
+  ping(remote: PeerId): void {
     const entry = this.#links.get(remote);
+    if (entry !== undefined) this.#upkeep.ask(entry);
+  }
+
+  send(...[remote, message, attempt]: Parameters<Exchange['send']>): boolean {
+    const entry = attempt === undefined ? this.#links.get(remote) : this.#links.of(remote, attempt);
     return entry !== undefined && this.#sendOn(entry, message);
   }
 
@@ -152,8 +158,8 @@ class MeshExchange implements RunningExchange {
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
     entry.heardMs = nowMs;
-    if (entry.quiet) {
-      entry.quiet = false;
+    if (entry.alarm !== 'none') {
+      entry.alarm = 'none';
       entry.tell({ type: 'link.lively' });
     }
     this.#take(entry, frame);
@@ -188,7 +194,8 @@ class MeshExchange implements RunningExchange {
         return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
       case 'PING':
         // A neighbour that asks and never reads must not fill our memory.
-        if (entry.isFull) return this.count('dropped.full');
+        if (entry.isCrowded) return this.count('dropped.full');
+        entry.gatherAck(this.#ports.clock.now());
         entry.push(encodeMessage({ type: 'PONG', stampMs: message.stampMs }), this.#ports.clock.now());
         return;
       case 'PONG': {
@@ -197,15 +204,36 @@ class MeshExchange implements RunningExchange {
         entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
         return;
       }
+      case 'ACK':
+        return this.#onAck(entry, message);
       case 'BEACON':
         return this.#upkeep.onBeacon(entry, message);
       case 'GOSSIP':
+        this.#took(entry, message.envelope.length);
         return this.#onGossip(entry, message);
       case 'RECEIPT':
+        this.#took(entry, 0);
         return this.#onReceipt(entry, message);
       default:
         this.#report({ type: 'wire.received', remote: entry.remote, message });
     }
+  }
+
+  /** A message that the sender keeps until it knows that it came. */
+  #took(entry: LinkEntry, bytes: number): void {
+    if (!entry.session.take(bytes)) return;
+    const nowMs = this.#ports.clock.now();
+    entry.gatherAck(nowMs);
+    entry.sendGathered(nowMs);
+  }
+
+  #onAck(entry: LinkEntry, ack: Ack): void {
+    const wasFull = entry.isFull;
+    if (!this.#channels.acknowledged(entry, ack)) return this.#fault(entry);
+    if (!wasFull || entry.isFull || entry.queue.length === 0) return;
+    // Nothing else may tell that there is room: the channel itself was not full.
+    if (entry.mode === 'congested') this.#report({ type: 'link.drained', remote: entry.remote });
+    else this.setMode(entry.remote, entry.mode);
   }
 
   #onGossip(entry: LinkEntry, gossip: Gossip): void {
@@ -298,28 +326,17 @@ class MeshExchange implements RunningExchange {
     options: OutgoingOptions,
     to?: PeerId,
   ): { id: MessageId; envelope: Uint8Array } {
-    const payload = encodePayload(data);
-    const { hopsMax = this.#hopsMax, ttlMs = MESSAGE_TTL_MS, topic } = options;
-    if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
-      throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
-    }
     const id = toHex(this.#ports.random.bytes(16));
     const sentAtMs = this.#ports.clock.now();
-    const envelope = encodeEnvelope({
-      id,
-      network: this.#network,
-      source: this.#self,
-      seq: ++this.#seq,
-      kind,
-      hopsMax,
-      sentAtMs,
-      ttlMs,
-      payload,
-      ...(to === undefined ? {} : { to }),
-      ...(topic === undefined ? {} : { topic }),
-    });
+    const source = { network: this.#network, source: this.#self, seq: this.#seq + 1, hopsMax: this.#hopsMax };
+    const envelope = packEnvelope(
+      { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) },
+      data,
+      options,
+    );
+    this.#seq++;
     remember(this.#flood, id, undefined, sentAtMs);
-    this.#counters.addType('originated', kind);
+    this.count(`originated.${kind}`);
     return { id, envelope };
   }
 
@@ -327,13 +344,15 @@ class MeshExchange implements RunningExchange {
   #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
     const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
     const neighbour = to === undefined ? undefined : this.#links.get(to);
+    let copies = 0;
     if (neighbour?.carries && neighbour.remote !== except) {
       this.#pushGossip(neighbour, part);
-      return 1;
+      // A silent one may come back and get it then; others may know a way now.
+      if (neighbour.alarm !== 'silent') return 1;
+      copies++;
     }
-    let copies = 0;
     for (const entry of this.#links.all()) {
-      if (entry.remote === except || !entry.carries) continue;
+      if (entry.remote === except || !entry.carries || entry === neighbour) continue;
       this.#pushGossip(entry, part);
       copies++;
     }

@@ -17,12 +17,25 @@ import {
 } from '../../machines/shared/limits.ts';
 import type { LinkFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
-import { encodeFrame } from '../wire/codec.ts';
+import { encodeFrame, encodeMessage } from '../wire/codec.ts';
+import { Session } from './session.ts';
+
+/** In the place of a link that is gone, until another one takes over. */
+const NO_LINK: Link = {
+  signal: () => undefined,
+  send: () => false,
+  bufferedBytes: 0,
+  restart: () => undefined,
+  close: () => undefined,
+};
 
 export class LinkEntry {
   readonly remote: PeerId;
-  readonly attempt: AttemptId;
-  readonly link: Link;
+  /** The attempt of the channel of the moment. */
+  attempt: AttemptId;
+  link: Link;
+  /** Survives a change of the channel. */
+  readonly session = new Session();
   readonly tell: (fact: LinkFact) => void;
   admitted = false;
   /** CLOSE went out: what still arrives is taken in, nothing more is sent. */
@@ -30,12 +43,15 @@ export class LinkEntry {
   mode: LinkMode = 'forwarding';
   heardMs: number;
   saidMs: number;
-  quiet = false;
+  /** What was told of its silence. */
+  alarm: 'none' | 'quiet' | 'silent' = 'none';
+  /** The channel is new to the link: nothing is sent before the other end said what it has. */
+  resuming = false;
   rttMs: number | null = null;
   /** Frames that came before the chart admitted the link. */
   early: Uint8Array[] = [];
   /** Messages held back while the link is congested. */
-  readonly queue: Uint8Array[] = [];
+  queue: Uint8Array[] = [];
   queuedBytes = 0;
   /** Messages of this turn that will share a frame. */
   #gathered: Uint8Array[] = [];
@@ -68,6 +84,51 @@ export class LinkEntry {
     return this.sendGathered(nowMs);
   }
 
+  /** Sends one counted message. */
+  pushCounted(part: Uint8Array, nowMs: number): void {
+    this.session.keep(part);
+    this.push(part, nowMs);
+  }
+
+  /** Gathers one counted message. */
+  gatherCounted(part: Uint8Array, nowMs: number): void {
+    this.session.keep(part);
+    this.gather(part, nowMs);
+  }
+
+  /** Lets the next frame begin with an ACK, if there is something to say. */
+  gatherAck(nowMs: number): void {
+    if (this.session.owesAck && !this.isStuck) this.gather(encodeMessage(this.session.tell()), nowMs);
+  }
+
+  /** The channel is gone. What is sent is kept for another one. */
+  suspend(): void {
+    this.link = NO_LINK;
+  }
+
+  /** Goes on with the channel of another entry. The other end hears first what arrived so far. */
+  succeed(heir: LinkEntry, nowMs: number): void {
+    this.attempt = heir.attempt;
+    this.link = heir.link;
+    this.heardMs = nowMs;
+    this.alarm = 'none';
+    this.rttMs = null;
+    this.resuming = true;
+    // What was gathered is kept by the session, and the rest was meant for the old channel.
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.push(encodeMessage(this.session.tell()), nowMs);
+  }
+
+  /** The other end said what it has: all else goes first in the queue. */
+  rewind(): number {
+    const parts = this.session.rewind();
+    for (const part of parts) this.queuedBytes += part.length;
+    this.queue = [...parts, ...this.queue];
+    this.resuming = false;
+    return parts.length;
+  }
+
   /** Keeps one encoded message for the end of this turn; a full frame goes at once. */
   gather(part: Uint8Array, nowMs: number): void {
     this.#makeRoom(part, nowMs);
@@ -97,6 +158,11 @@ export class LinkEntry {
   }
 
   get isFull(): boolean {
+    return this.resuming || this.session.isFull || this.isCrowded;
+  }
+
+  /** The channel's buffer is above its high mark. */
+  get isCrowded(): boolean {
     return this.link.bufferedBytes + this.#gatheredBytes > LINK_BUFFER_HIGH_BYTES;
   }
 
@@ -116,12 +182,13 @@ export class LinkEntry {
   /** Sends what waited, as long as the link takes it. True when nothing waits any more. */
   flush(nowMs: number): boolean {
     let sent = 0;
-    while (sent < this.queue.length && this.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 4) {
+    while (sent < this.queue.length && this.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 4 && !this.isFull) {
       const part = this.queue[sent] as Uint8Array;
-      this.push(part, nowMs);
+      this.gatherCounted(part, nowMs);
       this.queuedBytes -= part.length;
       sent++;
     }
+    this.sendGathered(nowMs);
     this.queue.splice(0, sent);
     return this.queue.length === 0;
   }
@@ -156,6 +223,8 @@ export class LinkEntry {
 
 export class LinkTable {
   readonly #entries = new Map<PeerId, LinkEntry>();
+  /** Channels that may take the place of a silent link's, until they do. */
+  readonly #heirs = new Map<PeerId, LinkEntry>();
 
   add(entry: LinkEntry): void {
     this.#entries.set(entry.remote, entry);
@@ -164,7 +233,20 @@ export class LinkTable {
   /** The entry of this very attempt; a late caller of an older one gets nothing. */
   of(remote: PeerId, attempt: AttemptId): LinkEntry | undefined {
     const entry = this.#entries.get(remote);
-    return entry?.attempt === attempt ? entry : undefined;
+    return entry?.attempt === attempt ? entry : this.heirOf(remote, attempt);
+  }
+
+  addHeir(entry: LinkEntry): void {
+    this.#heirs.set(entry.remote, entry);
+  }
+
+  heirOf(remote: PeerId, attempt: AttemptId): LinkEntry | undefined {
+    const heir = this.#heirs.get(remote);
+    return heir?.attempt === attempt ? heir : undefined;
+  }
+
+  removeHeir(remote: PeerId): void {
+    this.#heirs.delete(remote);
   }
 
   get(remote: PeerId): LinkEntry | undefined {
@@ -181,5 +263,6 @@ export class LinkTable {
 
   clear(): void {
     this.#entries.clear();
+    this.#heirs.clear();
   }
 }

@@ -14,6 +14,8 @@ import {
   BEACON_TOLD_MIN_MS,
   NEIGHBOURS_MIN_INTERVAL_MS,
   PING_AFTER_MS,
+  SHAKEN_ANSWER_MS,
+  SILENT_AFTER_MS,
   SUSPECT_AFTER_MS,
   SWEEP_MS,
 } from '../../machines/shared/limits.ts';
@@ -98,28 +100,67 @@ export class Upkeep {
     this.#tellAll(beaconMessage(this.#beacon), except);
   }
 
-  #scheduleSweep(): void {
-    this.#sweepTimer = this.#options.clock.setTimeout(() => {
-      this.#sweep();
-      if (!this.#stopped) this.#scheduleSweep();
-    }, SWEEP_MS);
+  /** Asks for a sign of life. The next frame tells of it. */
+  ask(entry: LinkEntry): void {
+    if (!entry.carries) return;
+    if (entry.alarm === 'none') entry.alarm = 'quiet';
+    this.#ping(entry);
   }
 
-  /** One look at all links: who needs a PING, who fell silent. After a freeze of ours nobody is judged. */
-  #sweep(): void {
+  /** Our network changed: whoever does not answer within SHAKEN_ANSWER_MS counts as silent. */
+  shake(moved: boolean): void {
+    const nowMs = this.#options.clock.now();
+    for (const entry of [...this.#options.links.all()]) {
+      if (!entry.carries) continue;
+      entry.heardMs = Math.min(entry.heardMs, nowMs - (SILENT_AFTER_MS - SHAKEN_ANSWER_MS));
+      entry.tell({ type: 'link.shaken', moved });
+    }
+  }
+
+  #ping(entry: LinkEntry): void {
+    const nowMs = this.#options.clock.now();
+    entry.gatherAck(nowMs);
+    this.#options.send(entry, { type: 'PING', stampMs: nowMs });
+  }
+
+  #scheduleSweep(waitMs: number = SWEEP_MS): void {
+    this.#sweepTimer = this.#options.clock.setTimeout(() => {
+      const nextMs = this.#sweep();
+      if (!this.#stopped) this.#scheduleSweep(nextMs);
+    }, waitMs);
+  }
+
+  /**
+   * One look at all links: who needs a PING, who fell silent. Returns when to look again, in ms. A process that was frozen
+   * may have missed what waits for it now: after that nobody is judged, everybody is pinged, and all silence begins anew.
+   */
+  #sweep(): number {
     const nowMs = this.#options.clock.now();
     const froze = nowMs - this.#sweptMs > SWEEP_MS * 2 + 500;
     this.#sweptMs = nowMs;
-    for (const entry of this.#options.links.all()) {
+    let nextMs = SWEEP_MS;
+    for (const entry of [...this.#options.links.all()]) {
       if (!entry.carries) continue;
       if (froze) entry.heardMs = nowMs;
-      if (nowMs - entry.saidMs >= PING_AFTER_MS) this.#options.send(entry, { type: 'PING', stampMs: nowMs });
-      if (!entry.quiet && nowMs - entry.heardMs >= SUSPECT_AFTER_MS) {
-        entry.quiet = true;
-        entry.tell({ type: 'link.quiet' });
-      }
+      if (froze || nowMs - entry.saidMs >= PING_AFTER_MS) this.#ping(entry);
+      const leftMs = this.#judge(entry, nowMs - entry.heardMs);
+      if (leftMs > 0) nextMs = Math.min(nextMs, leftMs);
     }
     this.#raiseBeacon(nowMs);
+    return nextMs;
+  }
+
+  /** Tells of silence. Returns the ms until more is to be told, 0 when that is not soon. */
+  #judge(entry: LinkEntry, silentMs: number): number {
+    if (entry.alarm === 'none' && silentMs >= SUSPECT_AFTER_MS) {
+      entry.alarm = 'quiet';
+      entry.tell({ type: 'link.quiet' });
+    }
+    if (entry.alarm !== 'quiet') return 0;
+    if (silentMs < SILENT_AFTER_MS) return SILENT_AFTER_MS - silentMs;
+    entry.alarm = 'silent';
+    entry.tell({ type: 'link.silent' });
+    return 0;
   }
 
   #raiseBeacon(nowMs: number): void {

@@ -10,8 +10,14 @@ import type { PeerAd } from './signaling.ts';
 /** What the exchange tells the peer chart of a link. */
 export type LinkFact =
   | { readonly type: 'hello.received'; readonly hello: Hello }
+  /** Silent for longer than an honest neighbour is. */
   | { readonly type: 'link.quiet' }
+  /** Silent for so long that it does not count any more. */
+  | { readonly type: 'link.silent' }
+  /** Heard again after either. */
   | { readonly type: 'link.lively' }
+  /** Our own network changed, or our process was away. `moved`: other addresses may be ours now. */
+  | { readonly type: 'link.shaken'; readonly moved: boolean }
   /** The other side said goodbye: the link ends now. */
   | { readonly type: 'link.farewell'; readonly reason: string; readonly alternatives: readonly PeerAd[] };
 
@@ -43,6 +49,15 @@ export interface OutgoingOptions {
 export interface Exchange {
   /** A link's channel is open. Until `admit` only HELLO and CLOSE are heard; a few early frames wait. */
   attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
+  /** The channel of a link that may take the place of the attached one is open: HELLO and CLOSE are heard of it. */
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
+  /**
+   * The heir takes over. `resumes`: it goes on with the link, and what the other end has not received is sent again.
+   * Otherwise it is a link of its own, to be admitted, and what the old one kept is gone.
+   */
+  succeed(remote: PeerId, attempt: AttemptId, resumes: boolean): void;
+  /** The channel of the link is gone; messages wait for an heir. */
+  suspend(remote: PeerId, attempt: AttemptId): void;
   /** The peer chart accepted the link: it carries everything from now on. */
   admit(remote: PeerId, attempt: AttemptId): void;
   /** CLOSE went out: what is on its way to us still counts, nothing more is sent. */
@@ -53,8 +68,12 @@ export interface Exchange {
   receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void;
   /** The send buffer of the link fell below the low mark. */
   drained(remote: PeerId, attempt: AttemptId): void;
-  /** Sends one control message on the attached link. False when there is none. */
-  send(remote: PeerId, message: Message): boolean;
+  /** Asks for a sign of life; the next frame is told as `link.lively`. */
+  ping(remote: PeerId): void;
+  /** Our network changed: every link is told, and has SHAKEN_ANSWER_MS to be heard. */
+  shake(moved: boolean): void;
+  /** Sends one control message on the channel of this attempt, or on the attached link. False when there is none. */
+  send(remote: PeerId, message: Message, attempt?: AttemptId): boolean;
   setMode(remote: PeerId, mode: LinkMode): void;
   /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
   broadcast(data: unknown, options: OutgoingOptions): MessageId;

@@ -10,6 +10,7 @@ import {
   NEIGHBOURS_MIN_INTERVAL_MS,
   PAYLOAD_BYTES_MAX,
   PING_AFTER_MS,
+  SILENT_AFTER_MS,
   SUSPECT_AFTER_MS,
   SWEEP_MS,
 } from '../../machines/shared/limits.ts';
@@ -71,7 +72,7 @@ describe('attempts', () => {
 
 describe('a link that does not drain', () => {
   it('is reported, then held back in a bounded queue, and flushed in order', () => {
-    const { exchange, link, types, count } = single();
+    const { exchange, link, types, count, receive } = single();
     link.bufferedBytes = LINK_BUFFER_HIGH_BYTES + 1;
     exchange.broadcast(0, {});
     expect(types()).toEqual(['link.congested']);
@@ -85,7 +86,13 @@ describe('a link that does not drain', () => {
     exchange.drained(REMOTE, ATTEMPT);
     expect(types().at(-1)).toBe('link.drained');
     exchange.setMode(REMOTE, 'forwarding');
-    expect(link.take().length).toBeGreaterThanOrEqual(fits);
+    const flushed = link.take().length;
+    expect(flushed).toBeGreaterThanOrEqual(fits);
+    // That is as much as a link keeps: more goes when the neighbour has acknowledged it.
+    exchange.broadcast('later', {});
+    expect(link.take()).toEqual([]);
+    receive({ type: 'ACK', received: flushed, sent: 0 });
+    expect(link.take().length).toBe(1);
     exchange.broadcast('again', {});
     expect(link.take().length).toBe(1);
   });
@@ -156,7 +163,10 @@ describe('misbehaviour', () => {
     receive({ type: 'LOCKED', op: '0'.repeat(16) });
     expect(node.inbox).toEqual([]);
     expect(count('dropped.muted')).toBe(1);
-    expect(link.take()).toEqual([{ type: 'PONG', stampMs: 5 }]);
+    expect(link.take()).toEqual([
+      { type: 'ACK', received: 1, sent: 0 },
+      { type: 'PONG', stampMs: 5 },
+    ]);
     expect(types()).toContain('wire.received');
     exchange.setMode(REMOTE, 'forwarding');
     receive(gossip());
@@ -198,14 +208,23 @@ describe('liveness', () => {
     clock.runFor(PING_AFTER_MS + SWEEP_MS);
     const pings = link.take();
     expect(pings.map(({ type }) => type)).toEqual(['PING']);
-    clock.runFor(SUSPECT_AFTER_MS + SWEEP_MS);
+    clock.runFor(SUSPECT_AFTER_MS - PING_AFTER_MS);
     expect(told).toEqual([{ type: 'link.quiet' }]);
+    // Judged to the millisecond, not at the next sweep.
+    clock.runUntil(1_000_000 + SILENT_AFTER_MS - 1);
+    expect(told.length).toBe(1);
+    clock.runFor(1);
+    expect(told).toEqual([{ type: 'link.quiet' }, { type: 'link.silent' }]);
+    clock.runFor(60_000);
+    expect(told.length).toBe(2);
     const { stampMs } = pings[0] as Extract<Message, { type: 'PING' }>;
     receive({ type: 'PONG', stampMs });
     expect(told.at(-1)).toEqual({ type: 'link.lively' });
-    expect(exchange.rttMs(REMOTE)).toBe(clock.now() - stampMs);
+    expect(exchange.rttMs(REMOTE)).toBe(null);
+    receive({ type: 'PONG', stampMs: clock.now() - 7 });
+    expect(exchange.rttMs(REMOTE)).toBe(7);
     for (const wrong of [clock.now() + 1, clock.now() - 100_000]) receive({ type: 'PONG', stampMs: wrong });
-    expect(exchange.rttMs(REMOTE)).toBe(clock.now() - stampMs);
+    expect(exchange.rttMs(REMOTE)).toBe(7);
     expect(exchange.rttMs(THIRD)).toBe(null);
   });
 
@@ -219,12 +238,14 @@ describe('liveness', () => {
     };
     const node = makeNode(clock as never, 'a');
     const told: unknown[] = [];
-    node.exchange.attach(REMOTE, ATTEMPT, new TestLink(), (fact) => told.push(fact));
+    const link = new TestLink();
+    node.exchange.attach(REMOTE, ATTEMPT, link, (fact) => told.push(fact));
     node.exchange.admit(REMOTE, ATTEMPT);
     nowMs += 60_000;
     timers.shift()?.();
     expect(told).toEqual([]);
-    for (let n = 0; n < 3; n++) {
+    expect(link.take().map(({ type }) => type)).toEqual(['PING']);
+    for (let n = 1; n < SUSPECT_AFTER_MS / SWEEP_MS; n++) {
       nowMs += SWEEP_MS;
       timers.shift()?.();
     }

@@ -1,0 +1,88 @@
+/**
+ * The channels of a mesh's links as they come, take each other's place and go. A link outlives its channel while its peer
+ * chart tries to heal it: an *heir* opens beside it, and takes over or is dropped.
+ */
+import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
+import type { MeshClock } from '../ports/clock.ts';
+import type { LinkFact } from '../ports/exchange.ts';
+import type { Link } from '../ports/link.ts';
+import type { Ack } from '../wire/messages.ts';
+import type { Batches } from './batches.ts';
+import { LinkEntry, type LinkTable } from './link-table.ts';
+
+export interface ChannelsOptions {
+  readonly clock: MeshClock;
+  readonly links: LinkTable;
+  readonly batches: Batches;
+  readonly count: (name: string, by?: number) => void;
+}
+
+export class Channels {
+  readonly #options: ChannelsOptions;
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+  }
+
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void {
+    const { links, clock } = this.#options;
+    links.add(new LinkEntry(remote, attempt, link, tell, clock.now()));
+  }
+
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void {
+    const { links, clock } = this.#options;
+    links.addHeir(new LinkEntry(remote, attempt, link, tell, clock.now()));
+  }
+
+  /** The heir takes over. Returns the link that goes on with its channel, and the frames that came before. */
+  succeed(
+    remote: PeerId,
+    attempt: AttemptId,
+    resumes: boolean,
+  ): readonly [LinkEntry, readonly Uint8Array[]] | undefined {
+    const { links, batches, clock, count } = this.#options;
+    const heir = links.heirOf(remote, attempt);
+    const entry = links.get(remote);
+    if (heir === undefined) return undefined;
+    links.removeHeir(remote);
+    if (entry !== undefined) batches.forget(entry);
+    if (!resumes || entry === undefined) {
+      if (entry !== undefined) this.#lose(entry);
+      links.add(heir);
+      return undefined;
+    }
+    entry.succeed(heir, clock.now());
+    count('links.resumed');
+    return [entry, heir.early];
+  }
+
+  /** What the other end says it has. False when it cannot be. */
+  acknowledged(entry: LinkEntry, ack: Ack): boolean {
+    if (!entry.session.hear(ack)) return false;
+    if (entry.resuming) this.#options.count('resent', entry.rewind());
+    return true;
+  }
+
+  suspend(remote: PeerId, attempt: AttemptId): void {
+    const { links } = this.#options;
+    if (links.heirOf(remote, attempt) !== undefined) return links.removeHeir(remote);
+    links.of(remote, attempt)?.suspend();
+  }
+
+  detach(remote: PeerId, attempt: AttemptId): void {
+    const { links, batches } = this.#options;
+    if (links.heirOf(remote, attempt) !== undefined) return links.removeHeir(remote);
+    const entry = links.of(remote, attempt);
+    if (entry === undefined) return;
+    this.#lose(entry);
+    batches.forget(entry);
+    links.remove(remote);
+  }
+
+  #lose(entry: LinkEntry): void {
+    const { count } = this.#options;
+    count('lost.queued', entry.queue.length + entry.gatheredCount);
+    // Their sender cannot know whether they arrived.
+    count('lost.unacknowledged', entry.session.unacknowledged);
+  }
+}
