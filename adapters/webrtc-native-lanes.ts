@@ -25,6 +25,8 @@ export interface LanesHost {
 
 /** Bulk inside the engine: some ms of a fast link. */
 const BULK_AHEAD_BYTES = 262_144;
+/** Bulk that waits for the engine. A browser's own buffer ends there too. */
+const BULK_QUEUE_BYTES_MAX = 16_777_216;
 /** Between looks at a channel that does not tell when it is low: a full buffer (1 MiB) takes some 20 ms over loopback. */
 const LOOK_MS = 5;
 /** Low for one lane: when both are, the link is (LINK_BUFFER_LOW_BYTES), whichever tells it last. */
@@ -133,7 +135,7 @@ export class Lanes {
     if (!this.#isOpen || this.#isEnding || frame.byteLength === 0 || frame.byteLength > FRAME_BYTES_MAX) return false;
     try {
       if (lane === 'control' || !this.#hasBulk) this.#control.send(frame);
-      else this.#sendBulk(frame);
+      else if (!this.#sendBulk(frame)) return false;
     } catch {
       // The channel closed between the check and the call, or its buffer is full: the caller learns it from `false`.
       return false;
@@ -145,11 +147,16 @@ export class Lanes {
     return true;
   }
 
-  #sendBulk(frame: Uint8Array): void {
-    if (this.#queuedBytes === 0 && this.#bulk.buffered < BULK_AHEAD_BYTES) return this.#bulk.send(frame);
+  #sendBulk(frame: Uint8Array): boolean {
+    if (this.#queuedBytes === 0 && this.#bulk.buffered < BULK_AHEAD_BYTES) {
+      this.#bulk.send(frame);
+      return true;
+    }
+    if (this.#queuedBytes + frame.byteLength > BULK_QUEUE_BYTES_MAX) return false;
     // The caller may use its bytes again.
     this.#queue.push(frame.slice());
     this.#queuedBytes += frame.byteLength;
+    return true;
   }
 
   /** Gives the engine its next helping of bulk, and the goodbye behind the last. */

@@ -9,6 +9,8 @@ export interface LinkHarness extends Waiting {
   readonly left: LinkPort;
   /** Opens the answering end. */
   readonly right: LinkPort;
+  /** Both ends have a channel a lane, so that control passes before bulk. Default: one channel for both. */
+  readonly hasLanes?: boolean;
   /** What the adapter still holds after every link closed, as far as it can tell: 0 is good. */
   leaks?(): number;
   dispose?(): void | Promise<void>;

@@ -6,6 +6,7 @@ import { FRAME_BYTES_MAX, LINK_BUFFER_HIGH_BYTES, LINK_BUFFER_LOW_BYTES } from '
 import type { LinkSignal } from '../../runtime/ports/signaling.ts';
 import { type ContractRunner, check, turn, until } from './contract.ts';
 import { type Case, checkEnd, closePair, End, type LinkHarness, openPair, pair, patterned, same } from './link-ends.ts';
+import { laneCases, restartCases } from './link-extras.contract.ts';
 
 export type { LinkHarness } from './link-ends.ts';
 
@@ -251,6 +252,16 @@ const failing: Record<string, Case> = {
   },
 };
 
+/** The cases by name, for runners of another kind. */
+export const linkPortCases: Readonly<Record<string, Case>> = {
+  ...opening,
+  ...carrying,
+  ...closing,
+  ...failing,
+  ...laneCases,
+  ...restartCases,
+};
+
 /** Runs the suite against what `makeHarness` makes, anew for each case. */
 export function linkPortContract(
   name: string,
@@ -258,7 +269,7 @@ export function linkPortContract(
   { describe, it }: ContractRunner,
 ): void {
   describe(`link port contract: ${name}`, () => {
-    for (const [title, run] of Object.entries({ ...opening, ...carrying, ...closing, ...failing })) {
+    for (const [title, run] of Object.entries(linkPortCases)) {
       it(title, async () => {
         const harness = await makeHarness();
         try {
@@ -270,6 +281,3 @@ export function linkPortContract(
     }
   });
 }
-
-/** The cases by name, for runners of another kind (a page in a browser). */
-export const linkPortCases: Readonly<Record<string, Case>> = { ...opening, ...carrying, ...closing, ...failing };
