@@ -4,7 +4,8 @@
 import type { AnswerSignal, PeerSignal, RefusalCode } from '../../runtime/ports/signaling.ts';
 import type { Need } from '../discovery/discovery.events.ts';
 import type { PeerEnd, PeerOutput, PeerReport, Utterance } from '../peer/peer.events.ts';
-import type { OperationId, PeerId } from '../shared/ids.ts';
+import type { AttemptId, OperationId, PeerId } from '../shared/ids.ts';
+import { RELAY_FROM_LINKS } from '../shared/limits.ts';
 import {
   boundWaiting,
   changeKnown,
@@ -31,24 +32,62 @@ type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
 
 // ---- signals out ---------------------------------------------------------------------------------------------------
 
-/** The hub to use for a peer: the one it was heard through, else any that is open. */
-function routeTo(context: MeshContext, to: PeerId): string | undefined {
-  const heard = context.slots[to]?.hub ?? knownPeer(context, to)?.hub;
-  if (heard !== undefined && context.hubs[heard]) return heard;
-  return Object.keys(context.hubs).find((url) => context.hubs[url]);
+/** In place of a hub's URL: signals go through the mesh itself. */
+export const MESH_ROUTE = 'mesh:';
+
+/** Somebody may carry a signal: a hub, or a neighbour. */
+export const canSignal = (context: MeshContext): boolean =>
+  Object.values(context.hubs).includes(true) || linkCount(context) > 0;
+
+const openHub = (context: MeshContext): string | undefined =>
+  Object.keys(context.hubs).find((url) => context.hubs[url]);
+
+/**
+ * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
+ * before; what follows takes the way of the offer. Else the hub that told of the peer, any hub that is open, and without one
+ * the mesh at a venture.
+ */
+function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): string | undefined {
+  const { hubs, slots, ports } = context;
+  const slot = slots[to];
+  const links = linkCount(context);
+  const known = slot?.hub ?? knownPeer(context, to)?.hub ?? '';
+  if (known === MESH_ROUTE && links > 0) return MESH_ROUTE;
+  const asks = kind === 'offer' || kind === 'probe';
+  if (asks && !slot?.shunsMesh && links >= RELAY_FROM_LINKS && ports.exchange?.relays.reaches(to)) return MESH_ROUTE;
+  if (hubs[known]) return known;
+  return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
 }
 
-/** Sends a signal. Without any open hub an offer fails at once, so that its peer backs off and frees the slot. */
+/** Sends a signal. Without any way an offer fails at once, so that its peer backs off and frees the slot. */
 export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
   const { context } = work;
-  const url = routeTo(context, to);
-  if (url !== undefined) {
-    const command = { type: 'signal', network: context.network, to, signal } as const;
-    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
-  } else if (signal.kind === 'offer' && context.slots[to] !== undefined) {
-    const event = { type: 'signal.undeliverable', attempt: signal.attempt } as const;
-    work.effects.push({ do: 'send', to: `peer:${to}`, event });
+  const slot = context.slots[to];
+  const route = routeTo(context, to, signal.kind);
+  if (route === undefined) {
+    if (signal.kind === 'offer' && slot !== undefined) undeliverable(work, to, signal.attempt);
+    return;
   }
+  // What follows an offer takes its way.
+  if (slot !== undefined && slot.hub !== route) setSlot(work, to, { ...slot, hub: route });
+  if (route === MESH_ROUTE) {
+    work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.relay', to, signal } });
+  } else {
+    const command = { type: 'signal', network: context.network, to, signal } as const;
+    work.effects.push({ do: 'send', to: `signaling:${route}`, event: { type: 'signaling.send', command } });
+  }
+}
+
+function undeliverable(work: MeshWork, to: PeerId, attempt: AttemptId): void {
+  work.effects.push({ do: 'send', to: `peer:${to}`, event: { type: 'signal.undeliverable', attempt } });
+}
+
+/** No way through the mesh led to a peer: it is tried again later, by a hub if there is one. */
+export function onRelayFailed(work: MeshWork, to: PeerId, attempt: AttemptId): void {
+  const slot = work.context.slots[to];
+  if (slot === undefined) return;
+  setSlot(work, to, { ...slot, hub: openHub(work.context) ?? '', shunsMesh: true });
+  undeliverable(work, to, attempt);
 }
 
 /** Refuses an attempt, and names peers that may have room. */
@@ -85,6 +124,7 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     cap: 0,
     key: before?.key ?? known?.key ?? '',
     hub: before?.hub ?? known?.hub ?? '',
+    shunsMesh: before?.shunsMesh ?? false,
     op: undefined,
     isBridge: false,
     neighbours: [],
@@ -140,7 +180,7 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
 /** Dials whom the topology wants now. */
 export function dialWanted(work: MeshWork): void {
   const { context } = work;
-  if (!context.settings.autoDiscovery || !Object.values(context.hubs).includes(true)) return;
+  if (!context.settings.autoDiscovery || !canSignal(context)) return;
   for (const plan of chooseDials(dialView(context), context.ports.random)) dial(work, plan.id, plan.random);
 }
 

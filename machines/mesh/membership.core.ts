@@ -22,7 +22,7 @@ import {
   shapeFor,
   slotsHeld,
 } from './ledger.core.ts';
-import { dial, utter } from './links.core.ts';
+import { canSignal, dial, utter } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { chooseSwap, nearRadius } from './topology.core.ts';
 
@@ -155,7 +155,7 @@ export function onShuffle(work: MeshWork, from: PeerId, { reply, entries }: Shuf
 /** Looks further than the missing links: for other islands, and once there are enough links, for one better. */
 export function improve(work: MeshWork): void {
   const { context } = work;
-  if (!context.settings.autoDiscovery || !Object.values(context.hubs).includes(true)) return;
+  if (!context.settings.autoDiscovery || !canSignal(context)) return;
   if (context.operation !== undefined || context.entry !== undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   const candidates = candidatesOf(context);

@@ -1,7 +1,7 @@
 /** Glossary of the mesh chart, the root: its input, memory, events, and what it emits to the app. */
 import type { DeliveredMessage, DeliveryReceipt, OutgoingOptions } from '../../runtime/ports/exchange.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
-import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
+import type { PeerAd, PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import type { DiscoveryEvent, DiscoveryInput, DiscoveryReport } from '../discovery/discovery.events.ts';
 import type { EvictionEvent, EvictionInput, EvictionReport } from '../eviction/eviction.events.ts';
@@ -40,8 +40,10 @@ export interface Slot {
   readonly sinceMs: number;
   readonly cap: number;
   readonly key: string;
-  /** URL of the hub that reaches it. */
+  /** How signals reach it: the URL of a hub, or MESH_ROUTE. */
   readonly hub: string;
+  /** No way through the mesh led to it before. */
+  readonly shunsMesh: boolean;
   readonly op: OperationId | undefined;
   /** We dial it to join another component. */
   readonly isBridge: boolean;
@@ -56,6 +58,7 @@ export interface KnownPeer {
   readonly degree: number;
   /** Speaks the family's protocol and not ours: listed, never dialed. */
   readonly legacy: boolean;
+  /** URL of the hub that told of it; empty when a neighbour did. */
   readonly hub: string;
   /** Common-prefix bits of its farthest near link; undefined when only a hub told of it. */
   readonly radius: number | undefined;
@@ -144,6 +147,10 @@ export type MeshCommand =
 /** What the exchange tells the mesh. */
 export type ExchangeFact =
   | { readonly type: 'wire.received'; readonly remote: PeerId; readonly message: Message }
+  /** A signal that came through the mesh. Nobody on its way could check who sent it. */
+  | { readonly type: 'relay.received'; readonly from: PeerId; readonly signal: PeerSignal }
+  /** No way through the mesh led to `to`. */
+  | { readonly type: 'relay.failed'; readonly to: PeerId; readonly attempt: AttemptId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
   | { readonly type: 'link.congested'; readonly remote: PeerId }
@@ -160,6 +167,7 @@ export type ExchangeFact =
 /** What the exchange actor is told by charts. */
 export type ExchangeCommand =
   | { readonly type: 'exchange.send'; readonly to: PeerId; readonly message: Message }
+  | { readonly type: 'exchange.relay'; readonly to: PeerId; readonly signal: PeerSignal }
   | { readonly type: 'exchange.neighbours'; readonly peers: readonly PeerAd[] }
   | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
   | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;

@@ -16,6 +16,7 @@ import { peerMachine } from '../peer/peer.machine.ts';
 import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import { signalingMachine } from '../signaling/signaling.machine.ts';
+import { onSignal } from './admission.core.ts';
 import { emit, linkCount, patch } from './ledger.core.ts';
 import * as lifecycle from './lifecycle.core.ts';
 import * as links from './links.core.ts';
@@ -139,6 +140,14 @@ export const meshMachine = setup({
       else if (message.type === 'SHUFFLE') membership.onShuffle(work, remote, message);
       else if ('op' in message) operations.onTopologyMessage(work, remote, message);
     }),
+    relayReceived: step((work, event) => {
+      const { from, signal } = as(event, 'relay.received');
+      onSignal(work, links.MESH_ROUTE, { type: 'signal', network: work.context.network, from, signal });
+    }),
+    relayFailed: step((work, event) => {
+      const { to, attempt } = as(event, 'relay.failed');
+      links.onRelayFailed(work, to, attempt);
+    }),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
     reply: step((work, event) => {
       const { type: _type, ...reply } = as(event, 'exchange.replied');
@@ -232,6 +241,8 @@ export const meshMachine = setup({
         'hub.lost': { actions: 'hubLost' },
         'hub.fact': { actions: 'hubFact' },
         'wire.received': { actions: 'wireReceived' },
+        'relay.received': { actions: 'relayReceived' },
+        'relay.failed': { actions: 'relayFailed' },
         'beacon.changed': { actions: 'noteBeacon' },
         'link.congested': { actions: 'passToGossip' },
         'link.drained': { actions: 'passToGossip' },

@@ -164,6 +164,23 @@ export const CANDIDATE_CHARS_MAX = 1_024;
 /** Commands kept for a hub whose socket is not open yet. */
 export const SIGNALING_QUEUE_MAX = 64;
 
+// ---- signals through the mesh ----------------------------------------------------------------------------------------
+/** Links that a relayed signal crosses at most; greedy routing by XOR takes about half as many as a bucket each would. */
+export const RELAY_HOPS_MAX = 16;
+/** One relayed signal. Descriptions of a data channel have 500 to 3,000 characters. */
+export const RELAY_BYTES_MAX = 12_288;
+/** Signals that one neighbour may have us relay in MISBEHAVIOUR_WINDOW_MS. A link takes about eight, a join about ten links. */
+export const RELAYS_MAX = 256;
+/** Ways on which others were heard or of which neighbours told; the oldest are forgotten. */
+export const ROUTES_MAX = 512;
+export const ROUTE_MS = 60_000;
+/** Signals under way that are known again, so that none runs in a circle. */
+export const RELAYS_SEEN_MAX = 512;
+/** First hops that the sender of a signal tries, one after the other. */
+export const RELAY_TRIES_MAX = 3;
+/** With so many links a peer prefers the mesh to a hub for what the mesh can carry. */
+export const RELAY_FROM_LINKS = 3;
+
 // ---- gossip --------------------------------------------------------------------------------------------------------
 /** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */
 export const HOPS_MAX_DEFAULT = 10;

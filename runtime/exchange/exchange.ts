@@ -19,6 +19,7 @@ import { Counters } from './counters.ts';
 import { type LinkEntry, LinkTable } from './link-table.ts';
 import { packEnvelope } from './outgoing.ts';
 import { PendingDirects } from './pending-directs.ts';
+import { Relays } from './relays.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface ExchangeOptions {
@@ -35,7 +36,15 @@ export interface RunningExchange extends Exchange {
 }
 
 /** Once a link, or the data plane's own: these have other bounds. */
-const UNCHARGED: ReadonlySet<Message['type']> = new Set(['HELLO', 'CLOSE', 'ACK', 'GOSSIP', 'RECEIPT']);
+const UNCHARGED: ReadonlySet<Message['type']> = new Set([
+  'HELLO',
+  'CLOSE',
+  'ACK',
+  'RELAY',
+  'UNROUTED',
+  'GOSSIP',
+  'RECEIPT',
+]);
 
 export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);
@@ -54,6 +63,7 @@ class MeshExchange implements RunningExchange {
   readonly #directs: PendingDirects;
   readonly #counters = new Counters();
   readonly #upkeep: Upkeep;
+  readonly relays: Relays;
   #inbox: DeliveredMessage[] = [];
   #seq = 0;
   #stopped = false;
@@ -69,7 +79,9 @@ class MeshExchange implements RunningExchange {
     const count = this.count.bind(this);
     this.#channels = new Channels({ clock: ports.clock, links: this.#links, batches: this.#batches, count });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
-    this.#upkeep = new Upkeep({ self: this.#self, clock: ports.clock, links: this.#links, send, report });
+    const shared = { self: this.#self, clock: ports.clock, links: this.#links, send, report };
+    this.#upkeep = new Upkeep(shared);
+    this.relays = new Relays({ ...shared, count });
   }
 
   // ---- links -------------------------------------------------------------------------------------------------------
@@ -214,9 +226,17 @@ class MeshExchange implements RunningExchange {
       case 'RECEIPT':
         this.#took(entry, 0);
         return this.#onReceipt(entry, message);
-      default:
-        this.#report({ type: 'wire.received', remote: entry.remote, message });
+      case 'RELAY':
+      case 'UNROUTED':
+        if (!entry.relayBudget.take(this.#ports.clock.now())) return this.count('dropped.overBudget');
+        return message.type === 'RELAY' ? this.relays.onRelay(entry, message) : this.relays.onUnrouted(entry, message);
+      case 'NEIGHBOURS':
+        entry.neighbours = message.peers.map(({ id }) => id);
+        break;
+      case 'SHUFFLE':
+        this.relays.heardOf(entry, message);
     }
+    this.#report({ type: 'wire.received', remote: entry.remote, message });
   }
 
   /** A message that the sender keeps until it knows that it came. */

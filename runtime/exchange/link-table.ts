@@ -14,10 +14,12 @@ import {
   MESSAGES_PER_FRAME_MAX,
   MISBEHAVIOUR_MAX,
   MISBEHAVIOUR_WINDOW_MS,
+  RELAYS_MAX,
 } from '../../machines/shared/limits.ts';
 import type { LinkFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import { encodeFrame, encodeMessage } from '../wire/codec.ts';
+import { Budget } from './budget.ts';
 import { Session } from './session.ts';
 
 /** In the place of a link that is gone, until another one takes over. */
@@ -48,6 +50,10 @@ export class LinkEntry {
   /** The channel is new to the link: nothing is sent before the other end said what it has. */
   resuming = false;
   rttMs: number | null = null;
+  /** Ids of its neighbours, as it told. */
+  neighbours: readonly PeerId[] = [];
+  /** Signals that it has us relay. */
+  readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */
   early: Uint8Array[] = [];
   /** Messages held back while the link is congested. */

@@ -5,7 +5,7 @@
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { Hello, Message } from '../wire/messages.ts';
 import type { Link } from './link.ts';
-import type { PeerAd } from './signaling.ts';
+import type { PeerAd, PeerSignal } from './signaling.ts';
 
 /** What the exchange tells the peer chart of a link. */
 export type LinkFact =
@@ -46,7 +46,16 @@ export interface OutgoingOptions {
   readonly ttlMs?: number;
 }
 
+/** Signals that the mesh itself carries to peers that are not our neighbours. */
+export interface SignalRelay {
+  /** A way to this peer is known. */
+  reaches(to: PeerId): boolean;
+  /** Sends a signal on the best way. Never throws; `relay.failed` follows in a later turn when no way led to `to`. */
+  originate(to: PeerId, signal: PeerSignal): void;
+}
+
 export interface Exchange {
+  readonly relays: SignalRelay;
   /** A link's channel is open. Until `admit` only HELLO and CLOSE are heard; a few early frames wait. */
   attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
   /** The channel of a link that may take the place of the attached one is open: HELLO and CLOSE are heard of it. */

@@ -19,6 +19,8 @@ export const MESSAGE_TYPES = {
   BEACON: 6,
   SHUFFLE: 7,
   ACK: 8,
+  RELAY: 9,
+  UNROUTED: 10,
   LOCK: 16,
   LOCKED: 17,
   LOCK_REFUSED: 18,
@@ -115,6 +117,30 @@ export interface Shuffle {
   readonly entries: readonly ShuffleEntry[];
 }
 
+/**
+ * A signal for a peer that is not the sender's neighbour. Whoever it is not for passes it on: to its neighbour, to a neighbour
+ * of `to`, back the way on which `to` was heard, or nearer by XOR; the answer takes the same way back. Hops are counted up to
+ * RELAY_HOPS_MAX. `from` is a claim that nobody on the way can check.
+ */
+export interface Relay {
+  readonly type: 'RELAY';
+  readonly to: PeerId;
+  readonly from: PeerId;
+  /** Links crossed, this one included: 1 to RELAY_HOPS_MAX. */
+  readonly hops: number;
+  /** The attempt that the signal names, for UNROUTED. */
+  readonly attempt: AttemptId;
+  /** A signal as `peer-signals.ts` writes it: UTF-8 JSON of at most RELAY_BYTES_MAX. */
+  readonly signal: Uint8Array;
+}
+/** Sent back the way a RELAY came by a peer that knows no way on. */
+export interface Unrouted {
+  readonly type: 'UNROUTED';
+  readonly to: PeerId;
+  readonly from: PeerId;
+  readonly attempt: AttemptId;
+}
+
 /** x asks a neighbour to hold still for operation `op`: x wants to drop edge x-y in favour of the peer `other`. */
 export interface Lock {
   readonly type: 'LOCK';
@@ -209,6 +235,8 @@ export type Message =
   | Neighbours
   | Beacon
   | Shuffle
+  | Relay
+  | Unrouted
   | TopologyMessage
   | Gossip
   | Receipt;

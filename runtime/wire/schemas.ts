@@ -13,6 +13,8 @@ import {
   MAX_PEERS_MIN,
   NEIGHBOURS_MAX,
   REASON_MAX,
+  RELAY_BYTES_MAX,
+  RELAY_HOPS_MAX,
   SHUFFLE_MAX,
 } from '../../machines/shared/limits.ts';
 import { ID_BITS } from '../../machines/shared/xor.ts';
@@ -37,6 +39,8 @@ const hexOf = (count: number) =>
     bytes(count),
     v.transform((value) => toHex(value)),
   );
+const bytesUpTo = (max: number) =>
+  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= max, `has more than ${max} bytes`);
 const integer = (min: number, max: number) => {
   const problem = `is not an integer from ${min} to ${max}`;
   return v.pipe(v.number(problem), v.safeInteger(problem), v.minValue(min, problem), v.maxValue(max, problem));
@@ -163,6 +167,32 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
       v.transform(([reply, entries]) => ({ type: 'SHUFFLE' as const, reply, entries })),
     ),
     fields: (m) => [m.reply, m.entries.map((entry) => [...adFields(entry), entry.radius, entry.ageS])],
+  },
+  RELAY: {
+    count: 5,
+    schema: v.pipe(
+      v.tuple([peerId, peerId, integer(1, RELAY_HOPS_MAX), attempt, bytesUpTo(RELAY_BYTES_MAX)]),
+      v.transform(([to, from, hops, attempt, signal]) => ({ type: 'RELAY' as const, to, from, hops, attempt, signal })),
+    ),
+    fields: (m) => [
+      bytesOf('to', m.to, isPeerId),
+      bytesOf('from', m.from, isPeerId),
+      m.hops,
+      bytesOf('attempt', m.attempt, isAttemptId),
+      m.signal,
+    ],
+  },
+  UNROUTED: {
+    count: 3,
+    schema: v.pipe(
+      v.tuple([peerId, peerId, attempt]),
+      v.transform(([to, from, attempt]) => ({ type: 'UNROUTED' as const, to, from, attempt })),
+    ),
+    fields: (m) => [
+      bytesOf('to', m.to, isPeerId),
+      bytesOf('from', m.from, isPeerId),
+      bytesOf('attempt', m.attempt, isAttemptId),
+    ],
   },
   LOCK: {
     count: 4,

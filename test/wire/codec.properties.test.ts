@@ -68,6 +68,15 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     peers: fc.array(ad, { maxLength: limits.NEIGHBOURS_MAX, size: 'max' }),
   }),
   fc.record({
+    type: fc.constant('RELAY' as const),
+    to: peerId,
+    from: peerId,
+    hops: fc.integer({ min: 1, max: limits.RELAY_HOPS_MAX }),
+    attempt: hex(20),
+    signal: bytes(limits.RELAY_BYTES_MAX),
+  }),
+  fc.record({ type: fc.constant('UNROUTED' as const), to: peerId, from: peerId, attempt: hex(20) }),
+  fc.record({
     type: fc.constant('LOCK' as const),
     op,
     kind: fc.constantFrom('splice' as const, 'triangle' as const, 'relink' as const),

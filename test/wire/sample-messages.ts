@@ -43,6 +43,8 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   NEIGHBOURS: { type: 'NEIGHBOURS', seq: 300, peers: [AD] },
   BEACON: { type: 'BEACON', root: PEER_A, seq: 7 },
   SHUFFLE: { type: 'SHUFFLE', reply: true, entries: [{ ...AD, radius: 12, ageS: 90 }] },
+  RELAY: { type: 'RELAY', to: PEER_B, from: PEER_A, hops: 2, attempt: ATTEMPT, signal: new Uint8Array([0x7b, 0x7d]) },
+  UNROUTED: { type: 'UNROUTED', to: PEER_B, from: PEER_A, attempt: ATTEMPT },
   LOCK: { type: 'LOCK', op: OP, kind: 'triangle', dropped: PEER_A, other: PEER_B },
   LOCKED: { type: 'LOCKED', op: OP },
   LOCK_REFUSED: { type: 'LOCK_REFUSED', op: OP },
