@@ -7,6 +7,8 @@ import type { MeshEvent, MeshMethods, MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
 import type { LoggerPort } from '../ports/logger.ts';
+import type { JobOutcome, SimulationJob } from './simulation-job.ts';
+import type { SimulationHost } from './simulation-thread.ts';
 
 export interface Subscription {
   unsubscribe(): void;
@@ -84,6 +86,8 @@ export interface CliDependencies {
   identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
   /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */
   newIdentities(count: number, path: string | undefined): Promise<readonly PublicIdentity[]>;
+  /** Runs a simulation, with at most that much memory. Rejects TOO_LARGE when it needs more. */
+  simulate(job: SimulationJob, host: SimulationHost, heapMb?: number): Promise<JobOutcome>;
   /** The link adapter of that name; undefined when it is not built yet. */
   linkPort(name: string): Promise<LinkPort | undefined>;
   /** Folder of the built demo page; undefined when it was not built. */

@@ -55,6 +55,10 @@ export function nodeDependencies(): CliDependencies {
       if (path !== undefined) appendIdentityRecords(path, records);
       return records.map(({ peerId, publicKey }) => ({ peerId, publicKey }));
     },
+    async simulate(job, host, heapMb) {
+      const { runInThread } = await import('./simulation-thread.ts');
+      return runInThread(job, host, heapMb);
+    },
     linkPort,
     demoPageFolder,
   };

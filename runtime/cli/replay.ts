@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { TraceReader } from '../simulation/trace.ts';
 import { type Command, defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
-import { commitOf, drive } from './simulate.ts';
+import { commitOf, run } from './simulate.ts';
+import { HEAP_FLAG } from './simulate-flags.ts';
 
 const command = defineCommand(
   {
@@ -11,11 +12,12 @@ const command = defineCommand(
     summary: 'Run a recorded trace again',
     flags: [
       { kind: 'text', name: 'file', value: 'FILE', describe: 'What "simulate --trace" wrote; also without --file' },
+      HEAP_FLAG,
     ],
     notes: ['Exit code 1 when the hash differs: the code has changed since, or something is not deterministic.'],
     examples: ['xstate-mesh replay run.jsonl', 'xstate-mesh replay run.jsonl --json'],
   },
-  ({ file }, running) => replay(file, running),
+  ({ file, 'heap-mb': heapMb }, running) => replay(file, heapMb, running),
 );
 
 /** `replay FILE` is short for `replay --file FILE`. */
@@ -28,22 +30,15 @@ export const replayCommand: Command = {
   },
 };
 
-async function replay(file: string | undefined, running: Running): Promise<number> {
+async function replay(file: string | undefined, heapMb: number | undefined, running: Running): Promise<number> {
   if (file === undefined) throw new UsageError('Which trace? replay FILE');
   const { output } = running;
   const recorded = await read(file);
   const { header } = recorded;
   if (header === undefined) throw new UsageError(`${file}: an empty file is no trace`);
-  let differsAtMs: number | undefined;
-  const outcome = await drive(header.options, running, {
-    events: header.events,
-    trace: ([kind, atMs, hash]) => {
-      if (kind !== 'hash' || differsAtMs !== undefined) return;
-      const known = recorded.hashes.get(atMs);
-      if (known !== undefined && known !== hash) differsAtMs = atMs;
-    },
-  });
-  if (outcome === undefined) {
+  const outcome = await run({ options: header.options, recorded: recorded.hashes }, running, heapMb);
+  const { differsAtMs } = outcome;
+  if (!outcome.complete) {
     output.warn('Stopped before the end: nothing is compared.');
     return EXIT_FAILED;
   }

@@ -28,6 +28,14 @@ const share = <const Name extends string>(name: Name, describe: string, text = '
 const count = <const Name extends string>(name: Name, min: number, max: number, describe: string, text: string) =>
   ({ kind: 'integer', name, value: 'N', min, max, defaultText: text, describe }) as const satisfies IntegerFlag;
 
+export const HEAP_FLAG = count(
+  'heap-mb',
+  64,
+  1_048_576,
+  'Memory the run may take, at most 75 % of the machine',
+  '8192',
+);
+
 export const SIMULATE_FLAGS = [
   { kind: 'text', name: 'scenario', value: 'NAME', choices: NAMES, default: 'join', describe: 'What happens' },
   {
@@ -77,6 +85,7 @@ export const SIMULATE_FLAGS = [
   share('frozen', 'sleepy: peers in background tabs', '0.2'),
   ms('hub-down-ms', 'restart: how long the hubs are away', '20000'),
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
+  HEAP_FLAG,
   { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },
   { kind: 'text', name: 'trace', value: 'FILE', describe: 'Record the run, for "replay" and for your own figures' },
   { kind: 'switch', name: 'trace-events', describe: 'Record every event of every actor too: large' },

@@ -12,26 +12,91 @@ import type { SimPeer } from './sim-peer.ts';
 export const AGREEMENT_MS = 15_000;
 
 type Report = (property: string, detail: string, peers: readonly number[]) => void;
+type Context = ReturnType<SimPeer['mesh']['getSnapshot']>['context'];
+
+/** What the oracles look at of a run. */
+export interface WatchedRun {
+  readonly nowMs: number;
+  linksOf(peer: SimPeer): ReadonlySet<string>;
+  peerOf(id: string): SimPeer | undefined;
+}
+
+/** The parts of a peer's state that its invariants are about, as they were when they were last looked at. */
+interface Seen {
+  readonly slots: Context['slots'];
+  readonly known: Context['known'];
+  readonly cap: number;
+  readonly children: object;
+}
+
+/** All invariants of a run. A peer whose state is the very object that was found good before is not looked at again. */
+export class Oracles {
+  readonly #run: WatchedRun;
+  readonly #report: Report;
+  readonly #seen: (Seen | undefined)[] = [];
+  readonly #agreement = new Agreement();
+
+  constructor(run: WatchedRun, report: Report) {
+    this.#run = run;
+    this.#report = report;
+  }
+
+  check(living: readonly SimPeer[]): void {
+    for (const peer of living) this.#checkPeer(peer);
+    this.#agreement.check(this.#run, living, this.#report);
+  }
+
+  /** Nobody was awake to notice one-sided links: all waits start again. */
+  excuse(): void {
+    this.#agreement.reset();
+  }
+
+  #checkPeer(peer: SimPeer): void {
+    const snapshot = peer.mesh.getSnapshot();
+    if (snapshot.status !== 'active') return;
+    const { slots, known, settings } = snapshot.context;
+    const { children } = snapshot;
+    const cap = settings.maxPeers;
+    const seen = this.#seen[peer.index];
+    const same = seen !== undefined && seen.slots === slots && seen.cap === cap && seen.children === children;
+    if (same && seen.known === known) return;
+    let sound = true;
+    const report: Report = (property, detail, peers) => {
+      sound = false;
+      this.#report(property, detail, peers);
+    };
+    checkLists(peer, slots, known, report);
+    if (!same) checkSlots(peer, slots, cap, children, report);
+    // What is wrong is told each time, as long as it is wrong.
+    this.#seen[peer.index] = sound ? { slots, known, cap, children } : undefined;
+  }
+}
+
+function checkLists(peer: SimPeer, slots: Context['slots'], known: Context['known'], report: Report): void {
+  if (known.length > KNOWN_PEERS_MAX) report('tables-bounded', `${known.length} known peers`, [peer.index]);
+  if (slots[peer.peerId] !== undefined || known.some(({ id }) => id === peer.peerId)) {
+    report('self-never-listed', 'the peer lists itself', [peer.index]);
+  }
+}
 
 /** Slots and children of one peer against its cap and against each other. */
-export function checkPeer(peer: SimPeer, report: Report): void {
-  const snapshot = peer.mesh.getSnapshot();
-  if (snapshot.status !== 'active') return;
-  const { slots, known, settings } = snapshot.context;
-  const cap = settings.maxPeers + LINKS_OVER_CAP;
-  const count: Record<string, number> = { linked: 0, opening: 0, closing: 0, waiting: 0, ready: 0 };
-  for (const slot of Object.values(slots)) count[slot.phase] = (count[slot.phase] ?? 0) + 1;
-  const { linked = 0, opening = 0, waiting = 0, ready = 0 } = count;
+function checkSlots(
+  peer: SimPeer,
+  slots: Context['slots'],
+  maxPeers: number,
+  children: Readonly<Record<string, unknown>>,
+  report: Report,
+): void {
+  const cap = maxPeers + LINKS_OVER_CAP;
+  const count = { linked: 0, opening: 0, closing: 0, waiting: 0, ready: 0 };
+  for (const id in slots) count[(slots[id] as Context['slots'][string]).phase]++;
+  const { linked, opening, waiting, ready } = count;
   if (linked > cap) report('links-within-cap', `${linked} links, at most ${cap}`, [peer.index]);
   if (linked + opening > cap) {
     report('links-and-dials-within-cap', `${linked} links and ${opening} attempts, at most ${cap}`, [peer.index]);
   }
   if (waiting + ready > BACKING_OFF_MAX) report('tables-bounded', `${waiting + ready} waiting actors`, [peer.index]);
-  if (known.length > KNOWN_PEERS_MAX) report('tables-bounded', `${known.length} known peers`, [peer.index]);
-  if (slots[peer.peerId] !== undefined || known.some(({ id }) => id === peer.peerId)) {
-    report('self-never-listed', 'the peer lists itself', [peer.index]);
-  }
-  checkChildren(peer, snapshot.children, linked, slots, report);
+  checkChildren(peer, children, linked, slots, report);
 }
 
 /** Each slot has its actor and each link its gossip chart; nothing else lives. */
@@ -59,21 +124,16 @@ function checkChildren(
 export class Agreement {
   readonly #since = new Map<string, number>();
 
-  /** `peerOf` gives a peer by its id. Peers asleep or in a frozen tab agree later. */
-  check(
-    peers: Iterable<SimPeer>,
-    linksOf: (peer: SimPeer) => ReadonlySet<string>,
-    peerOf: (id: string) => SimPeer | undefined,
-    nowMs: number,
-    report: Report,
-  ): void {
+  /** Peers asleep or in a frozen tab agree later. */
+  check(run: WatchedRun, peers: Iterable<SimPeer>, report: Report): void {
+    const { nowMs } = run;
     const open = new Set<string>();
     for (const peer of peers) {
       // A tab whose timers fire once a minute notices that much later.
       if (peer.fate !== 'running' || peer.timerMode === 'perMinute') continue;
-      for (const id of linksOf(peer)) {
-        const other = peerOf(id);
-        if (other === undefined || other.fate === 'asleep' || (other.living && linksOf(other).has(peer.peerId)))
+      for (const id of run.linksOf(peer)) {
+        const other = run.peerOf(id);
+        if (other === undefined || other.fate === 'asleep' || (other.living && run.linksOf(other).has(peer.peerId)))
           continue;
         const key = `${peer.index} ${other.index}`;
         open.add(key);

@@ -57,7 +57,12 @@ let best;for(const n of nodes){const q=(n.x-x)**2+(n.y-y)**2;if(!best||q<best.q)
 if(best){draw(best.n);say.textContent='Peer '+best.n.index+' ('+best.n.id+'): '+best.n.links.length+' links, to '+best.n.links.join(', ');}};
 draw();`;
 
-export function htmlReport(options: ScenarioOptions, result: ScenarioResult, cost: RunCost): string {
+const verdict = (violations: number, complete: boolean): string =>
+  (complete ? '' : 'Stopped on its way: the figures are those of that moment. ') +
+  (violations > 0 ? `${violations} violations.` : complete ? 'Every invariant held.' : 'No invariant broke so far.');
+
+/** `complete`: false when the run was stopped on its way. */
+export function htmlReport(options: ScenarioOptions, result: ScenarioResult, cost: RunCost, complete = true): string {
   const { figures, samples, notes } = result;
   const { violations, ...rest } = figures;
   const ring = [...result.topology]
@@ -68,7 +73,7 @@ export function htmlReport(options: ScenarioOptions, result: ScenarioResult, cos
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
 <body><h1>${escapeHtml(title)}</h1>
-<p class="${violations.length === 0 ? '' : 'bad'}">${violations.length === 0 ? 'Every invariant held.' : `${violations.length} violations.`}</p>
+<p class="${violations.length === 0 ? '' : 'bad'}">${verdict(violations.length, complete)}</p>
 ${wrong.length === 0 ? '' : `<table>${wrong.join('')}</table>`}
 <h2>Over time</h2>
 ${chart('Living peers', samples, (s) => s.living)}

@@ -58,7 +58,8 @@ function plots(samples: readonly Sample[]): string[] {
   ];
 }
 
-export function humanReport(name: string, result: ScenarioResult, cost: RunCost): string {
+/** `complete`: false when the run was stopped on its way. */
+export function humanReport(name: string, result: ScenarioResult, cost: RunCost, complete = true): string {
   const { figures: f, notes, samples, topology } = result;
   const { delivery: d } = f;
   const lines = [
@@ -80,10 +81,10 @@ export function humanReport(name: string, result: ScenarioResult, cost: RunCost)
     `  last hop     mean ${f.lastHop.mean}, max ${f.lastHop.max}; latency p50 ${f.latencyMs.p50} ms, p99 ${f.latencyMs.p99} ms`,
     `  faults       ${words(f.faults)}`,
     ...(Object.keys(notes).length === 0 ? [] : [`  scenario     ${words(notes)}`]),
-    `  left behind  ${f.leaks.actors} actors, ${f.leaks.timers} timers`,
+    ...(complete ? [`  left behind  ${f.leaks.actors} actors, ${f.leaks.timers} timers`] : []),
     `  cost         ${seconds(cost.wallMs)}, ${f.events} events at ${cost.usPerEvent} µs, ${cost.kbPerPeer} kB a peer`,
     `  hash         ${f.hash} (commit ${cost.commit})`,
-    ...violations(f),
+    ...violations(f, complete),
   ];
   return lines.join('\n');
 }
@@ -93,8 +94,8 @@ const words = (counts: Readonly<Record<string, number>>): string =>
     .map(([name, count]) => `${name} ${count}`)
     .join(', ');
 
-function violations(f: Figures): string[] {
-  if (f.violations.length === 0) return ['', 'Every invariant held.'];
+function violations(f: Figures, complete: boolean): string[] {
+  if (f.violations.length === 0) return ['', complete ? 'Every invariant held.' : 'No invariant broke so far.'];
   const shown = f.violations.slice(0, 10);
   return [
     '',

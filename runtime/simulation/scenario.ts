@@ -11,6 +11,17 @@ import type { SimPeer } from './sim-peer.ts';
 import { Simulation } from './simulation.ts';
 import type { SimulationOptions } from './simulation-options.ts';
 
+/** How far a run is. */
+export interface Progress {
+  readonly atMs: number;
+  readonly phase: string;
+  /** Peers made so far and not gone. */
+  readonly living: number;
+  readonly events: number;
+  /** The newest sample; undefined before the first. */
+  readonly sample: Sample | undefined;
+}
+
 /** One sample of the run's course, for its plots. */
 export interface Sample {
   readonly atMs: number;
@@ -40,6 +51,11 @@ export interface ScenarioExtras extends Pick<SimulationOptions, 'app' | 'mesh' |
   /** Called once when everything has happened and all peers still live: to measure memory, to look around. */
   readonly before?: (simulation: Simulation) => void;
 }
+
+/** Virtual time between two chances to stop and to tell: short, since a second of ten thousand peers takes seconds. */
+const SLICE_MS = 100;
+/** Virtual time in which the peers of a finished run take their leave. */
+const FAREWELL_MS = 20_000;
 
 export class ScenarioRun {
   readonly options: ScenarioOptions;
@@ -79,7 +95,7 @@ export class ScenarioRun {
   }
 
   /** Runs to the end; yields after each slice of virtual time, so that a caller can show progress or stop. */
-  *steps(): Generator<Sample, ScenarioResult> {
+  *steps(): Generator<Progress, ScenarioResult> {
     const { options, simulation } = this;
     for (let i = 0; i < options.peers; i++) {
       const dueMs = Math.round((options.joinOverMs * i) / options.peers);
@@ -93,30 +109,52 @@ export class ScenarioRun {
     yield* ACTS[options.scenario](this);
     this.#phase = 'draining';
     yield* this.pass(10_000);
-    return this.#end();
+    const picture = this.#picture();
+    const before = simulation.measure();
+    this.#phase = 'leaving';
+    simulation.farewell();
+    yield* this.#slices(FAREWELL_MS);
+    return { ...picture, figures: simulation.conclude(before) };
   }
 
-  #end(): ScenarioResult {
+  /** What there is now, for a caller that goes no further: nothing is checked that should hold in the end, nobody leaves. */
+  partial(): ScenarioResult {
+    return { ...this.#picture(), figures: figuresOf(this.simulation) };
+  }
+
+  #picture(): Omit<ScenarioResult, 'figures'> {
     const { simulation } = this;
     this.#sample();
     this.#before?.(simulation);
-    const graph = simulation.graph();
-    const topology = [...graph].map(([id, links]) => ({
+    const topology = [...simulation.graph()].map(([id, links]) => ({
       index: simulation.indexOf(id),
       id,
       links: [...links].map((other) => simulation.indexOf(other)),
     }));
-    this.#phase = 'leaving';
-    const figures = simulation.finish();
-    return { figures, notes: this.notes, samples: this.samples, topology };
+    return { notes: this.notes, samples: this.samples, topology };
   }
 
-  /** Lets time pass in slices of at most a second, and takes samples. */
-  *pass(ms: number): Generator<Sample, void> {
-    const endMs = this.simulation.nowMs + ms;
-    while (this.simulation.nowMs < endMs) {
-      this.simulation.runFor(Math.min(1_000, endMs - this.simulation.nowMs));
-      if (this.simulation.nowMs >= this.#nextSampleMs) yield this.#sample();
+  /** Lets time pass and takes samples. */
+  *pass(ms: number): Generator<Progress, void> {
+    for (const progress of this.#slices(ms)) {
+      if (progress.atMs >= this.#nextSampleMs) this.#sample();
+      yield progress;
+    }
+  }
+
+  *#slices(ms: number): Generator<Progress, void> {
+    const { simulation } = this;
+    const endMs = simulation.nowMs + ms;
+    while (simulation.nowMs < endMs) {
+      simulation.runFor(Math.min(SLICE_MS, endMs - simulation.nowMs));
+      const { nowMs: atMs, recorder } = simulation;
+      yield {
+        atMs,
+        phase: this.#phase,
+        living: simulation.livingCount,
+        events: recorder.count,
+        sample: this.samples.at(-1),
+      };
     }
   }
 
@@ -159,7 +197,7 @@ export class ScenarioRun {
   }
 
   /** Broadcasts evenly over `ms` while `each` runs once a second. */
-  *broadcasting(ms: number, each: () => void = () => undefined): Generator<Sample, void> {
+  *broadcasting(ms: number, each: () => void = () => undefined): Generator<Progress, void> {
     const { options, simulation } = this;
     const startMs = simulation.nowMs;
     const sources = this.some(1).slice(0, options.sources);
@@ -182,7 +220,7 @@ export class ScenarioRun {
   }
 
   /** Waits until all living peers are in one component; notes how long that took, or -1. */
-  *untilOne(name: string, limitMs: number): Generator<Sample, void> {
+  *untilOne(name: string, limitMs: number): Generator<Progress, void> {
     const startMs = this.simulation.nowMs;
     while (this.simulation.nowMs - startMs < limitMs) {
       if (this.simulation.components().length <= 1) break;
@@ -201,7 +239,7 @@ function pickRunning(peers: readonly SimPeer[], nth: number): SimPeer | undefine
   return undefined;
 }
 
-type Act = (run: ScenarioRun) => Generator<Sample, void>;
+type Act = (run: ScenarioRun) => Generator<Progress, void>;
 
 const ACTS: Record<ScenarioName, Act> = {
   *join(run) {

@@ -17,8 +17,6 @@ export interface SimulationOptions {
   readonly app?: (peer: SimPeer, simulation: Simulation) => SimApp | undefined;
   /** Virtual ms between checks of all invariants; 0 checks at the end only. Default 1,000. */
   readonly checkEveryMs?: number;
-  /** Peers looked into at each check; each peer's public events are checked always. Default 200. */
-  readonly checkSample?: number;
   readonly trace?: TraceSink;
   /** Also trace every event of every actor. */
   readonly traceEvents?: boolean;

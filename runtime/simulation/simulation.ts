@@ -2,7 +2,7 @@
  * The simulator: any number of production meshes in one process, unchanged, on virtual time and a network with faults.
  * Owns the world (clock, hubs, wires, the seed's streams), the peers, their faults, and the checks between steps.
  */
-import { MemoryNetwork } from '../../adapters/memory.ts';
+import type { MemoryNetwork } from '../../adapters/memory.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
@@ -18,8 +18,8 @@ import {
   PERFECT_FAULTS,
   type TimerMode,
 } from './model.ts';
-import { Agreement, checkPeer } from './oracles.ts';
-import { type RandomStreams, type SeededRandom, streams } from './random-streams.ts';
+import { Oracles } from './oracles.ts';
+import { type RandomStreams, streams } from './random-streams.ts';
 import { Recorder } from './recorder.ts';
 import { cheapIdentity, type MeshKnobs, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
@@ -47,9 +47,8 @@ export class Simulation {
   readonly #byId = new Map<PeerId, SimPeer>();
   readonly #wires: Wires;
   readonly #watcher: Watcher;
-  readonly #agreement = new Agreement();
+  readonly #oracles: Oracles;
   readonly #properties: { name: string; check: Property; eventually: boolean }[] = [];
-  readonly #checkRandom: SeededRandom;
   readonly #world: PortWorld;
   #faults: FaultModel;
   #nextCheckMs: number;
@@ -60,23 +59,13 @@ export class Simulation {
     this.streams = streams(this.seed);
     this.model = { ...DEFAULT_NETWORK, ...options.network };
     this.#faults = { ...PERFECT_FAULTS, ...options.faults };
-    this.#checkRandom = this.streams.fork('check');
     this.recorder = new Recorder(() => this.nowMs, options.trace, options.traceEvents);
     this.#nextCheckMs = options.checkEveryMs ?? 1_000;
     this.#watcher = new Watcher(this);
+    this.#oracles = new Oracles(this, (property, detail, peers) => this.violate(property, detail, peers));
     const isAsleep = (id: PeerId): boolean => this.#byId.get(id)?.fate === 'asleep';
     this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep);
-    const { bytesPerMs, candidates } = this.model;
-    this.network = new MemoryNetwork({
-      clock: this.clock,
-      random: this.streams.fork('hub'),
-      latencyMs: (from, to) => this.#wires.frameMs(from, to),
-      hubLatencyMs: (peer) => this.#wires.hubMs(peer),
-      setupMs: () => this.#wires.setupMs(),
-      copyFrames: false,
-      candidates,
-      ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
-    });
+    this.network = this.#wires.network(this.clock, this.streams.fork('hub'));
     this.#reviewAll();
     this.hubUrls = Array.from({ length: options.hubs ?? 1 }, (_, i) => `memory:hub-${i}`);
     for (const url of this.hubUrls) this.network.hub(url);
@@ -164,6 +153,12 @@ export class Simulation {
     return this.peers.filter((peer) => peer.living);
   }
 
+  get livingCount(): number {
+    let count = 0;
+    for (const peer of this.peers) if (peer.living) count++;
+    return count;
+  }
+
   peerOf(id: PeerId): SimPeer | undefined {
     return this.#byId.get(id);
   }
@@ -211,7 +206,7 @@ export class Simulation {
     if (peer.fate !== 'asleep') return;
     this.recorder.fact(['wake', this.nowMs, peer.index]);
     peer.wake();
-    this.#agreement.reset();
+    this.#oracles.excuse();
     this.network.review(peer.peerId);
   }
 
@@ -219,7 +214,7 @@ export class Simulation {
     this.ledger.count('freezes', mode === 'running' ? 0 : 1);
     this.recorder.fact(['timers', this.nowMs, peer.index, mode]);
     peer.setTimerMode(mode);
-    this.#agreement.reset();
+    this.#oracles.excuse();
   }
 
   /**
@@ -243,7 +238,7 @@ export class Simulation {
     this.ledger.count('heals');
     this.recorder.fact(['heal', this.nowMs]);
     this.#wires.clearGroups();
-    this.#agreement.reset();
+    this.#oracles.excuse();
     this.#reviewAll();
   }
 
@@ -292,19 +287,7 @@ export class Simulation {
 
   /** Looks at all invariants now. */
   check(): void {
-    const report = this.violate.bind(this);
-    const living = this.living();
-    const sample = this.#options.checkSample ?? 200;
-    const start = living.length > sample ? Math.floor(this.#checkRandom.next() * living.length) : 0;
-    const count = Math.min(sample, living.length);
-    for (let i = 0; i < count; i++) checkPeer(living[(start + i) % living.length] as SimPeer, report);
-    this.#agreement.check(
-      living,
-      (peer) => this.linksOf(peer),
-      (id) => this.peerOf(id),
-      this.nowMs,
-      report,
-    );
+    this.#oracles.check(this.living());
     this.#checkProperties(false);
     this.recorder.line(['hash', this.nowMs, this.recorder.hash]);
   }
@@ -334,14 +317,29 @@ export class Simulation {
 
   /** Everything that should hold in the end is checked; the graph is measured; then all leave and what stays behind is counted. */
   finish(drainMs = 20_000): Figures {
+    const before = this.measure();
+    this.farewell();
+    this.runFor(drainMs);
+    return this.conclude(before);
+  }
+
+  /** The first third of `finish`: checks what must hold in the end and takes the figures. */
+  measure(): Figures {
     this.check();
     this.#checkProperties(true);
-    const before = figuresOf(this);
     this.recorder.line(['measured', this.nowMs]);
+    return figuresOf(this);
+  }
+
+  /** The second: all leave. It takes them some time. */
+  farewell(): void {
     for (const peer of this.living()) this.leave(peer);
     // A background tab would take its minute to leave.
     for (const peer of this.peers) if (peer.fate === 'leaving') peer.setTimerMode('running');
-    this.runFor(drainMs);
+  }
+
+  /** The last: counts what stays behind. `before` is what `measure` gave. */
+  conclude(before: Figures): Figures {
     const leaks = this.#leaks();
     if (leaks.actors > 0 || leaks.timers > 0) {
       this.violate('nothing-left-behind', `${leaks.actors} actors and ${leaks.timers} timers`, []);

@@ -2,7 +2,10 @@
  * The wires of a simulated world: how long things take between two peers, and which pairs nothing passes between. Owns
  * each peer's access line, partitions and NATs; the in-memory network asks it for every frame and every link.
  */
+import { MemoryNetwork } from '../../adapters/memory.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
+import type { MeshClock } from '../ports/clock.ts';
+import type { RandomPort } from '../ports/random.ts';
 import type { Ledger } from './ledger.ts';
 import { drawDelay, type FaultModel, type NetworkModel, retransmissionMs } from './model.ts';
 import type { RandomStreams, SeededRandom } from './random-streams.ts';
@@ -39,6 +42,21 @@ export class Wires {
     this.#isAsleep = isAsleep;
     this.#frames = streams.fork('wire');
     this.#setups = streams.fork('setup');
+  }
+
+  /** The in-memory network over these wires. `random` draws what its hubs sample. */
+  network(clock: MeshClock, random: RandomPort): MemoryNetwork {
+    const { bytesPerMs, candidates } = this.#model;
+    return new MemoryNetwork({
+      clock,
+      random,
+      latencyMs: (from, to) => this.frameMs(from, to),
+      hubLatencyMs: (peer) => this.hubMs(peer),
+      setupMs: () => this.setupMs(),
+      copyFrames: false,
+      candidates,
+      ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
+    });
   }
 
   /** A peer's line, drawn from its own stream. */

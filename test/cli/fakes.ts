@@ -209,6 +209,11 @@ export function fakeWorld(overrides: Partial<CliDependencies> = {}): FakeWorld {
               throw new Error('no links here');
             },
           },
+    // In this thread and to its end: the built program runs it in one of its own.
+    simulate: async (job, { progress }) => {
+      const { runJob } = await import('../../runtime/cli/simulation-job.ts');
+      return runJob(job, { progress, isStopped: () => false });
+    },
     demoPageFolder: async () => undefined,
     ...overrides,
   };

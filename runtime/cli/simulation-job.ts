@@ -1,0 +1,141 @@
+/**
+ * One run of a scenario as a job for any thread: plain data in, plain data out. Owns the measuring of time and memory, the
+ * pace of progress, the writing of a trace and the comparison with a recorded one; knows nothing of who shows it.
+ */
+import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { TraceSink } from '../simulation/recorder.ts';
+import { type Progress, type ScenarioResult, ScenarioRun } from '../simulation/scenario.ts';
+import type { ScenarioOptions } from '../simulation/scenario-options.ts';
+import { traceText } from '../simulation/trace.ts';
+
+/** What is to be run. Everything in it may cross to another thread. */
+export interface SimulationJob {
+  readonly options: ScenarioOptions;
+  /** An open file that gets the trace's lines behind what it holds already; it is not closed here. */
+  readonly trace?: { readonly descriptor: number; readonly events: boolean };
+  /** Hashes by virtual ms to compare with. */
+  readonly recorded?: ReadonlyMap<number, string>;
+}
+
+export interface JobOutcome {
+  /** False when it was stopped: the figures are those of that moment, and nobody has left. */
+  readonly complete: boolean;
+  readonly result: ScenarioResult;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly kbPerPeer: number;
+  /** First instant at which a hash was not the recorded one. */
+  readonly differsAtMs?: number;
+}
+
+/** The surroundings of a job. */
+export interface JobHost {
+  /** Told at most each PROGRESS_MS of real time. */
+  progress(progress: Progress): void;
+  /** Asked between slices of virtual time. */
+  isStopped(): boolean;
+}
+
+const PROGRESS_MS = 2_000;
+const TRACE_BUFFER_CHARS = 262_144;
+
+/** Runs it to its end or until it is stopped, in one go. */
+export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
+  const trace = job.trace === undefined ? undefined : new TraceBuffer(job.trace.descriptor);
+  const comparison = job.recorded === undefined ? undefined : new Comparison(job.recorded);
+  const sink: TraceSink | undefined =
+    trace === undefined ? comparison?.take : (line): void => trace.write(traceText(line));
+  const collect = collector();
+  collect();
+  const memoryBefore = memory();
+  let kbPerPeer = 0;
+  const startMs = performance.now();
+  const cpuBefore = process.cpuUsage();
+  const run = new ScenarioRun(job.options, {
+    ...(sink === undefined ? {} : { trace: sink, traceEvents: job.trace?.events === true }),
+    before: (simulation) => {
+      collect();
+      kbPerPeer = Math.round((memory() - memoryBefore) / 1_024 / Math.max(1, simulation.living().length));
+    },
+  });
+  const { complete, result } = drive(run, host, startMs);
+  const { figures } = result;
+  if (complete) trace?.write(traceText(['done', figures.simulatedMs, figures.hash, figures.events]));
+  trace?.flush();
+  const cpu = process.cpuUsage(cpuBefore);
+  const differsAtMs = comparison?.differsAtMs;
+  return {
+    complete,
+    result,
+    wallMs: Math.round(performance.now() - startMs),
+    cpuMs: Math.round((cpu.user + cpu.system) / 1_000),
+    kbPerPeer,
+    ...(differsAtMs === undefined ? {} : { differsAtMs }),
+  };
+}
+
+function drive(run: ScenarioRun, host: JobHost, startMs: number): Pick<JobOutcome, 'complete' | 'result'> {
+  const steps = run.steps();
+  let toldMs = startMs;
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return { complete: true, result: step.value };
+    if (host.isStopped()) return { complete: false, result: run.partial() };
+    const nowMs = performance.now();
+    if (nowMs - toldMs < PROGRESS_MS) continue;
+    toldMs = nowMs;
+    host.progress(step.value);
+  }
+}
+
+/** A collection by hand, so that memory is what is held and not what is left lying about. */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  return typeof collect === 'function' ? () => void collect() : () => undefined;
+}
+
+/** Of this thread. */
+function memory(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Lines written in large pieces, at once: a run produces them faster than a stream takes them in turns. */
+class TraceBuffer {
+  readonly #descriptor: number;
+  #buffer = '';
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  write(line: string): void {
+    this.#buffer += `${line}\n`;
+    if (this.#buffer.length >= TRACE_BUFFER_CHARS) this.flush();
+  }
+
+  flush(): void {
+    // On a descriptor it writes at the file's end, in as many pieces as the system wants.
+    writeFileSync(this.#descriptor, this.#buffer);
+    this.#buffer = '';
+  }
+}
+
+/** Watches a run's hashes for the first that is not the recorded one. */
+class Comparison {
+  readonly #recorded: ReadonlyMap<number, string>;
+  differsAtMs: number | undefined;
+
+  constructor(recorded: ReadonlyMap<number, string>) {
+    this.#recorded = recorded;
+  }
+
+  readonly take: TraceSink = ([kind, atMs, hash]) => {
+    if (kind !== 'hash' || this.differsAtMs !== undefined) return;
+    const known = this.#recorded.get(atMs);
+    if (known !== undefined && known !== hash) this.differsAtMs = atMs;
+  };
+}
