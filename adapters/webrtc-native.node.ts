@@ -23,8 +23,18 @@ async function loadRoamhq(): Promise<NativeParts> {
   return { RTCPeerConnection: wrtc.RTCPeerConnection as unknown as NativeConnectionClass };
 }
 
+/**
+ * What SCTP takes at once, for every connection of the process, instead of a megabyte. A control frame waits behind it: it
+ * took 7 to 16 ms where it had taken 30 to 120 ms, and bulk went at 83 MB/s instead of 54. Over a path of 100 ms it is 5 MB/s.
+ */
+const SCTP_SEND_BYTES = 524_288;
+
 async function loadNodeDatachannel(): Promise<NativeParts> {
-  const { RTCPeerConnection } = await import('node-datachannel/polyfill');
+  const [{ setSctpSettings }, { RTCPeerConnection }] = await Promise.all([
+    import('node-datachannel'),
+    import('node-datachannel/polyfill'),
+  ]);
+  setSctpSettings({ sendBufferSize: SCTP_SEND_BYTES });
   // Its types are the DOM's, which say more than is used.
   return { RTCPeerConnection: RTCPeerConnection as unknown as NativeConnectionClass };
 }
