@@ -60,7 +60,8 @@ export const schedules = (stepsMax: number, ...names: readonly ActionName[]): fc
   const step = fc
     .tuple(fc.nat({ max: 4_000 }), fc.oneof(...names.map((name) => ACTIONS[name] as fc.Arbitrary<Action>)))
     .map(([afterMs, action]): Step => ({ ...action, afterMs }));
-  return fc.array(step, { maxLength: stepsMax });
+  // Without `size` most schedules have two or three steps, too few for one fault to meet another.
+  return fc.array(step, { maxLength: stepsMax, size: 'max' });
 };
 
 export interface Case {
