@@ -36,7 +36,7 @@ describe('any schedule of faults', () => {
     const tally = new Tally();
     fc.assert(
       fc.property(cases(14, 8, ...EVERYTHING), (one) => holds(one, tally)),
-      budget(200),
+      budget(120),
     );
     // Not vacuous: each kind of fault happened, links formed, messages flowed (35).
     const faults = ['crashes', 'leaves', 'sleeps', 'freezes', 'partitions', 'heals', 'hubKills', 'signalsLost'];
