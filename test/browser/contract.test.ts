@@ -8,12 +8,13 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { defaultLinkPort } from '../../adapters/default.node.ts';
+import { nativeRoamhqLinkPort, nodeDatachannelLinkPort } from '../../adapters/webrtc-native.node.ts';
+import { roamhqLinkPort } from '../../adapters/webrtc-roamhq.ts';
 import { createHubActor, type HubActor } from '../../hub/index.ts';
-import type { Link } from '../../runtime/ports/link.ts';
+import type { Link, LinkPort } from '../../runtime/ports/link.ts';
 import type { LinkSignal } from '../../runtime/ports/signaling.ts';
 import { launchChromium } from '../setup/chromium.ts';
-import type { Heard } from './contract-page.ts';
+import type { Adapter, Heard } from './contract-page.ts';
 
 let browser: Browser;
 let server: Server;
@@ -94,8 +95,8 @@ interface RemoteEnd {
   heard(): Promise<Heard>;
 }
 
-async function endInPage(page: Page, initiator: boolean): Promise<RemoteEnd> {
-  await page.evaluate((first) => contractPage.open(first), initiator);
+async function endInPage(page: Page, adapter: Adapter, initiator: boolean): Promise<RemoteEnd> {
+  await page.evaluate(([name, first]) => contractPage.open(name, first), [adapter, initiator] as const);
   return {
     signal: (signals) => page.evaluate((all) => all.forEach((signal) => void contractPage.signal(signal)), signals),
     send: (frames) => page.evaluate((all) => contractPage.send(all), frames),
@@ -104,10 +105,10 @@ async function endInPage(page: Page, initiator: boolean): Promise<RemoteEnd> {
   };
 }
 
-function endInNode(initiator: boolean): RemoteEnd {
+function endInNode(port: LinkPort, initiator: boolean): RemoteEnd {
   const heard: Heard = { signals: [], frames: [], opens: 0, closes: 0, error: undefined };
   const ids = initiator ? ['11', 'ee'] : ['ee', '11'];
-  const link: Link = defaultLinkPort({}).open(
+  const link: Link = port.open(
     { local: (ids[0] as string).repeat(20), remote: (ids[1] as string).repeat(20), initiator },
     {
       onSignal: (signal) => heard.signals.push(signal),
@@ -182,34 +183,63 @@ describe('adapters in Chromium', () => {
     requests.length = 0;
     const { page } = await openPage();
     expect(requests.filter((path) => path.endsWith('.js'))).toEqual(['/page.js']);
-    await page.evaluate(() => contractPage.churn(1));
+    await page.evaluate(() => contractPage.churn('native', 1));
+    expect(requests.filter((path) => path.endsWith('.js'))).toEqual(['/page.js']);
+    await page.evaluate(() => contractPage.churn('simple-peer', 1));
     expect(requests.filter((path) => path.endsWith('.js')).length).toBeGreaterThan(1);
   });
 
-  it('link one tab to another', async () => {
+  const adapters = ['native', 'simple-peer'] as const;
+  it.each(adapters)('link one tab to another: %s', async (adapter) => {
     const [one, two] = await Promise.all([openPage(), openPage()]);
-    await exchange(await endInPage(one.page, true), await endInPage(two.page, false));
+    await exchange(await endInPage(one.page, adapter, true), await endInPage(two.page, adapter, false));
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
-  it('link a tab that dials to Node', async () => {
-    const { page } = await openPage();
-    await exchange(await endInPage(page, true), endInNode(false));
+  const inNode = {
+    'simple-peer': () => roamhqLinkPort(),
+    native: () => nativeRoamhqLinkPort(),
+    'node-datachannel': () => nodeDatachannelLinkPort(),
+  } as const;
+  const mixes = [
+    ['simple-peer', 'simple-peer'],
+    ['native', 'simple-peer'],
+    ['simple-peer', 'native'],
+    ['native', 'native'],
+    ['native', 'node-datachannel'],
+    ['simple-peer', 'node-datachannel'],
+  ] as const;
+  it.each(mixes)('link a tab to Node, whoever dials: %s to %s', async (inPage, other) => {
+    const { page, problems } = await openPage();
+    const port = inNode[other]();
+    await exchange(await endInPage(page, inPage, true), endInNode(port, false));
+    await page.reload();
+    await page.waitForFunction(() => globalThis.contractPage !== undefined);
+    await exchange(endInNode(port, true), await endInPage(page, inPage, false));
+    expect(problems).toEqual([]);
   });
 
-  it('link Node that dials to a tab', async () => {
-    const { page } = await openPage();
-    await exchange(endInNode(true), await endInPage(page, false));
-  });
-
-  it('keep nothing of a closed link: 800 ends in turn, where Chromium refuses the 501st that is not collected', async () => {
+  const ends =
+    'keep nothing of a closed link: 800 ends in turn, where Chromium refuses the 501st that is not collected';
+  it.each(adapters)(`${ends}: %s`, async (adapter) => {
     const { page, problems } = await openPage();
     const devtools = await page.context().newCDPSession(page);
     for (let round = 0; round < 4; round++) {
-      expect(await page.evaluate(() => contractPage.churn(100))).toBe(100);
+      expect(await page.evaluate((name) => contractPage.churn(name, 100), adapter)).toBe(100);
       // Chromium collects when it sees fit; asked to, it frees what nobody refers to.
       await devtools.send('HeapProfiler.collectGarbage');
     }
+    expect(problems).toEqual([]);
+  });
+
+  it('end a link that the browser has no room for with NO_ROOM, and open again when the others are gone', async () => {
+    const { page, problems } = await openPage();
+    const devtools = await page.context().newCDPSession(page);
+    const { opened, code } = await page.evaluate(() => contractPage.exhaust());
+    expect(code).toBe('NO_ROOM');
+    expect(opened).toBeGreaterThan(100);
+    await devtools.send('HeapProfiler.collectGarbage');
+    expect(await page.evaluate(() => contractPage.churn('native', 1))).toBe(1);
     expect(problems).toEqual([]);
   });
 });
