@@ -17,6 +17,11 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['hub.bench.ts', '1', '100', '4096'],
   ],
   node: [['node.bench.ts', '10', '400', '15']],
+  links: [
+    ['links.bench.ts', 'simple-peer'],
+    ['links.bench.ts', 'roamhq'],
+    ['links.bench.ts', 'node-datachannel'],
+  ],
 };
 
 const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
