@@ -15,11 +15,13 @@ interface Seen {
 }
 
 export interface FloodState {
-  /** In order of arrival, so that the first entries are the oldest. */
   readonly seen: Map<MessageId, Seen>;
+  /** The ids of `seen`, oldest first from `oldestAt`. A map whose front was deleted is slow to look at from its front. */
+  order: MessageId[];
+  oldestAt: number;
 }
 
-export const createFlood = (): FloodState => ({ seen: new Map() });
+export const createFlood = (): FloodState => ({ seen: new Map(), order: [], oldestAt: 0 });
 
 /** A clock of a stranger may be off by this much before its messages count as expired. Guess: phones without time sync. */
 const CLOCK_SKEW_MS = 600_000;
@@ -52,12 +54,18 @@ export function receive(
 
 /** Remembers a message, and forgets the oldest beyond SEEN_MAX or SEEN_MS. */
 export function remember(state: FloodState, id: MessageId, from: PeerId | undefined, nowMs: number): void {
-  const { seen } = state;
+  const { seen, order } = state;
   seen.set(id, { atMs: nowMs, from });
-  for (const [oldest, { atMs }] of seen) {
-    if (seen.size <= SEEN_MAX && nowMs - atMs < SEEN_MS) break;
+  order.push(id);
+  while (state.oldestAt < order.length) {
+    const oldest = order[state.oldestAt] as MessageId;
+    if (seen.size <= SEEN_MAX && nowMs - (seen.get(oldest)?.atMs ?? 0) < SEEN_MS) break;
     seen.delete(oldest);
+    state.oldestAt++;
   }
+  if (state.oldestAt < SEEN_MAX) return;
+  state.order = order.slice(state.oldestAt);
+  state.oldestAt = 0;
 }
 
 /** The neighbour through which a message came, to send its receipt back; undefined when unknown or our own. */
