@@ -10,6 +10,8 @@ export class Batches {
   readonly #clock: MeshClock;
   /** Links that sent within the running turn. */
   readonly #busy = new Set<LinkEntry>();
+  /** The end of this turn will be heard of. */
+  #awaits = false;
   #timer: unknown;
 
   constructor(clock: MeshClock) {
@@ -21,22 +23,29 @@ export class Batches {
     if (this.#busy.has(entry)) return entry.gatherCounted(part, this.#clock.now());
     entry.pushCounted(part, this.#clock.now());
     this.#busy.add(entry);
-    this.#timer ??= this.#clock.setTimeout(() => this.#endTurn(), 0);
+    if (!this.#awaits) this.#awaitEnd();
   }
 
-  #endTurn(): void {
+  #awaitEnd(): void {
+    this.#awaits = true;
+    if (this.#clock.afterTurn === undefined) this.#timer = this.#clock.setTimeout(this.#endTurn, 0);
+    else this.#clock.afterTurn(this.#endTurn);
+  }
+
+  readonly #endTurn = (): void => {
+    this.#awaits = false;
     const nowMs = this.#clock.now();
     for (const entry of this.#busy) if (!entry.sendGathered(nowMs)) this.#busy.delete(entry);
-    this.#timer = this.#busy.size === 0 ? undefined : this.#clock.setTimeout(() => this.#endTurn(), 0);
-  }
+    if (this.#busy.size > 0) this.#awaitEnd();
+  };
 
   forget(entry: LinkEntry): void {
     this.#busy.delete(entry);
   }
 
+  /** What was gathered is dropped with its links; a turn that still ends then finds nothing to send. */
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#busy.clear();
   }
 }
