@@ -4,17 +4,24 @@
  */
 import type { MeshClock } from '../runtime/ports/clock.ts';
 
+/** One object an item: a simulation moves millions, mostly one at a time, and an array would be made anew for each. */
+interface Parcel<T> {
+  readonly item: T;
+  readonly dueMs: number;
+  next: Parcel<T> | undefined;
+}
+
 /** Keeps order even when delays shrink, as a reliable channel does: an item never overtakes an earlier one. */
 export class DelayLine<T> {
   readonly #clock: MeshClock;
   readonly #deliver: (item: T) => void;
-  // Parallel arrays instead of one object an item, read from #head on: a simulation moves millions of items.
-  #items: T[] = [];
-  #dueMs: number[] = [];
-  #head = 0;
+  #first: Parcel<T> | undefined;
+  #last: Parcel<T> | undefined;
   #timer: unknown = undefined;
   #held = false;
   #delivering = false;
+  /** Rises with each `clear`. */
+  #cleared = 0;
 
   constructor(clock: MeshClock, deliver: (item: T) => void) {
     this.#clock = clock;
@@ -23,13 +30,18 @@ export class DelayLine<T> {
 
   /** Items under way. */
   get size(): number {
-    return this.#items.length - this.#head;
+    let count = 0;
+    for (let parcel = this.#first; parcel !== undefined; parcel = parcel.next) count++;
+    return count;
   }
 
   push(item: T, delayMs: number): void {
-    const last = this.#dueMs.length > 0 ? (this.#dueMs[this.#dueMs.length - 1] as number) : 0;
-    this.#items.push(item);
-    this.#dueMs.push(Math.max(last, this.#clock.now() + delayMs));
+    const last = this.#last;
+    const dueMs = this.#clock.now() + delayMs;
+    const parcel = { item, dueMs: last === undefined ? dueMs : Math.max(last.dueMs, dueMs), next: undefined };
+    if (last === undefined) this.#first = parcel;
+    else last.next = parcel;
+    this.#last = parcel;
     this.#arm();
   }
 
@@ -47,15 +59,15 @@ export class DelayLine<T> {
   /** Drops everything under way and the timer. */
   clear(): void {
     this.#disarm();
-    this.#items = [];
-    this.#dueMs = [];
-    this.#head = 0;
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#cleared++;
   }
 
   #arm(): void {
-    if (this.#timer !== undefined || this.#delivering || this.#held || this.size === 0) return;
-    const waitMs = Math.max(0, (this.#dueMs[this.#head] as number) - this.#clock.now());
-    this.#timer = this.#clock.setTimeout(this.#onTimer, waitMs);
+    const first = this.#first;
+    if (first === undefined || this.#timer !== undefined || this.#delivering || this.#held) return;
+    this.#timer = this.#clock.setTimeout(this.#onTimer, Math.max(0, first.dueMs - this.#clock.now()));
   }
 
   #disarm(): void {
@@ -67,39 +79,31 @@ export class DelayLine<T> {
   readonly #onTimer = (): void => {
     this.#timer = undefined;
     this.#delivering = true;
-    const items = this.#items;
-    const end = items.length;
+    const cleared = this.#cleared;
+    const end = this.#last;
     const nowMs = this.#clock.now();
-    let first = true;
+    let parcel = this.#first;
     // At least one item: a real clock's timer may fire a fraction early. At most those there now: no endless turn.
-    while (this.#items === items && this.#head < end && !this.#held) {
-      if (!first && (this.#dueMs[this.#head] as number) > nowMs) break;
-      first = false;
-      const item = items[this.#head] as T;
-      this.#head++;
-      try {
-        this.#deliver(item);
-      } catch (error) {
-        // A handler's own fault must not stop the pipe for the items behind it; it surfaces as the clock surfaces throws.
-        this.#clock.setTimeout(() => {
-          throw error;
-        }, 0);
-      }
+    while (parcel !== undefined) {
+      this.#first = parcel.next;
+      if (parcel.next === undefined) this.#last = undefined;
+      this.#hand(parcel.item);
+      if (parcel === end || this.#held || this.#cleared !== cleared) break;
+      parcel = this.#first;
+      if (parcel !== undefined && parcel.dueMs > nowMs) break;
     }
-    if (this.#items === items && this.#head > 0) this.#compact();
     this.#delivering = false;
     this.#arm();
   };
 
-  #compact(): void {
-    if (this.#head === this.#items.length) {
-      this.#items.length = 0;
-      this.#dueMs.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1_024) {
-      this.#items.splice(0, this.#head);
-      this.#dueMs.splice(0, this.#head);
-      this.#head = 0;
+  #hand(item: T): void {
+    try {
+      this.#deliver(item);
+    } catch (error) {
+      // A handler's own fault must not stop the pipe for the items behind it; it surfaces as the clock surfaces throws.
+      this.#clock.setTimeout(() => {
+        throw error;
+      }, 0);
     }
   }
 }

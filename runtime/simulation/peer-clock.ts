@@ -3,26 +3,21 @@
  * asleep. Owns when this peer's timers fire; what the network brings does not pass through here.
  */
 import type { MeshClock } from '../ports/clock.ts';
-import type { HeapClock } from './heap-clock.ts';
+import type { HeapClock, HeapTimer, TimerOwner } from './heap-clock.ts';
 import type { TimerMode } from './model.ts';
-
-interface Timer {
-  callback: (() => void) | undefined;
-  handle: unknown;
-}
 
 const GRAIN_MS: Record<TimerMode, number> = { running: 0, perSecond: 1_000, perMinute: 60_000 };
 
-export class PeerClock implements MeshClock {
+export class PeerClock implements MeshClock, TimerOwner {
   readonly #world: HeapClock;
   readonly #skewMs: number;
   #grainMs = 0;
   #asleep = false;
   #ended = false;
   /** Timers that came due and wait for their second or minute. */
-  readonly #throttled = new Set<Timer>();
+  readonly #throttled = new Set<HeapTimer>();
   /** Timers that came due while the peer slept, in order. */
-  #held: Timer[] = [];
+  #held: HeapTimer[] = [];
 
   /** @param skewMs what this peer's idea of now is ahead of the world's. */
   constructor(world: HeapClock, skewMs = 0) {
@@ -39,17 +34,12 @@ export class PeerClock implements MeshClock {
   }
 
   setTimeout(callback: () => void, delayMs: number): unknown {
-    const timer: Timer = { callback, handle: undefined };
-    if (!this.#ended) timer.handle = this.#world.setTimeout(() => this.#due(timer), delayMs);
-    return timer;
+    return this.#ended ? undefined : this.#world.schedule(callback, delayMs, this);
   }
 
   clearTimeout(id: unknown): void {
-    const timer = id as Timer | undefined | null;
-    if (timer?.callback === undefined) return;
-    timer.callback = undefined;
-    this.#throttled.delete(timer);
-    this.#world.clearTimeout(timer.handle);
+    this.#world.clearTimeout(id);
+    if (this.#throttled.size > 0) this.#throttled.delete(id as HeapTimer);
   }
 
   /** From now on timers fire as in that kind of tab; what is overdue for it fires in a turn of its own. */
@@ -57,10 +47,7 @@ export class PeerClock implements MeshClock {
     this.#grainMs = GRAIN_MS[mode];
     const overdue = [...this.#throttled];
     this.#throttled.clear();
-    for (const timer of overdue) {
-      this.#world.clearTimeout(timer.handle);
-      timer.handle = this.#world.setTimeout(() => this.#due(timer), 0);
-    }
+    for (const timer of overdue) this.#world.hasten(timer);
   }
 
   sleep(): void {
@@ -72,9 +59,7 @@ export class PeerClock implements MeshClock {
     this.#asleep = false;
     const held = this.#held;
     this.#held = [];
-    for (const timer of held) {
-      if (timer.callback !== undefined) timer.handle = this.#world.setTimeout(() => this.#due(timer), 0);
-    }
+    for (const timer of held) if (timer.callback !== undefined) this.#world.requeue(timer, 0);
   }
 
   /** The process is dead: nothing fires any more. */
@@ -84,9 +69,10 @@ export class PeerClock implements MeshClock {
     this.#throttled.clear();
   }
 
-  #due(timer: Timer): void {
+  /** For the world's clock alone. */
+  due(timer: HeapTimer): void {
     const { callback } = timer;
-    this.#throttled.delete(timer);
+    if (this.#throttled.size > 0) this.#throttled.delete(timer);
     if (callback === undefined || this.#ended) return;
     if (this.#asleep) {
       this.#held.push(timer);
@@ -96,7 +82,7 @@ export class PeerClock implements MeshClock {
       const waitMs = this.#grainMs - (this.#world.now() % this.#grainMs);
       if (waitMs < this.#grainMs) {
         this.#throttled.add(timer);
-        timer.handle = this.#world.setTimeout(() => this.#due(timer), waitMs);
+        this.#world.requeue(timer, waitMs);
         return;
       }
     }

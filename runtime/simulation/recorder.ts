@@ -32,8 +32,9 @@ export class Recorder {
   #a = 0x9e3779b9;
   #b = 0x85ebca6b;
   #count = 0;
-  /** A ring of the last events: time, path owner, type. */
+  /** A ring of the last events, whose places are written over: it makes no garbage. */
   readonly #recent: { atMs: number; peer: number; actor: object | undefined; type: string }[] = [];
+  #noted = 0;
 
   /** @param traceEvents also trace each event of each actor: about a hundred bytes each. */
   constructor(nowMs: () => number, trace?: TraceSink, traceEvents = false) {
@@ -100,17 +101,24 @@ export class Recorder {
 
   /** The last events, oldest first, as `ms peer/path type`. */
   recent(): string[] {
-    const start = Math.max(0, this.#recent.length - RECENT);
-    return this.#recent.slice(start).map(({ atMs, peer, actor, type }) => {
+    const at = this.#noted % RECENT;
+    const inOrder = [...this.#recent.slice(at), ...this.#recent.slice(0, at)];
+    return inOrder.map(({ atMs, peer, actor, type }) => {
       const path = actor === undefined ? '' : `/${this.#pathOf(actor)}`;
       return `${atMs} ${peer}${path} ${type}`;
     });
   }
 
   #note(peer: number, actor: object | undefined, type: string): void {
-    // A whole second ring is dropped at once: cheaper than a shift a time.
-    if (this.#recent.length >= RECENT * 2) this.#recent.splice(0, RECENT);
-    this.#recent.push({ atMs: this.#nowMs(), peer, actor, type });
+    const place = this.#recent[this.#noted++ % RECENT];
+    if (place === undefined) {
+      this.#recent.push({ atMs: this.#nowMs(), peer, actor, type });
+      return;
+    }
+    place.atMs = this.#nowMs();
+    place.peer = peer;
+    place.actor = actor;
+    place.type = type;
   }
 
   #remember(actor: object): { hash: number; path: string | undefined } {

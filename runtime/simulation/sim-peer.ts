@@ -85,7 +85,7 @@ export class SimPeer {
     this.random = random.fork('app');
     this.maxPeers = knobs.maxPeers ?? 8;
     this.clock = new PeerClock(world.clock, setup.skewMs);
-    this.ports = new SimPorts(world, this.peerId, random.fork('adversary'), setup.adversary);
+    this.ports = new SimPorts(world, this, random.fork('adversary'), setup.adversary);
     this.inspect = setup.inspect;
     this.#world = world;
     this.#adversary = setup.adversary;

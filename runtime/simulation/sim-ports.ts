@@ -26,8 +26,10 @@ export interface PortWorld {
   readonly faultRandom: SeededRandom;
   readonly network: { linkPort(): LinkPort; signalingPort(url: string): SignalingPort };
   count(fault: FaultName): void;
-  /** A frame reached a peer. */
-  frameArrived(from: PeerId, to: PeerId, frame: Uint8Array): void;
+  /** Number of a peer, -1 for strangers. */
+  indexOf(peer: PeerId): number;
+  /** A frame reached a peer; both by number. */
+  frameArrived(from: number, to: number, frame: Uint8Array): void;
   signalSent(from: PeerId, to: PeerId, signal: PeerSignal): void;
   signalArrived(from: PeerId, to: PeerId, signal: PeerSignal): void;
   hubReachable(peer: PeerId): boolean;
@@ -60,6 +62,7 @@ export class Gate {
 
 export class SimPorts {
   readonly gate = new Gate();
+  readonly index: number;
   readonly local: PeerId;
   readonly world: PortWorld;
   readonly adversary: Adversary | undefined;
@@ -69,9 +72,15 @@ export class SimPorts {
   readonly #random: SeededRandom;
   #made = 0;
 
-  constructor(world: PortWorld, local: PeerId, random: SeededRandom, adversary?: Adversary) {
+  constructor(
+    world: PortWorld,
+    peer: { readonly index: number; readonly peerId: PeerId },
+    random: SeededRandom,
+    adversary?: Adversary,
+  ) {
     this.world = world;
-    this.local = local;
+    this.index = peer.index;
+    this.local = peer.peerId;
     this.adversary = adversary;
     this.#random = random;
     const base = world.network.linkPort();
@@ -147,6 +156,7 @@ export class SimPorts {
 class SimLink implements Link, LinkHandlers {
   readonly #ports: SimPorts;
   readonly #remote: PeerId;
+  readonly #remoteIndex: number;
   readonly #handlers: LinkHandlers;
   /** Its answer never gets through, as if no pair of candidates worked. */
   readonly #stillborn: boolean;
@@ -155,6 +165,7 @@ class SimLink implements Link, LinkHandlers {
   constructor(ports: SimPorts, remote: PeerId, handlers: LinkHandlers, stillborn: boolean) {
     this.#ports = ports;
     this.#remote = remote;
+    this.#remoteIndex = ports.world.indexOf(remote);
     this.#handlers = handlers;
     this.#stillborn = stillborn;
   }
@@ -208,14 +219,14 @@ class SimLink implements Link, LinkHandlers {
   }
 
   onFrame(frame: Uint8Array): void {
-    const { gate, adversary, world, local } = this.#ports;
+    const { gate, adversary, world, index } = this.#ports;
     if (adversary?.receiveFrame !== undefined) {
       for (const other of adversary.receiveFrame(this.#ports.context(), this.#remote, frame)) {
         gate.pass(() => this.#handlers.onFrame(other));
       }
       return;
     }
-    world.frameArrived(this.#remote, local, frame);
+    world.frameArrived(this.#remoteIndex, index, frame);
     // No closure for the common case: a run delivers millions of frames.
     if (!gate.closed) this.#handlers.onFrame(frame);
     else gate.pass(() => this.#handlers.onFrame(frame));

@@ -384,6 +384,7 @@ export class Simulation {
         return simulation.#faults;
       },
       count: (fault: FaultName) => this.ledger.count(fault),
+      indexOf: (id) => this.indexOf(id),
       frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
       signalSent: (_from, _to, signal) => this.#watcher.signalSent(signal),
       signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),

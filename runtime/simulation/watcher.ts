@@ -6,8 +6,8 @@ import type { PeerId } from '../../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINKS_OVER_CAP } from '../../machines/shared/limits.ts';
 import type { MeshEvent } from '../api.ts';
 import type { PeerSignal } from '../ports/signaling.ts';
-import { decodeEnvelope, decodeFrame } from '../wire/codec.ts';
 import type { Ledger } from './ledger.ts';
+import { broadcastsIn } from './peek.ts';
 import type { Recorder } from './recorder.ts';
 import type { SimPeer } from './sim-peer.ts';
 import { frameWord, signalWord } from './sim-ports.ts';
@@ -38,21 +38,15 @@ export class Watcher {
     peer.mesh.on('*', (event) => this.#heard(peer, event));
   }
 
-  frameArrived(from: PeerId, to: PeerId, frame: Uint8Array): void {
-    const { recorder, ledger, nowMs } = this.#world;
-    const sender = this.#world.indexOf(from);
-    const receiver = this.#world.indexOf(to);
+  /** `sender` and `receiver` are the indexes of peers. */
+  frameArrived(sender: number, receiver: number, frame: Uint8Array): void {
+    const { recorder, ledger } = this.#world;
     recorder.arrival(sender, receiver, frameWord(frame));
     if (frame.length < GOSSIP_FRAME_BYTES_MIN || frame.length > FRAME_BYTES_MAX) return;
-    const decoded = decodeFrame(frame);
-    if (!decoded.ok) return;
-    for (const message of decoded.value.messages) {
-      if (message.type !== 'GOSSIP') continue;
-      const envelope = decodeEnvelope(message.envelope);
-      if (!envelope.ok || envelope.value.kind !== 'broadcast') continue;
-      ledger.copied(envelope.value.id);
-      if (recorder.tracing) recorder.line(['copy', nowMs, sender, receiver, envelope.value.id, message.hops]);
-    }
+    broadcastsIn(frame, (id, hops) => {
+      ledger.copied(id);
+      if (recorder.tracing) recorder.line(['copy', this.#world.nowMs, sender, receiver, id, hops]);
+    });
   }
 
   signalSent(signal: PeerSignal): void {
