@@ -5,9 +5,10 @@ import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts
 import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_ADMIT_INTERVAL_MS } from '../shared/limits.ts';
 import { admissionView, changeKnown, knownPeer, learn, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
-import { answer, dial, evictionId, refuse, utter } from './links.core.ts';
+import { answer, dial, evictionId } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
+import { MESH_ROUTE, refuse, utter } from './routes.core.ts';
 import { admit } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -55,7 +56,14 @@ function onDeclined(work: MeshWork): void {
 function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void {
   const { context } = work;
   const slot = context.slots[from];
-  if (slot !== undefined) setSlot(work, from, { ...slot, hub: url, key: offer.key });
+  // A restart is of a link that stands, or is void: its maker dials afresh when it hears so.
+  if (offer.restart !== undefined && slot?.phase !== 'linked') {
+    return utter(work, from, { kind: 'close', attempt: offer.attempt, reason: 'lost' });
+  }
+  if (slot !== undefined) {
+    const home = url === MESH_ROUTE ? slot.home : url;
+    setSlot(work, from, { ...slot, hub: url, home, key: offer.key });
+  }
   if (slot?.phase === 'opening' || slot?.phase === 'linked') {
     work.effects.push({ do: 'send', to: `peer:${from}`, event: { type: 'signal.offer', signal: offer } });
     return;

@@ -2,15 +2,15 @@
  * The mesh's ledger: which peers hold a slot, which are only known. Every change of it goes through here, so that each
  * exit frees its slot and every list keeps its bound.
  */
-import type { PeerAd } from '../../runtime/ports/signaling.ts';
+import type { PeerAd, Presence } from '../../runtime/ports/signaling.ts';
 import { attemptId, type PeerId } from '../shared/ids.ts';
-import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX } from '../shared/limits.ts';
+import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
 import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
 import { type AdmissionView, type DialView, type LinkView, type Shape, shapeOf } from './topology.core.ts';
 
 export const shapeFor = (context: MeshContext): Shape => shapeOf(context.settings.maxPeers, context.settings.minPeers);
 
-const holdsLink = (slot: Slot): boolean => slot.phase === 'linked';
+const holdsLink = (slot: Slot): boolean => slot.phase === 'linked' && !slot.silent;
 
 /** Links that carry messages, as the rules see them. */
 export function linksOf(context: MeshContext): LinkView[] {
@@ -39,7 +39,14 @@ export function openingOf(context: MeshContext): DialView['opening'] {
     .map(([id, slot]) => ({ id, random: slot.random, dialed: slot.dialed && slot.op === undefined }));
 }
 
-/** Links and attempts. */
+/** Links that fell silent: each may be back at any time, so that its slot stays taken. */
+function silentOf(context: MeshContext): DialView['opening'] {
+  return Object.entries(context.slots)
+    .filter(([, slot]) => slot.phase === 'linked' && slot.silent)
+    .map(([id, slot]) => ({ id, random: slot.random, dialed: false }));
+}
+
+/** Links, silent ones too, and attempts. */
 export function slotsHeld(context: MeshContext): number {
   let held = 0;
   for (const { phase } of Object.values(context.slots)) if (phase === 'linked' || phase === 'opening') held++;
@@ -54,10 +61,12 @@ export function candidatesOf(context: MeshContext): PeerAd[] {
   const ads: PeerAd[] = [];
   // The partner of an operation dials us.
   const partner = context.operation?.partner;
+  const nowMs = context.ports.clock.now();
   for (const peer of context.known) {
     const { id } = peer;
-    if (!peer.legacy && !peer.buried && id !== partner)
-      ads.push({ id, key: peer.key, free: peer.free, degree: peer.degree });
+    if (peer.legacy || peer.buried || id === partner) continue;
+    const free = nowMs - peer.saidMs <= ROOM_FRESH_MS ? peer.free : 0;
+    ads.push({ id, key: peer.key, free, degree: peer.degree });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
     if (slot.phase === 'ready' && id !== partner) ads.push({ id, key: slot.key, free: 1, degree: 0 });
@@ -71,6 +80,7 @@ export const dialView = (context: MeshContext): DialView => ({
   xor: context.settings.xorRouting,
   links: linksOf(context),
   opening: openingOf(context),
+  silent: silentOf(context).length,
   candidates: candidatesOf(context),
 });
 
@@ -79,10 +89,18 @@ export const admissionView = (context: MeshContext, mayOperate: boolean, isIslan
   shape: shapeFor(context),
   xor: context.settings.xorRouting,
   links: linksOf(context),
-  opening: openingOf(context),
+  opening: [...openingOf(context), ...silentOf(context)],
   busy: context.operation !== undefined,
   mayOperate,
   isIsland,
+});
+
+/** What a hub is told of us. */
+export const presenceOf = (context: MeshContext): Presence => ({
+  v: 1,
+  key: context.key,
+  free: freeSlots(context),
+  degree: linkCount(context),
 });
 
 /** Our neighbours as NEIGHBOURS tells them. */

@@ -6,7 +6,7 @@ import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
-import { emit, freeSlots, linkCount, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
+import { emit, freeSlots, linksOf, openingOf, patch, presenceOf, shapeFor } from './ledger.core.ts';
 import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { onEvictionDone } from './operations.core.ts';
@@ -72,8 +72,7 @@ export function onHubOpened(work: MeshWork, url: string): void {
   if (context.hubs[url] === undefined) return;
   patch(work, { hubs: { ...context.hubs, [url]: true } });
   emit(work, { type: 'hub.connected', url });
-  const presence = { v: 1, key: context.key, free: freeSlots(context), degree: linkCount(context) } as const;
-  const command = { type: 'announce', network: context.network, presence } as const;
+  const command = { type: 'announce', network: context.network, presence: presenceOf(context) } as const;
   work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
 }
 

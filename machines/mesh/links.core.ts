@@ -1,11 +1,10 @@
 /**
  * What the mesh does when links are wanted, open and end. Each function takes the work in hand and adds to it.
  */
-import type { AnswerSignal, PeerSignal, RefusalCode } from '../../runtime/ports/signaling.ts';
+import type { PeerSignal } from '../../runtime/ports/signaling.ts';
 import type { Need } from '../discovery/discovery.events.ts';
-import type { PeerEnd, PeerOutput, PeerReport, Utterance } from '../peer/peer.events.ts';
-import type { AttemptId, OperationId, PeerId } from '../shared/ids.ts';
-import { RELAY_FROM_LINKS } from '../shared/limits.ts';
+import type { PeerEnd, PeerOutput, PeerReport } from '../peer/peer.events.ts';
+import type { OperationId, PeerId } from '../shared/ids.ts';
 import {
   boundWaiting,
   changeKnown,
@@ -18,7 +17,6 @@ import {
   learn,
   learnAlternatives,
   linkCount,
-  linksOf,
   neighbourAds,
   nextAttempt,
   patch,
@@ -26,90 +24,10 @@ import {
   shapeFor,
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
-import { alternativesFor, chooseDials } from './topology.core.ts';
+import { canSignal, MESH_ROUTE, utter } from './routes.core.ts';
+import { chooseDials } from './topology.core.ts';
 
 type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
-
-// ---- signals out ---------------------------------------------------------------------------------------------------
-
-/** In place of a hub's URL: signals go through the mesh itself. */
-export const MESH_ROUTE = 'mesh:';
-
-/** Somebody may carry a signal: a hub, or a neighbour. */
-export const canSignal = (context: MeshContext): boolean =>
-  Object.values(context.hubs).includes(true) || linkCount(context) > 0;
-
-const openHub = (context: MeshContext): string | undefined =>
-  Object.keys(context.hubs).find((url) => context.hubs[url]);
-
-/**
- * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
- * before; what follows takes the way of the offer. Else the hub that told of the peer, any hub that is open, and without one
- * the mesh at a venture.
- */
-function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): string | undefined {
-  const { hubs, slots, ports } = context;
-  const slot = slots[to];
-  const links = linkCount(context);
-  const known = slot?.hub ?? knownPeer(context, to)?.hub ?? '';
-  if (known === MESH_ROUTE && links > 0) return MESH_ROUTE;
-  const asks = kind === 'offer' || kind === 'probe';
-  if (asks && !slot?.shunsMesh && links >= RELAY_FROM_LINKS && ports.exchange?.relays.reaches(to)) return MESH_ROUTE;
-  if (hubs[known]) return known;
-  return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
-}
-
-/** Sends a signal. Without any way an offer fails at once, so that its peer backs off and frees the slot. */
-export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
-  const { context } = work;
-  const slot = context.slots[to];
-  const route = routeTo(context, to, signal.kind);
-  if (route === undefined) {
-    if (signal.kind === 'offer' && slot !== undefined) undeliverable(work, to, signal.attempt);
-    return;
-  }
-  // What follows an offer takes its way.
-  if (slot !== undefined && slot.hub !== route) setSlot(work, to, { ...slot, hub: route });
-  if (route === MESH_ROUTE) {
-    work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.relay', to, signal } });
-  } else {
-    const command = { type: 'signal', network: context.network, to, signal } as const;
-    work.effects.push({ do: 'send', to: `signaling:${route}`, event: { type: 'signaling.send', command } });
-  }
-}
-
-function undeliverable(work: MeshWork, to: PeerId, attempt: AttemptId): void {
-  work.effects.push({ do: 'send', to: `peer:${to}`, event: { type: 'signal.undeliverable', attempt } });
-}
-
-/** No way through the mesh led to a peer: it is tried again later, by a hub if there is one. */
-export function onRelayFailed(work: MeshWork, to: PeerId, attempt: AttemptId): void {
-  const slot = work.context.slots[to];
-  if (slot === undefined) return;
-  setSlot(work, to, { ...slot, hub: openHub(work.context) ?? '', shunsMesh: true });
-  undeliverable(work, to, attempt);
-}
-
-/** Refuses an attempt, and names peers that may have room. */
-export function refuse(work: MeshWork, to: PeerId, attempt: string, code: RefusalCode): void {
-  const alternatives = alternativesFor(linksOf(work.context), to, work.context.ports.random);
-  utter(work, to, { kind: 'refusal', attempt, code, alternatives });
-}
-
-/** A peer chart speaks: an offer gets what only the mesh knows. */
-export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
-  if (spoken.kind !== 'offer')
-    return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' }> | AnswerSignal);
-  const { context } = work;
-  utter(work, remote, {
-    ...spoken,
-    key: context.key,
-    degree: linkCount(context),
-    cap: context.settings.maxPeers,
-    free: freeSlots(context),
-    ...(context.slots[remote]?.isBridge ? { beacon: context.beacon } : {}),
-  });
-}
 
 // ---- dialing -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +43,8 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     key: before?.key ?? known?.key ?? '',
     hub: before?.hub ?? known?.hub ?? '',
     shunsMesh: before?.shunsMesh ?? false,
+    home: before?.home || known?.hub || '',
+    silent: false,
     op: undefined,
     isBridge: false,
     neighbours: [],
@@ -162,6 +82,7 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
     random: offer.random,
     key: offer.key,
     hub: url,
+    ...(url === MESH_ROUTE ? {} : { home: url }),
     op: offer.op,
   };
   if (exists) {
@@ -274,11 +195,35 @@ export function release(
   linksChanged(work);
 }
 
+/** A link fell silent: it does not count until it is back. */
+export function onStalled(work: MeshWork, { remote }: Report<'peer.stalled'>): void {
+  const slot = work.context.slots[remote];
+  if (slot?.phase !== 'linked' || slot.silent) return;
+  setSlot(work, remote, { ...slot, silent: true });
+  linksChanged(work);
+  dialWanted(work);
+}
+
+export function onRecovered(work: MeshWork, { remote }: Report<'peer.recovered'>): void {
+  const slot = work.context.slots[remote];
+  if (slot?.phase !== 'linked' || !slot.silent) return;
+  setSlot(work, remote, { ...slot, silent: false });
+  linksChanged(work);
+}
+
 export function onReopening(work: MeshWork, { remote, random }: Report<'peer.reopening'>): void {
   const slot = work.context.slots[remote];
   if (slot === undefined) return;
   const wasLinked = slot.phase === 'linked';
-  setSlot(work, remote, { ...slot, phase: 'opening', dialed: false, random, neighbours: [], neighbourSeq: -1 });
+  setSlot(work, remote, {
+    ...slot,
+    phase: 'opening',
+    dialed: false,
+    random,
+    silent: false,
+    neighbours: [],
+    neighbourSeq: -1,
+  });
   if (!wasLinked) return;
   unlink(work, remote, 'replaced');
   linksChanged(work);
@@ -288,7 +233,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   const slot = work.context.slots[remote];
   if (slot === undefined) return;
   const wasLinked = slot.phase === 'linked';
-  setSlot(work, remote, { ...slot, phase: 'waiting', neighbours: [], neighbourSeq: -1, op: undefined });
+  setSlot(work, remote, { ...slot, phase: 'waiting', silent: false, neighbours: [], neighbourSeq: -1, op: undefined });
   if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
   if (wasLinked) {
     unlink(work, remote, reason);

@@ -18,12 +18,14 @@ import {
   linkCount,
   linksOf,
   patch,
+  presenceOf,
   setSlot,
   shapeFor,
   slotsHeld,
 } from './ledger.core.ts';
-import { canSignal, dial, utter } from './links.core.ts';
+import { dial } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { canSignal, utter } from './routes.core.ts';
 import { chooseSwap, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
@@ -73,7 +75,8 @@ function onHubRefusal(work: MeshWork, url: string, fact: Fact<'refused'>): void 
   const target = fact.inReplyTo?.targetPeerId;
   const attempt = fact.inReplyTo?.attempt;
   if (target !== undefined && work.context.slots[target] !== undefined && attempt !== undefined) {
-    work.effects.push({ do: 'send', to: `peer:${target}`, event: { type: 'signal.undeliverable', attempt } });
+    const unknown = fact.code === 'UNKNOWN_TARGET' && work.context.slots[target].home === url;
+    work.effects.push({ do: 'send', to: `peer:${target}`, event: { type: 'signal.undeliverable', attempt, unknown } });
     return;
   }
   const message = `${url} refused a frame: ${fact.code}: ${fact.message}`;
@@ -93,7 +96,9 @@ export function look(work: MeshWork): void {
   const { context } = work;
   for (const [url, open] of Object.entries(context.hubs)) {
     if (!open) continue;
-    const command = { type: 'discover', network: context.network } as const;
+    // The hub's word of us is as fresh as our last question; others hear of us only while we want more links.
+    const quiet = linkCount(context) >= shapeFor(context).target;
+    const command = { type: 'discover', network: context.network, presence: presenceOf(context), quiet } as const;
     work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
   }
   const links = linksOf(context);

@@ -44,6 +44,10 @@ export interface Slot {
   readonly hub: string;
   /** No way through the mesh led to it before. */
   readonly shunsMesh: boolean;
+  /** URL of the hub that told of it; empty when none did. Only that hub's word that it is gone counts. */
+  readonly home: string;
+  /** Its link fell silent and tries to come back: it holds the slot and does not count. */
+  readonly silent: boolean;
   readonly op: OperationId | undefined;
   /** We dial it to join another component. */
   readonly isBridge: boolean;

@@ -31,6 +31,7 @@ import type {
   MeshWork,
 } from './mesh.events.ts';
 import * as operations from './operations.core.ts';
+import * as routes from './routes.core.ts';
 import { step } from './step.ts';
 
 type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
@@ -96,9 +97,11 @@ export const meshMachine = setup({
     abandonOperation: step(lifecycle.abandonOperation),
     speak: step((work, event) => {
       const { remote, signal } = as(event, 'peer.signals');
-      links.speak(work, remote, signal);
+      routes.speak(work, remote, signal);
     }),
     linkOpened: step((work, event) => links.onOpened(work, as(event, 'peer.opened'))),
+    linkStalled: step((work, event) => links.onStalled(work, as(event, 'peer.stalled'))),
+    linkRecovered: step((work, event) => links.onRecovered(work, as(event, 'peer.recovered'))),
     linkReopening: step((work, event) => links.onReopening(work, as(event, 'peer.reopening'))),
     peerBackedOff: step((work, event) => links.onBackedOff(work, as(event, 'peer.backedOff'))),
     peerRested: step((work, event) => links.onRested(work, as(event, 'peer.rested'))),
@@ -142,11 +145,11 @@ export const meshMachine = setup({
     }),
     relayReceived: step((work, event) => {
       const { from, signal } = as(event, 'relay.received');
-      onSignal(work, links.MESH_ROUTE, { type: 'signal', network: work.context.network, from, signal });
+      onSignal(work, routes.MESH_ROUTE, { type: 'signal', network: work.context.network, from, signal });
     }),
     relayFailed: step((work, event) => {
       const { to, attempt } = as(event, 'relay.failed');
-      links.onRelayFailed(work, to, attempt);
+      routes.onRelayFailed(work, to, attempt);
     }),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
     reply: step((work, event) => {
@@ -234,6 +237,8 @@ export const meshMachine = setup({
         'mesh.disconnect': { actions: 'disconnect' },
         'peer.signals': { actions: 'speak' },
         'peer.opened': { actions: 'linkOpened' },
+        'peer.stalled': { actions: 'linkStalled' },
+        'peer.recovered': { actions: 'linkRecovered' },
         'peer.reopening': { actions: 'linkReopening' },
         'peer.backedOff': { actions: 'peerBackedOff' },
         'peer.rested': { actions: 'peerRested' },

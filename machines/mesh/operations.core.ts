@@ -14,8 +14,9 @@ import {
   OPERATIONS_PER_NEIGHBOUR_MAX,
 } from '../shared/limits.ts';
 import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor, slotsHeld } from './ledger.core.ts';
-import { dial, endOperation, evictionId, refuse, release, utter } from './links.core.ts';
+import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { refuse, utter } from './routes.core.ts';
 import { handOverPlans, stuckLink } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;

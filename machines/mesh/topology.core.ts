@@ -81,6 +81,8 @@ export interface DialView {
   readonly links: readonly LinkView[];
   /** Attempts under way; `dialed` = a dial of our own choice (a leg of an operation is not). */
   readonly opening: readonly { readonly id: PeerId; readonly random: boolean; readonly dialed: boolean }[];
+  /** Links that fell silent and may come back: they take slots, and are replaced only below the floor. */
+  readonly silent?: number;
   /** Peers that may be dialed now: known, not legacy, not backing off. */
   readonly candidates: readonly PeerAd[];
 }
@@ -89,9 +91,9 @@ export interface DialView {
  * Slots that links and attempts take. A dial of a peer below its floor takes two: a full remote will splice it in, and
  * that gives it two links.
  */
-export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'shape'>): number {
+export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'silent' | 'shape'>): number {
   const weight = view.links.length < view.shape.floor ? 2 : 1;
-  return view.opening.reduce((sum, o) => sum + (o.dialed ? weight : 1), view.links.length);
+  return view.opening.reduce((sum, o) => sum + (o.dialed ? weight : 1), view.links.length + (view.silent ?? 0));
 }
 
 /**
@@ -105,6 +107,7 @@ export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
   let inFlight = opening.filter((o) => o.dialed).length;
   let taken = slotsTaken(view);
   let count = links.length + opening.length;
+  if (links.length >= shape.floor) count += view.silent ?? 0;
   let randoms = links.filter((l) => l.random).length + opening.filter((o) => o.random).length;
   const weight = links.length < shape.floor ? 2 : 1;
   while (inFlight < DIALS_IN_FLIGHT_MAX && count < shape.target && pool.length > 0) {

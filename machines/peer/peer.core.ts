@@ -2,8 +2,16 @@
 
 import type { OfferSignal } from '../../runtime/ports/signaling.ts';
 import type { Hello } from '../../runtime/wire/messages.ts';
-import type { AttemptId, PeerId } from '../shared/ids.ts';
-import { FAILED_DIALS_MAX, PEER_BACKOFF_MAX_MS, PEER_BACKOFF_MIN_MS, PEER_PROVEN_MS } from '../shared/limits.ts';
+import { type AttemptId, attemptId, attemptTime, type PeerId } from '../shared/ids.ts';
+import {
+  FAILED_DIALS_MAX,
+  PEER_BACKOFF_MAX_MS,
+  PEER_BACKOFF_MIN_MS,
+  PEER_PROVEN_MS,
+  RESTARTS_MAX,
+  RETRY_MAX_MS,
+  RETRY_MIN_MS,
+} from '../shared/limits.ts';
 import type { PeerContext, PeerEnd } from './peer.events.ts';
 
 /** An offer that its maker has overtaken already, or that was handled before. */
@@ -49,7 +57,48 @@ export function afterLoss(context: Pick<PeerContext, 'setbacks' | 'openedAtMs'>,
 export const fits = (context: Pick<PeerContext, 'remote' | 'attempt' | 'random'>, hello: Hello): boolean =>
   hello.peerId === context.remote && hello.attempt === context.attempt && hello.random === context.random;
 
+/** The later of two attempts. */
+export const later = (a: AttemptId, b: AttemptId): AttemptId => (a > b ? a : b);
+
+// ---- healing ---------------------------------------------------------------------------------------------------------
+
+/** A further attempt with this remote: later than every one of ours and than the link's own. */
+export function laterAttempt(
+  context: Pick<PeerContext, 'mark' | 'attempt'>,
+  nowMs: number,
+  entropy: Uint8Array,
+): AttemptId {
+  const latestMs = Math.max(attemptTime(context.mark), attemptTime(context.attempt));
+  return attemptId(Math.max(nowMs, latestMs + 1), entropy);
+}
+
+/** Pause before the next way is tried, in ms: doubled, ±20 % by `jitter` in [0, 1). */
+export const retryMs = (tries: number, jitter: number): number =>
+  Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(Math.max(0, tries - 1), 16)) * (0.8 + 0.4 * jitter);
+
+/** ICE restarts are left to try, and both ends can. */
+export const mayRestart = (
+  context: Pick<PeerContext, 'tries' | 'remoteFeatures'>,
+  capabilities: { readonly restart: boolean },
+): boolean => capabilities.restart && context.remoteFeatures.includes('restart') && context.tries < RESTARTS_MAX;
+
+/** The remote restarts ICE on the channel that we share, and we have not heard of it yet. */
+export const isFreshRestart = (
+  context: Pick<PeerContext, 'attempt' | 'restartsHeard'>,
+  { attempt, restart }: Pick<OfferSignal, 'attempt' | 'restart'>,
+): boolean => attempt === context.attempt && restart !== undefined && restart > context.restartsHeard;
+
+/** The remote's offer is to go on with the very link that we have. */
+export const isSuccession = (
+  context: Pick<PeerContext, 'session' | 'random' | 'voidUpTo'>,
+  offer: OfferSignal,
+): boolean =>
+  offer.resume === context.session && offer.random === context.random && !isVoidOffer(context.voidUpTo, offer);
+
 const FAREWELLS: ReadonlySet<string> = new Set<PeerEnd>(['left', 'evicted', 'handedOver', 'stuck', 'replaced']);
+
+/** Whether a reason says that a link was ended on purpose. */
+export const isFarewell = (reason: string): boolean => FAREWELLS.has(reason);
 
 /** The reason a neighbour gave in CLOSE, as one of ours. What we do not know counts as disconnected. */
 export const farewellReason = (reason: string): PeerEnd =>

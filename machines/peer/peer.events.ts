@@ -8,6 +8,7 @@ import type {
   LinkSignal,
   OfferSignal,
   PeerAd,
+  ProbeSignal,
   RefusalSignal,
 } from '../../runtime/ports/signaling.ts';
 import type { AttemptId, OperationId, PeerId } from '../shared/ids.ts';
@@ -53,6 +54,20 @@ export interface PeerContext {
   readonly offer: OfferSignal | undefined;
   /** Offers of the remote up to this attempt are void. */
   readonly voidUpTo: AttemptId;
+  /** The attempt that the link began with, whatever channel carries it now; empty before it stood. */
+  readonly session: AttemptId;
+  /** What the remote's HELLO said it can do. */
+  readonly remoteFeatures: readonly string[];
+  /** The channel that may take the link over, while there is one; and the remote's offer when it is ours to answer. */
+  readonly heir: AttemptId | undefined;
+  readonly heirOffer: OfferSignal | undefined;
+  /** Restarts of ICE on this channel: ours, and the remote's last that we answered. They number what is said about them. */
+  readonly restarts: number;
+  readonly restartsHeard: number;
+  /** Ways tried since the link was last healthy. */
+  readonly tries: number;
+  /** When a link that does not heal is given up. */
+  readonly lostAtMs: number;
   /** Times in a row that this remote did not give us a lasting link: the exponent of the back-off. */
   readonly setbacks: number;
   /** Dials in a row that failed without a word from the remote. */
@@ -92,14 +107,23 @@ export type PeerSignalEvent =
   | { readonly type: 'signal.candidate'; readonly signal: CandidateSignal }
   | { readonly type: 'signal.refusal'; readonly signal: RefusalSignal }
   | { readonly type: 'signal.close'; readonly signal: CloseSignal }
-  /** A hub could not deliver a signal of this attempt. */
-  | { readonly type: 'signal.undeliverable'; readonly attempt: AttemptId | undefined };
+  /** A signal of this attempt could not be delivered. `unknown`: a hub says that it knows no such peer (any more). */
+  | { readonly type: 'signal.undeliverable'; readonly attempt: AttemptId | undefined; readonly unknown?: boolean };
 
 /** Facts of the link port. */
 export type LinkPortFact =
   | { readonly type: 'link.signal'; readonly signal: LinkSignal }
   | { readonly type: 'link.opened' }
+  /** `error`: it ended by itself. */
   | { readonly type: 'link.closed'; readonly error: string | undefined }
+  /** ICE lost sight of the remote, found it again, gave it up. */
+  | { readonly type: 'link.disturbed' }
+  | { readonly type: 'link.found' }
+  | { readonly type: 'link.failed' }
+  /** The same of the channel that may take over. */
+  | { readonly type: 'heir.signal'; readonly signal: LinkSignal }
+  | { readonly type: 'heir.opened' }
+  | { readonly type: 'heir.closed'; readonly error: string | undefined }
   | LinkFact;
 
 export type PeerEvent = PeerCommand | PeerSignalEvent | LinkPortFact;
@@ -107,9 +131,28 @@ export type PeerEvent = PeerCommand | PeerSignalEvent | LinkPortFact;
 /** What the link port actor is told. */
 export type LinkPortCommand =
   | { readonly type: 'link.take'; readonly signal: LinkSignal }
-  | { readonly type: 'link.greet'; readonly random: boolean; readonly cap: number; readonly mark: AttemptId }
+  | ({ readonly type: 'link.greet' } & Greeting)
   | { readonly type: 'link.admit' }
-  | { readonly type: 'link.close'; readonly reason: string; readonly alternatives: readonly PeerAd[] };
+  /** Asks the remote for a sign of life; until one comes nothing is sent by way of it when it counts as `silent`. */
+  | { readonly type: 'link.ping'; readonly silent: boolean }
+  /** Restarts ICE. */
+  | { readonly type: 'link.restart' }
+  | { readonly type: 'link.close'; readonly reason: string; readonly alternatives: readonly PeerAd[] }
+  /** Opens a channel beside the link's, to answer an offer or to make one. */
+  | { readonly type: 'heir.open'; readonly attempt: AttemptId; readonly offer: OfferSignal | undefined }
+  | { readonly type: 'heir.take'; readonly signal: LinkSignal }
+  | ({ readonly type: 'heir.greet' } & Greeting)
+  /** The heir takes the link over; or, not `resumes`, is a new link in its place. */
+  | { readonly type: 'heir.succeed'; readonly resumes: boolean }
+  | { readonly type: 'heir.drop' };
+
+/** What HELLO says; the port adds the rest. */
+export interface Greeting {
+  readonly random: boolean;
+  readonly cap: number;
+  readonly mark: AttemptId;
+  readonly resume?: AttemptId;
+}
 
 export interface LinkPortInput {
   readonly ports: MeshPorts;
@@ -120,10 +163,12 @@ export interface LinkPortInput {
 
 /** A signal as the peer chart says it; the mesh adds degree, cap, free slots, key and beacon to an offer. */
 export type Utterance =
-  | Pick<OfferSignal, 'kind' | 'attempt' | 'sdp' | 'random' | 'op'>
+  | Pick<OfferSignal, 'kind' | 'attempt' | 'sdp' | 'random' | 'op' | 'restart' | 'resume'>
   | AnswerSignal
   | CandidateSignal
-  | CloseSignal;
+  | CloseSignal
+  /** Is anybody there? The mesh adds the beacon. */
+  | Pick<ProbeSignal, 'kind' | 'attempt'>;
 
 /** What the chart tells the mesh while it lives. */
 export type PeerReport =
@@ -137,6 +182,9 @@ export type PeerReport =
     }
   /** An offer of the remote took the place of our attempt, or of a link it lost unnoticed: the same slot opens anew. */
   | { readonly type: 'peer.reopening'; readonly remote: PeerId; readonly random: boolean }
+  /** The link fell silent: it keeps its slot and does not count, until it recovered or backed off. */
+  | { readonly type: 'peer.stalled'; readonly remote: PeerId }
+  | { readonly type: 'peer.recovered'; readonly remote: PeerId }
   /** The slot is free; the chart waits before another dial. */
   | {
       readonly type: 'peer.backedOff';

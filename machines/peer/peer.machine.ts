@@ -5,177 +5,13 @@
  * Refuses to know: who else is linked, whether there is room (the mesh gives and takes the slot), what flows over the link.
  * Spawned by: the mesh, as `peer:<id>`. Ends: evicted, left or given up; its output says why.
  * Happy path: dialing (or answering) -> handshaking -> connected -> draining -> closed.
+ * How a link that stands heals is laid down in `peer.health.ts`, what the chart names in `peer.setup.ts`.
  * After WebRTC's offer/answer model (RFC 8829); glare is settled by peer id, a late signal by its attempt's id.
  */
-import { assign, sendParent, sendTo, setup } from 'xstate';
-import { DRAIN_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, SUSPECT_TIMEOUT_MS } from '../shared/limits.ts';
-import { missingPort } from '../shared/missing-port.ts';
-import {
-  afterFailedDial,
-  afterLoss,
-  afterRefusal,
-  backoffMs,
-  farewellReason,
-  farewellWords,
-  fits,
-  isTriedOut,
-  isVoidOffer,
-  outranks,
-} from './peer.core.ts';
-import type {
-  LinkPortCommand,
-  LinkPortInput,
-  PeerContext,
-  PeerEvent,
-  PeerInput,
-  PeerOutput,
-  PeerReport,
-  Utterance,
-} from './peer.events.ts';
+import { health } from './peer.health.ts';
+import { peerSetup } from './peer.setup.ts';
 
-const report = (make: (args: { context: PeerContext; event: PeerEvent }) => PeerReport) =>
-  sendParent<PeerContext, PeerEvent, undefined, PeerReport, PeerEvent>(({ context, event }) =>
-    make({ context, event }),
-  );
-
-/** The event as one of a type, or a bug. */
-function as<T extends PeerEvent['type']>(event: PeerEvent, type: T): Extract<PeerEvent, { type: T }> {
-  if (event.type !== type) throw new Error(`expected ${type}, got ${event.type}`);
-  return event as Extract<PeerEvent, { type: T }>;
-}
-
-export const peerMachine = setup({
-  types: {
-    context: {} as PeerContext,
-    events: {} as PeerEvent,
-    input: {} as PeerInput,
-    output: {} as PeerOutput,
-    children: {} as { link: 'link' },
-  },
-  actors: {
-    link: missingPort<LinkPortCommand, LinkPortInput>('link'),
-  },
-  actions: {
-    rememberOffer: assign(({ context, event }) => {
-      if (event.type !== 'signal.offer' && event.type !== 'peer.answer') return {};
-      const offer = event.type === 'peer.answer' ? event.offer : event.signal;
-      return {
-        offer,
-        attempt: offer.attempt,
-        voidUpTo: offer.attempt,
-        random: offer.random,
-        op: offer.op,
-        refusal: undefined,
-        ...(event.type === 'peer.answer' ? { cap: event.cap } : { cap: context.cap }),
-      };
-    }),
-    rememberDial: assign(({ event }) => {
-      const { attempt, random, cap, op } = as(event, 'peer.dial');
-      return { attempt, mark: attempt, random, cap, op, offer: undefined, refusal: undefined };
-    }),
-    rememberHello: assign(({ context, event }) => {
-      const { hello } = as(event, 'hello.received');
-      return {
-        remoteCap: hello.cap,
-        openedAtMs: context.ports.clock.now(),
-        voidUpTo: hello.mark > context.voidUpTo ? hello.mark : context.voidUpTo,
-        failures: 0,
-      };
-    }),
-    rememberFarewell: assign(({ event }) => {
-      const { reason, alternatives } = as(event, 'link.farewell');
-      return { reason: farewellReason(reason), words: farewellWords(reason), alternatives };
-    }),
-    rememberRelease: assign(({ event }) => {
-      const { reason, alternatives, words } = as(event, 'peer.release');
-      return { reason, words, alternatives: alternatives ?? [] };
-    }),
-    rememberRefusal: assign(({ context, event }) => ({
-      ...afterRefusal(context),
-      refusal: as(event, 'signal.refusal').signal,
-    })),
-    forgetRefusal: assign({ refusal: undefined }),
-    noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined })),
-    noteLoss: assign(({ context }) => ({ ...afterLoss(context, context.ports.clock.now()), refusal: undefined })),
-    passToLink: sendTo('link', ({ event }) => {
-      if (event.type === 'signal.answer' || event.type === 'signal.candidate')
-        return { type: 'link.take', signal: event.signal };
-      throw new Error(`a link takes no ${event.type}`);
-    }),
-    greet: sendTo('link', ({ context }) => ({
-      type: 'link.greet',
-      random: context.random,
-      cap: context.cap,
-      mark: context.mark,
-    })),
-    admitLink: sendTo('link', { type: 'link.admit' }),
-    sayGoodbye: sendTo('link', ({ context }) => ({
-      type: 'link.close',
-      reason: context.words ?? context.reason,
-      alternatives: context.alternatives,
-    })),
-    utter: report(({ context, event }) => {
-      const { signal } = as(event, 'link.signal');
-      const { attempt, random, op, remote } = context;
-      const spoken: Utterance =
-        signal.kind === 'candidate'
-          ? { ...signal, attempt }
-          : signal.kind === 'answer'
-            ? { kind: 'answer', attempt, sdp: signal.sdp }
-            : { kind: 'offer', attempt, sdp: signal.sdp, random, ...(op === undefined ? {} : { op }) };
-      return { type: 'peer.signals', remote, signal: spoken };
-    }),
-    utterClose: report(({ context }) => ({
-      type: 'peer.signals',
-      remote: context.remote,
-      signal: { kind: 'close', attempt: context.attempt, reason: context.reason },
-    })),
-    reportOpened: report(({ context }) => ({
-      type: 'peer.opened',
-      remote: context.remote,
-      random: context.random,
-      cap: context.remoteCap,
-      op: context.op,
-    })),
-    reportReopening: report(({ context }) => ({
-      type: 'peer.reopening',
-      remote: context.remote,
-      random: context.random,
-    })),
-    reportBackedOff: report(({ context }) => ({
-      type: 'peer.backedOff',
-      remote: context.remote,
-      reason: context.reason,
-      refusal: context.refusal,
-    })),
-    reportRested: report(({ context }) => ({ type: 'peer.rested', remote: context.remote })),
-    reportLinkFailure: sendParent(({ context, event }: { context: PeerContext; event: unknown }) => ({
-      type: 'actor.failed',
-      actor: `peer:${context.remote}.link`,
-      error: (event as { error?: unknown }).error,
-    })),
-  },
-  guards: {
-    hasOffer: ({ context }) => context.offer !== undefined,
-    isOfThisAttempt: ({ context, event }) =>
-      'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.attempt,
-    isVoidOffer: ({ context, event }) =>
-      (event.type === 'signal.offer' && isVoidOffer(context.voidUpTo, event.signal)) ||
-      (event.type === 'peer.answer' && isVoidOffer(context.voidUpTo, event.offer)),
-    outranksRemote: ({ context }) => outranks(context.ports.identity.peerId, context.remote),
-    isUndeliverable: ({ context, event }) =>
-      event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === context.attempt),
-    fits: ({ context, event }) => event.type === 'hello.received' && fits(context, event.hello),
-    isTriedOut: ({ context }) => isTriedOut(context.failures),
-  },
-  delays: {
-    dialTimeout: ({ context }) => context.dialTimeoutMs,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    suspectTimeout: SUSPECT_TIMEOUT_MS,
-    drainTimeout: DRAIN_TIMEOUT_MS,
-    backoff: ({ context }) => backoffMs(context.setbacks, context.ports.random.next()),
-  },
-}).createMachine({
+export const peerMachine = peerSetup.createMachine({
   id: 'peer',
   description: 'One remote peer: its attempts, its link, its end.',
   context: ({ input }) => ({
@@ -189,6 +25,14 @@ export const peerMachine = setup({
     op: input.op,
     offer: input.offer,
     voidUpTo: input.offer?.attempt ?? '',
+    session: '',
+    remoteFeatures: [],
+    heir: undefined,
+    heirOffer: undefined,
+    restarts: 0,
+    restartsHeard: 0,
+    tries: 0,
+    lostAtMs: 0,
     setbacks: 0,
     failures: 0,
     openedAtMs: 0,
@@ -220,13 +64,16 @@ export const peerMachine = setup({
       },
       initial: 'dialing',
       on: {
-        'signal.offer': {
-          description:
-            'An offer that no state below turned down: this attempt, or a link that the remote lost unnoticed, is dropped for it.',
-          target: '.answering',
-          reenter: true,
-          actions: ['rememberOffer', 'reportReopening'],
-        },
+        'signal.offer': [
+          { guard: 'isRestart', description: 'A restart of a link that does not stand any more.' },
+          {
+            description:
+              'An offer that no state below turned down: this attempt, or a link that the remote lost unnoticed, is dropped for it.',
+            target: '.answering',
+            reenter: true,
+            actions: ['rememberOffer', 'reportReopening'],
+          },
+        ],
         'signal.candidate': { guard: 'isOfThisAttempt', actions: 'passToLink' },
         'link.signal': { actions: 'utter' },
       },
@@ -244,6 +91,7 @@ export const peerMachine = setup({
             'signal.undeliverable': { guard: 'isUndeliverable', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.opened': 'handshaking',
             'link.closed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
+            'link.failed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
             'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
           },
           after: { dialTimeout: { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] } },
@@ -255,6 +103,7 @@ export const peerMachine = setup({
             'signal.close': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.opened': 'handshaking',
             'link.closed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
+            'link.failed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
             'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
           },
           after: { dialTimeout: { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] } },
@@ -270,6 +119,7 @@ export const peerMachine = setup({
             ],
             'link.farewell': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'link.failed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
           },
           after: { handshakeTimeout: { target: '#peer.backingOff', actions: 'noteFailedDial' } },
@@ -278,28 +128,17 @@ export const peerMachine = setup({
           description: 'The actor is connected: the link carries messages.',
           entry: ['admitLink', 'reportOpened'],
           on: {
-            'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
             'link.farewell': { target: '#peer.closed', actions: 'rememberFarewell' },
-            'link.closed': { target: '#peer.backingOff', actions: 'noteLoss' },
+            'link.closed': {
+              target: '#peer.backingOff',
+              actions: 'noteLoss',
+              description: 'The remote ended the channel in order, and said nothing: it has given the link up.',
+            },
             'peer.release': { target: 'draining', actions: 'rememberRelease' },
           },
           type: 'parallel',
           states: {
-            health: {
-              description: 'Whether the remote is heard.',
-              initial: 'healthy',
-              states: {
-                healthy: {
-                  description: 'The actor is healthy: the remote was heard lately.',
-                  on: { 'link.quiet': 'suspect' },
-                },
-                suspect: {
-                  description: 'The actor is suspect: the remote fell silent.',
-                  on: { 'link.lively': 'healthy' },
-                  after: { suspectTimeout: { target: '#peer.backingOff', actions: 'noteLoss' } },
-                },
-              },
-            },
+            health,
             hold: {
               description: 'Whether the link takes part in an operation.',
               initial: 'free',

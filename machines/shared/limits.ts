@@ -93,6 +93,8 @@ export const KEPT_BYTES_MAX = 4_194_304;
 /** What came is acknowledged with the next PING or PONG, or at once beyond this much. */
 export const ACK_AFTER_BYTES = 262_144;
 export const ACK_AFTER_MESSAGES = 512;
+/** Older word that a peer has room is not believed: room is taken within seconds. */
+export const ROOM_FRESH_MS = 20_000;
 /** NEIGHBOURS is sent on change, at most this often. */
 export const NEIGHBOURS_MIN_INTERVAL_MS = 1_000;
 /** Operations a peer starts / accepts: 1 per 2 s, 4 per 10 s. Guess. */
@@ -180,6 +182,24 @@ export const RELAYS_SEEN_MAX = 512;
 export const RELAY_TRIES_MAX = 3;
 /** With so many links a peer prefers the mesh to a hub for what the mesh can carry. */
 export const RELAY_FROM_LINKS = 3;
+
+// ---- invitations -----------------------------------------------------------------------------------------------------
+/** * How long an invitation, and each text that follows it, may be handed over. */
+export const INVITATION_LIFETIME_MS = 600_000;
+export const INVITATION_LIFETIME_MAX_MS = 604_800_000;
+/** * Signals are put into one text once none came for this long, and after the longer time in any case. Guess: STUN answers are in by then. */
+export const INVITATION_GATHER_MS = 500;
+export const INVITATION_GATHER_MAX_MS = 5_000;
+/** Characters of one text. A real offer with its candidates takes 2,000 to 4,000. */
+export const INVITATION_CHARS_MAX = 65_536;
+/** Hubs that an invitation names, and characters of their URLs. */
+export const INVITATION_HUBS_MAX = 4;
+export const INVITATION_HUB_CHARS_MAX = 256;
+/** Invitations out at one time, peers that one port deals with, and texts of one peer remembered so that none counts twice. */
+export const INVITATIONS_MAX = 64;
+export const INVITATION_TEXTS_MAX = 64;
+/** Peers that one invitation lets in. */
+export const INVITATION_USES_MAX = 64;
 
 // ---- gossip --------------------------------------------------------------------------------------------------------
 /** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */

@@ -1,11 +1,10 @@
 /**
- * The actor ports that charts name, joined to adapters: each is a callback actor that translates and decides nothing.
+ * The actor ports that charts name, joined to adapters (the link's is in `link-actor.ts`): each is a callback actor that translates and decides nothing.
  * What differs by mesh or peer comes in as `input`, so that the provided charts are shared by the whole process.
  */
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { ExchangeCommand, ExchangeFact, ExchangeInput } from '../../machines/mesh/mesh.events.ts';
-import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
-import { EARLY_FRAMES_MAX, KNOWN_PEERS_MAX } from '../../machines/shared/limits.ts';
+import { KNOWN_PEERS_MAX } from '../../machines/shared/limits.ts';
 import type {
   PeerFact,
   ProverInput,
@@ -17,84 +16,6 @@ import { MeshError } from '../errors.ts';
 import { createExchange, type RunningExchange } from '../exchange/exchange.ts';
 import { toBase64Url } from '../identity/index.ts';
 import { hubProofText } from '../wire/signaling-frames.ts';
-
-/** One attempt's link: the peer chart hears signals, openings and ends; the exchange gets the frames. */
-export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fromCallback(
-  ({ input, receive, sendBack }) => {
-    const { ports, remote, attempt, offer } = input;
-    const tell = (fact: LinkPortFact): void => sendBack(fact as never);
-    let early: Uint8Array[] | undefined = [];
-    let freed = false;
-    const link = ports.link.open(
-      { local: ports.identity.peerId, remote, initiator: offer === undefined },
-      {
-        onSignal: (signal) => tell({ type: 'link.signal', signal }),
-        onOpen: () => {
-          // An old attempt that opens late must not take the place of a newer one.
-          if (freed) return;
-          ports.exchange?.attach(remote, attempt, link, tell);
-          tell({ type: 'link.opened' });
-          const waiting = early ?? [];
-          early = undefined;
-          for (const frame of waiting) ports.exchange?.receive(remote, attempt, frame);
-        },
-        onFrame: (frame) => {
-          if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
-          else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
-        },
-        onDrain: () => ports.exchange?.drained(remote, attempt),
-        onConnectivity: (state) => {
-          ports.exchange?.count(`connectivity.${state}`);
-          if (state === 'failed') link.close();
-        },
-        onClosed: (error) => {
-          ports.exchange?.detach(remote, attempt);
-          tell({ type: 'link.closed', error: error?.message });
-        },
-      },
-    );
-    /** Cuts the link: nobody waits for it any longer. The second call is what cuts one that stands. */
-    const free = (): void => {
-      freed = true;
-      ports.exchange?.detach(remote, attempt);
-      link.close();
-      link.close();
-    };
-    // XState calls no clean-up for an actor that threw, and the link would live on.
-    const freeOnError = (act: () => void): void => {
-      try {
-        act();
-      } catch (error) {
-        free();
-        throw error;
-      }
-    };
-    const obeyCommand = (command: LinkPortCommand): void => {
-      const { exchange } = ports;
-      switch (command.type) {
-        case 'link.take':
-          return link.signal(command.signal);
-        case 'link.greet': {
-          const { random, cap, mark } = command;
-          const peerId = ports.identity.peerId;
-          exchange?.send(remote, { type: 'HELLO', peerId, attempt, mark, random, cap, features: [] });
-          return;
-        }
-        case 'link.admit':
-          return exchange?.admit(remote, attempt);
-        case 'link.close': {
-          const { reason, alternatives } = command;
-          exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
-          exchange?.retire(remote, attempt);
-          return link.close();
-        }
-      }
-    };
-    if (offer !== undefined) freeOnError(() => link.signal({ kind: 'offer', sdp: offer.sdp }));
-    receive((command) => freeOnError(() => obeyCommand(command)));
-    return free;
-  },
-);
 
 /** One session with a hub, or with whatever a signaling port stands for. */
 export const socketActor: CallbackActorLogic<SocketCommand, SocketInput> = fromCallback(
@@ -178,6 +99,8 @@ function obey(
     case 'exchange.send':
       exchange.send(command.to, command.message);
       return;
+    case 'exchange.relay':
+      return exchange.relays.originate(command.to, command.signal);
     case 'exchange.neighbours':
       return exchange.announceNeighbours(command.peers);
     case 'link.mode':

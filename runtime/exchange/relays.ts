@@ -159,7 +159,8 @@ export class Relays {
   #linksNow(): RelayLink[] {
     const links: RelayLink[] = [];
     for (const entry of this.#options.links.all()) {
-      if (entry.carries) links.push({ id: entry.remote, neighbours: entry.neighbours });
+      // Nothing passes over a silent one, least of all a signal that is to heal it.
+      if (entry.carries && entry.alarm !== 'silent') links.push({ id: entry.remote, neighbours: entry.neighbours });
     }
     return links;
   }

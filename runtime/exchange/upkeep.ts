@@ -100,10 +100,10 @@ export class Upkeep {
     this.#tellAll(beaconMessage(this.#beacon), except);
   }
 
-  /** Asks for a sign of life. The next frame tells of it. */
-  ask(entry: LinkEntry): void {
+  /** Asks for a sign of life. The next frame tells of it. `silent`: the link counts as silent until then, else it is judged anew. */
+  ask(entry: LinkEntry, silent: boolean): void {
     if (!entry.carries) return;
-    if (entry.alarm === 'none') entry.alarm = 'quiet';
+    entry.alarm = silent ? 'silent' : 'quiet';
     this.#ping(entry);
   }
 

@@ -9,7 +9,8 @@ import { gossipMachine } from '../../machines/gossip/gossip.machine.ts';
 import { meshMachine as meshChart } from '../../machines/mesh/mesh.machine.ts';
 import { peerMachine as peerChart } from '../../machines/peer/peer.machine.ts';
 import { signalingMachine as signalingChart } from '../../machines/signaling/signaling.machine.ts';
-import { exchangeActor, linkActor, proverActor, socketActor } from '../actors/ports.ts';
+import { linkActor } from '../actors/link-actor.ts';
+import { exchangeActor, proverActor, socketActor } from '../actors/ports.ts';
 
 /**
  * The root chart of a mesh, ready to run: `createMeshActor` makes an actor of it; an app's own chart may invoke it with

@@ -77,8 +77,8 @@ export interface Exchange {
   receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void;
   /** The send buffer of the link fell below the low mark. */
   drained(remote: PeerId, attempt: AttemptId): void;
-  /** Asks for a sign of life; the next frame is told as `link.lively`. */
-  ping(remote: PeerId): void;
+  /** Asks for a sign of life; the next frame is told as `link.lively`. `silent`: the link counts as silent until then. */
+  ping(remote: PeerId, silent: boolean): void;
   /** Our network changed: every link is told, and has SHAKEN_ANSWER_MS to be heard. */
   shake(moved: boolean): void;
   /** Sends one control message on the channel of this attempt, or on the attached link. False when there is none. */

@@ -106,7 +106,8 @@ export type PeerSignal = OfferSignal | AnswerSignal | CandidateSignal | RefusalS
 /** What the mesh asks of an open port. */
 export type SignalingCommand =
   | { readonly type: 'announce'; readonly network: string; readonly presence: Presence }
-  | { readonly type: 'discover'; readonly network: string }
+  /** Asks who is there. `presence` replaces what was announced; with `quiet` nobody else is told of the sender for it. */
+  | { readonly type: 'discover'; readonly network: string; readonly presence?: Presence; readonly quiet?: boolean }
   | { readonly type: 'signal'; readonly network: string; readonly to: PeerId; readonly signal: PeerSignal }
   | { readonly type: 'goodbye'; readonly network?: string }
   /** base64url without padding */
@@ -165,5 +166,10 @@ export interface SignalingConnection {
 export interface SignalingPort {
   /** Names the port in status, logs and actor ids: `ws://host:port`, `memory:`, … Unique within a mesh. */
   readonly url: string;
+  /**
+   * People carry this port's signals: it reaches only the peers that it told of, and a dial through it may take that long.
+   * Absent for a hub.
+   */
+  readonly manual?: { readonly dialTimeoutMs: number };
   connect(peerId: PeerId, onFact: (fact: SignalingFact) => void): SignalingConnection;
 }

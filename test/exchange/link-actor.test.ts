@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type AnyEventObject, createActor, createMachine } from 'xstate';
 import type { LinkPortInput } from '../../machines/peer/peer.events.ts';
-import { linkActor } from '../../runtime/actors/ports.ts';
+import { linkActor } from '../../runtime/actors/link-actor.ts';
 import { createExchange } from '../../runtime/exchange/exchange.ts';
 import type { Link, LinkHandlers, LinkPort } from '../../runtime/ports/link.ts';
 import { encodeEnvelope } from '../../runtime/wire/codec.ts';

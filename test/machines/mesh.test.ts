@@ -311,6 +311,35 @@ describe('the mesh chart', () => {
     });
   });
 
+  it('counts a silent link out until it is back, and keeps its slot', () => {
+    const mesh = joined();
+    link(mesh, 1);
+    link(mesh, 2);
+    const connected = () => mesh.emitted.findLast(({ type }) => type === 'peers.changed')?.['connected'];
+    mesh.send({ type: 'peer.stalled', remote: peer(1) });
+    expect(connected()).toEqual([peer(2)]);
+    expect(mesh.types()).not.toContain('peer.disconnected');
+    signal(mesh, peer(3), offer());
+    expect(mesh.snapshot().context.slots[peer(3)]).toBeUndefined();
+    mesh.send({ type: 'peer.recovered', remote: peer(1) });
+    expect(connected()).toEqual([peer(2), peer(1)].sort());
+  });
+
+  it('takes offers that came through the mesh, answers the same way, and turns to the hub when there is none', () => {
+    const mesh = joined();
+    link(mesh, 1);
+    mesh.send({ type: 'relay.received', from: peer(2), signal: offer() });
+    mesh.send({ type: 'peer.signals', remote: peer(2), signal: { kind: 'answer', attempt: '1'.repeat(20), sdp: '' } });
+    expect(mesh.heard.filter(({ type }) => type === 'exchange.relay')).toMatchObject([
+      { to: peer(2), signal: { kind: 'answer' } },
+    ]);
+    mesh.send({ type: 'relay.failed', to: peer(2), attempt: '1'.repeat(20) });
+    expect(mesh.told(`peer:${peer(2)}`)).toEqual(['signal.undeliverable']);
+    mesh.send({ type: 'peer.signals', remote: peer(2), signal: { kind: 'answer', attempt: '1'.repeat(20), sdp: '' } });
+    expect(mesh.told(`signaling:${HUB}`).slice(-1)).toEqual(['signaling.send']);
+    expect(mesh.told('exchange').filter((type) => type === 'exchange.relay')).toHaveLength(1);
+  });
+
   it('survives the end and the failure of each kind of child, and says what failed', () => {
     const mesh = joined();
     link(mesh, 1);

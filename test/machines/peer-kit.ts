@@ -49,12 +49,16 @@ export interface Options {
   readonly offer?: OfferSignal;
   readonly op?: string;
   readonly link?: ReturnType<typeof fakePort>;
+  /** The port can restart ICE. */
+  readonly restart?: boolean;
 }
 
 export function start(options: Options = {}) {
   const { self = HIGH, remote = LOW, link = fakePort() } = options;
   const identity: Identity = { peerId: self, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) };
-  const ports = fakePorts({ identity });
+  const base = fakePorts({ identity });
+  const capabilities = { restart: options.restart ?? false, rollback: false, media: false };
+  const ports = { ...base, link: { ...base.link, capabilities } };
   const machine = peerMachine.provide({ actors: { link: link.logic } as never });
   const input = {
     ports,

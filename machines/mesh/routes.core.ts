@@ -1,0 +1,94 @@
+/**
+ * How signals get to peers: through the mesh itself or by a hub, and what the mesh adds to what its peer charts say.
+ */
+import type { AnswerSignal, PeerSignal, RefusalCode } from '../../runtime/ports/signaling.ts';
+import type { Utterance } from '../peer/peer.events.ts';
+import type { AttemptId, PeerId } from '../shared/ids.ts';
+import { RELAY_FROM_LINKS } from '../shared/limits.ts';
+import { freeSlots, knownPeer, linkCount, linksOf, patch, setSlot } from './ledger.core.ts';
+import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { alternativesFor } from './topology.core.ts';
+
+/** In place of a hub's URL: signals go through the mesh itself. */
+export const MESH_ROUTE = 'mesh:';
+
+/** Somebody may carry a signal: a hub, or a neighbour. */
+export const canSignal = (context: MeshContext): boolean =>
+  Object.values(context.hubs).includes(true) || linkCount(context) > 0;
+
+const openHub = (context: MeshContext): string | undefined =>
+  Object.keys(context.hubs).find((url) => context.hubs[url]);
+
+/**
+ * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
+ * before; what follows takes the way of the offer. Else the hub that told of the peer, any hub that is open, and without one
+ * the mesh at a venture.
+ */
+function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): string | undefined {
+  const { hubs, slots, ports } = context;
+  const slot = slots[to];
+  const links = linkCount(context);
+  // Its hub knows at once when it is gone; neighbours may have lost sight of it as we have.
+  if (slot?.silent && hubs[slot.home]) return slot.home;
+  const known = slot?.hub ?? knownPeer(context, to)?.hub ?? '';
+  if (known === MESH_ROUTE && links > 0) return MESH_ROUTE;
+  const asks = kind === 'offer' || kind === 'probe';
+  if (asks && !slot?.shunsMesh && links >= RELAY_FROM_LINKS && ports.exchange?.relays.reaches(to)) return MESH_ROUTE;
+  if (hubs[known]) return known;
+  return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
+}
+
+/** Sends a signal. Without any way an offer fails at once, so that its peer backs off and frees the slot. */
+export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
+  const { context } = work;
+  const slot = context.slots[to];
+  const route = routeTo(context, to, signal.kind);
+  if (route === undefined) {
+    if (signal.kind === 'offer' && slot !== undefined) undeliverable(work, to, signal.attempt);
+    return;
+  }
+  // What follows an offer takes its way.
+  if (slot !== undefined && slot.hub !== route) setSlot(work, to, { ...slot, hub: route });
+  if (route === MESH_ROUTE) {
+    work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.relay', to, signal } });
+  } else {
+    const command = { type: 'signal', network: context.network, to, signal } as const;
+    work.effects.push({ do: 'send', to: `signaling:${route}`, event: { type: 'signaling.send', command } });
+  }
+}
+
+function undeliverable(work: MeshWork, to: PeerId, attempt: AttemptId): void {
+  work.effects.push({ do: 'send', to: `peer:${to}`, event: { type: 'signal.undeliverable', attempt } });
+}
+
+/** No way through the mesh led to a peer: it is tried again later, by a hub if there is one. */
+export function onRelayFailed(work: MeshWork, to: PeerId, attempt: AttemptId): void {
+  const slot = work.context.slots[to];
+  if (slot === undefined) return;
+  setSlot(work, to, { ...slot, hub: openHub(work.context) ?? '', shunsMesh: true });
+  undeliverable(work, to, attempt);
+}
+
+/** Refuses an attempt, and names peers that may have room. */
+export function refuse(work: MeshWork, to: PeerId, attempt: string, code: RefusalCode): void {
+  const alternatives = alternativesFor(linksOf(work.context), to, work.context.ports.random);
+  utter(work, to, { kind: 'refusal', attempt, code, alternatives });
+}
+
+/** A peer chart speaks: an offer gets what only the mesh knows. */
+export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
+  if (spoken.kind === 'probe') return utter(work, remote, { ...spoken, beacon: work.context.beacon, reply: false });
+  if (spoken.kind !== 'offer')
+    return utter(work, remote, spoken as Exclude<PeerSignal, { kind: 'offer' | 'probe' }> | AnswerSignal);
+  // A link that heals makes attempts of its own.
+  if (spoken.attempt > work.context.mark) patch(work, { mark: spoken.attempt });
+  const { context } = work;
+  utter(work, remote, {
+    ...spoken,
+    key: context.key,
+    degree: linkCount(context),
+    cap: context.settings.maxPeers,
+    free: freeSlots(context),
+    ...(context.slots[remote]?.isBridge ? { beacon: context.beacon } : {}),
+  });
+}

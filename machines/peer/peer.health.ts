@@ -1,0 +1,217 @@
+/**
+ * The health of a link that stands: a region of the peer chart, and the ladder by which a link that fell silent heals.
+ *
+ *   healthy ──quiet──▶ suspect ──silent──▶ restarting ─ the end with the larger id ──▶ reviving ──▶ redialing ⇄ pausing
+ *      ▲                  │                    │         the other: waiting, takes over  (ICE)      │     ▲
+ *      └────── heard ─────┴──── heard ─────────┘         offered a dial: reanswering ──▶ greeting ◀─┘     │
+ *      └──────────────── both HELLOs resume the link ────────────────────────────────────┘ └──────────────┘
+ *
+ * Suspect after SUSPECT_AFTER_MS of silence (or when ICE says `disconnected`); pinged at once. After SILENT_AFTER_MS the
+ * neighbour is as good as dead *for the topology*: `restarting` is told as peer.stalled, so that it does not count as a
+ * link any more, is no neighbour that others are told of, and is replaced below the floor. But its slot is kept and the
+ * app hears nothing, since the link itself may come back: a network that is gone for 10 s is common, and a new link would
+ * lose what was under way. Only a hub's word that it knows no such peer settles it sooner (a killed process loses its
+ * hub at once), so that both ends ask through the hub: the one by its offer, the other by knocking.
+ *
+ * When and who: the end with the larger id begins, as it wins when offers cross; the other takes over after TAKEOVER_MS.
+ * No jitter before the first try: silence counts from the last arrival, which heartbeats spread over two seconds already;
+ * pauses between later tries are jittered. Where both ports can, ICE is restarted on the standing channel, RESTARTS_MAX
+ * times: it keeps SCTP's buffers. Then, or where they cannot, or when nothing is heard although ICE is well (SCTP's own
+ * timers back off further than ours), a fresh channel is dialed that *resumes* the link: session and slot stay, what the
+ * other end has not acknowledged is sent again. A channel that opened is not given up when the old one speaks: else the two
+ * ends might choose different ones. All of it ends RESUME_WINDOW_MS after the link was last healthy, with reason `lost`.
+ *
+ * Nothing late hurts: restarts are numbered within their attempt, dials have attempts of their own, and an offer to go on
+ * with a link names the attempt that it began with.
+ */
+import { peerSetup } from './peer.setup.ts';
+
+/** Ends of an heir before it took over. */
+const HEIR_ENDS = { target: 'pausing', description: 'This channel came to nothing.' } as const;
+
+const redialing = peerSetup.createStateConfig({
+  description: 'The actor is redialing: a fresh channel is offered that goes on with the link.',
+  entry: ['countTry', 'makeHeir', 'openHeir'],
+  on: {
+    'signal.offer': { guard: 'isRival', description: 'Offers cross and ours stands: the remote will answer it.' },
+    'signal.answer': { guard: 'isOfHeir', actions: 'passToHeir' },
+    'signal.refusal': {
+      guard: 'isOfHeir',
+      target: '#peer.backingOff',
+      actions: 'noteLoss',
+      description: 'The remote gave the link up, and has no room for a new one.',
+    },
+    'signal.close': [
+      { guard: 'isFarewell', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+      { guard: 'isOfHeir', ...HEIR_ENDS },
+    ],
+    'signal.undeliverable': [
+      { guard: 'isGone', target: '#peer.backingOff', actions: 'noteLoss' },
+      { guard: 'isHeirUndeliverable', ...HEIR_ENDS },
+    ],
+    'heir.opened': 'greeting',
+    'heir.closed': HEIR_ENDS,
+  },
+  after: { redialTimeout: HEIR_ENDS },
+});
+
+const reanswering = peerSetup.createStateConfig({
+  description: 'The actor is reanswering: the remote dials to go on with the link, which we may never have missed.',
+  entry: 'openHeir',
+  on: {
+    'signal.close': [
+      { guard: 'isFarewell', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+      { guard: 'isOfHeir', target: '#peer.link.connected.health.suspect', actions: 'abandonHeir' },
+    ],
+    'heir.opened': 'greeting',
+    'heir.closed': { target: '#peer.link.connected.health.suspect', actions: 'abandonHeir' },
+  },
+  after: { redialTimeout: { target: '#peer.link.connected.health.suspect', actions: 'abandonHeir' } },
+});
+
+const greeting = peerSetup.createStateConfig({
+  description: 'The actor is greeting: the fresh channel is open, HELLOs say whether both still have the link.',
+  entry: 'greetHeir',
+  on: {
+    'link.lively': { description: 'Too late for the old channel: the remote may have left it already.' },
+    'hello.received': [
+      {
+        guard: 'resumes',
+        target: '#peer.link.connected.health.healthy',
+        actions: ['letResume', 'rememberSuccession', 'reportRecovered'],
+      },
+      {
+        guard: 'fitsHeir',
+        target: '#peer.link.connected',
+        reenter: true,
+        actions: ['letReplace', 'rememberSuccession', 'beginAnew', 'reportReopening'],
+        description: 'The remote lost the link: this is another one.',
+      },
+      HEIR_ENDS,
+    ],
+    'heir.closed': HEIR_ENDS,
+  },
+  after: { handshakeTimeout: HEIR_ENDS },
+});
+
+const restarting = peerSetup.createStateConfig({
+  description: 'The actor is restarting: the link is silent and does not count, ways to heal it are tried in turn.',
+  entry: ['muteLink', 'reportStalled'],
+  initial: 'choosing',
+  on: {
+    'link.lively': { target: 'healthy', actions: ['abandonHeir', 'reportRecovered'] },
+    'link.found': { actions: 'muteLink' },
+    'link.closed': { actions: 'spendRestarts', description: 'Nothing is left to restart.' },
+    'heir.signal': { actions: 'utterHeir' },
+    'signal.candidate': [
+      { guard: 'isOfHeir', actions: 'passToHeir' },
+      { guard: 'isOfThisAttempt', actions: 'passToLink' },
+    ],
+    'signal.close': { guard: 'isFarewell', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+    'signal.undeliverable': { guard: 'isGone', target: '#peer.backingOff', actions: 'noteLoss' },
+    'peer.release': {
+      target: '#peer.link.draining',
+      actions: ['abandonHeir', 'rememberRelease', 'utterClose'],
+      description: 'The channel may not carry the goodbye.',
+    },
+  },
+  after: { resumeWindow: { target: '#peer.backingOff', actions: ['disownHeir', 'noteLoss'] } },
+  states: {
+    choosing: {
+      description: 'The actor is choosing who begins, and how.',
+      always: [
+        { guard: 'leadsRestart', target: 'reviving' },
+        { guard: 'outranksRemote', target: 'redialing' },
+        { target: 'waiting' },
+      ],
+    },
+    waiting: {
+      description: 'The actor is waiting: the remote should begin.',
+      entry: 'knock',
+      after: { takeover: [{ guard: 'mayRestart', target: 'reviving' }, { target: 'redialing' }] },
+    },
+    reviving: {
+      description: 'The actor is reviving the channel: ICE was restarted, and a frame is awaited.',
+      entry: ['countTry', 'countRestart', 'restartLink'],
+      on: {
+        'signal.answer': { guard: 'isAnswerToRestart', actions: 'passToLink' },
+        'signal.close': [
+          { guard: 'isFarewell', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+          {
+            guard: 'isOfThisAttempt',
+            target: 'redialing',
+            actions: 'spendRestarts',
+            description: 'The remote has no such link.',
+          },
+        ],
+        'signal.undeliverable': [
+          { guard: 'isGone', target: '#peer.backingOff', actions: 'noteLoss' },
+          { guard: 'isUndeliverable', target: 'pausing' },
+        ],
+        'link.closed': { target: 'redialing', actions: 'spendRestarts' },
+      },
+      after: {
+        restartTimeout: [{ guard: 'mayRestart', target: 'reviving', reenter: true }, { target: 'redialing' }],
+      },
+    },
+    redialing,
+    reanswering,
+    greeting,
+    pausing: {
+      description: 'The actor is pausing before the next way.',
+      entry: 'abandonHeir',
+      after: { retryPause: [{ guard: 'mayRestart', target: 'reviving' }, { target: 'redialing' }] },
+    },
+  },
+});
+
+export const health = peerSetup.createStateConfig({
+  description: 'Whether the remote is heard.',
+  initial: 'healthy',
+  on: {
+    'signal.offer': [
+      {
+        guard: 'isFreshRestart',
+        actions: ['rememberRestart', 'passOffer'],
+        description: 'The remote restarts ICE on this channel.',
+      },
+      { guard: 'isRestart', description: 'A late or repeated restart, or one of another channel.' },
+      { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
+      {
+        guard: 'isSuccession',
+        target: '.restarting.reanswering',
+        actions: ['abandonHeir', 'rememberHeirOffer'],
+        description: 'The remote has lost the channel, whatever we think of it, and dials to go on.',
+      },
+    ],
+    'link.signal': { actions: 'utterRestart' },
+    'link.closed': { guard: 'endedByItself', target: '.restarting', actions: 'spendRestarts' },
+  },
+  states: {
+    healthy: {
+      description: 'The actor is healthy: the remote was heard lately.',
+      exit: 'beginWindow',
+      on: {
+        'link.quiet': 'suspect',
+        'link.disturbed': 'suspect',
+        'link.silent': 'restarting',
+        'link.failed': 'restarting',
+        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting' }, { target: 'suspect' }],
+      },
+    },
+    suspect: {
+      description:
+        'The actor is suspect: the remote fell silent, or the path to it is in doubt. It was asked for a sign.',
+      entry: 'pingLink',
+      on: {
+        'link.lively': { target: 'healthy', actions: 'reportRecovered' },
+        'link.found': { actions: 'pingLink' },
+        'link.silent': 'restarting',
+        'link.failed': 'restarting',
+        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting' }, { actions: 'pingLink' }],
+      },
+      after: { suspectTimeout: 'restarting' },
+    },
+    restarting,
+  },
+});

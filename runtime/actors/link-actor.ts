@@ -1,0 +1,210 @@
+/**
+ * The link port of a peer chart: one channel of a link adapter, and while the link is being healed an heir beside it. It
+ * translates and decides nothing: the chart hears signals, openings and ends; the exchange gets the frames.
+ */
+import { type CallbackActorLogic, fromCallback } from 'xstate';
+import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
+import type { AttemptId } from '../../machines/shared/ids.ts';
+import { EARLY_FRAMES_MAX } from '../../machines/shared/limits.ts';
+import type { Link, LinkHandlers } from '../ports/link.ts';
+import type { LinkSignal, OfferSignal } from '../ports/signaling.ts';
+import type { Hello } from '../wire/messages.ts';
+
+type Role = 'link' | 'heir';
+
+interface Channel {
+  role: Role;
+  readonly attempt: AttemptId;
+  readonly link: Link;
+  /** Frames that came before the channel was open. */
+  early: Uint8Array[] | undefined;
+  /** Nobody waits for it any longer: an old attempt that opens late must not take the place of a newer one. */
+  freed: boolean;
+}
+
+/** What a port tells of its connectivity, as facts of the chart. */
+const CONNECTIVITY = { connected: 'link.found', disconnected: 'link.disturbed', failed: 'link.failed' } as const;
+
+class Channels {
+  readonly #input: LinkPortInput;
+  readonly #tell: (fact: LinkPortFact) => void;
+  #channel: Channel | undefined;
+  #heir: Channel | undefined;
+
+  constructor(input: LinkPortInput, tell: (fact: LinkPortFact) => void) {
+    this.#input = input;
+    this.#tell = tell;
+  }
+
+  begin(): void {
+    const { attempt, offer } = this.#input;
+    this.#channel = this.#open('link', attempt, offer);
+    if (offer !== undefined) this.#channel.link.signal({ kind: 'offer', sdp: offer.sdp });
+  }
+
+  /** Cuts all that is open. */
+  free(): void {
+    this.#dropHeir();
+    this.#cut(this.#channel);
+    this.#channel = undefined;
+  }
+
+  obey(command: LinkPortCommand): void {
+    const { ports, remote } = this.#input;
+    const link = this.#channel?.link;
+    switch (command.type) {
+      case 'link.take':
+        return link?.signal(command.signal);
+      case 'link.greet':
+        return this.#greet(this.#channel, command);
+      case 'link.admit':
+        return ports.exchange?.admit(remote, this.#channel?.attempt ?? '');
+      case 'link.ping':
+        return ports.exchange?.ping(remote, command.silent);
+      case 'link.restart':
+        return link?.restart();
+      case 'link.close': {
+        const { reason, alternatives } = command;
+        ports.exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
+        ports.exchange?.retire(remote, this.#channel?.attempt ?? '');
+        return link?.close();
+      }
+      case 'heir.open':
+        return this.#openHeir(command.attempt, command.offer);
+      case 'heir.take':
+        return this.#heir?.link.signal(command.signal);
+      case 'heir.greet':
+        return this.#greet(this.#heir, command);
+      case 'heir.succeed':
+        return this.#succeed(command.resumes);
+      case 'heir.drop':
+        return this.#dropHeir();
+    }
+  }
+
+  #open(role: Role, attempt: AttemptId, offer: OfferSignal | undefined): Channel {
+    const { ports, remote } = this.#input;
+    const options = { local: ports.identity.peerId, remote, initiator: offer === undefined };
+    // Ports call no handler before `open` has returned.
+    const channel: Channel = {
+      role,
+      attempt,
+      early: [],
+      freed: false,
+      link: ports.link.open(
+        options,
+        this.#handlers(() => channel),
+      ),
+    };
+    return channel;
+  }
+
+  #handlers(channelOf: () => Channel): LinkHandlers {
+    const { ports, remote } = this.#input;
+    const ifHeld = (act: (channel: Channel) => void): void => {
+      const channel = channelOf();
+      if (!channel.freed) act(channel);
+    };
+    return {
+      onSignal: (signal: LinkSignal) => ifHeld(({ role }) => this.#tell({ type: `${role}.signal`, signal })),
+      onOpen: () => ifHeld((channel) => this.#opened(channel)),
+      onFrame: (frame) => {
+        const { attempt, early } = channelOf();
+        if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
+        else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
+      },
+      onDrain: () => ports.exchange?.drained(remote, channelOf().attempt),
+      onConnectivity: (state) => ifHeld((channel) => this.#connectivity(channel, state)),
+      onClosed: (error) => {
+        const { attempt, role, freed } = channelOf();
+        // The link's entry stays until the chart gives it up: an heir may take over what it kept.
+        ports.exchange?.suspend(remote, attempt);
+        if (!freed) this.#tell({ type: `${role}.closed`, error: error?.message });
+      },
+    };
+  }
+
+  #opened(channel: Channel): void {
+    const { exchange } = this.#input.ports;
+    const { remote } = this.#input;
+    const { attempt, link, role, early = [] } = channel;
+    if (role === 'link') exchange?.attach(remote, attempt, link, this.#tell);
+    else exchange?.attachHeir(remote, attempt, link, this.#tell);
+    this.#tell({ type: `${role}.opened` });
+    channel.early = undefined;
+    for (const frame of early) exchange?.receive(remote, attempt, frame);
+  }
+
+  #connectivity({ role, link }: Channel, state: 'connected' | 'disconnected' | 'failed'): void {
+    const { ports } = this.#input;
+    ports.exchange?.count(`connectivity.${state}`);
+    if (role === 'link') this.#tell({ type: CONNECTIVITY[state] });
+    // An heir that fails is of no use, and without restarts nothing is.
+    if (state === 'failed' && (role === 'heir' || !ports.link.capabilities.restart)) link.close();
+  }
+
+  #greet(
+    channel: Channel | undefined,
+    { random, cap, mark, resume }: Pick<Hello, 'random' | 'cap' | 'mark' | 'resume'>,
+  ): void {
+    const { ports, remote } = this.#input;
+    if (channel === undefined) return;
+    const { attempt } = channel;
+    const { peerId } = ports.identity;
+    const features = ports.link.capabilities.restart ? ['restart'] : [];
+    const goesOn = resume === undefined ? {} : { resume };
+    const hello = { type: 'HELLO', peerId, attempt, mark, random, cap, features, ...goesOn } as const;
+    ports.exchange?.send(remote, hello, attempt);
+  }
+
+  #openHeir(attempt: AttemptId, offer: OfferSignal | undefined): void {
+    this.#dropHeir();
+    this.#heir = this.#open('heir', attempt, offer);
+    if (offer !== undefined) this.#heir.link.signal({ kind: 'offer', sdp: offer.sdp });
+  }
+
+  #dropHeir(): void {
+    this.#cut(this.#heir);
+    this.#heir = undefined;
+  }
+
+  #succeed(resumes: boolean): void {
+    const { ports, remote } = this.#input;
+    const heir = this.#heir;
+    if (heir === undefined) return;
+    const old = this.#channel;
+    heir.role = 'link';
+    this.#channel = heir;
+    this.#heir = undefined;
+    ports.exchange?.succeed(remote, heir.attempt, resumes);
+    this.#cut(old);
+  }
+
+  /** Ends a channel at once: nobody waits for it. The second call is what cuts one that stands. */
+  #cut(channel: Channel | undefined): void {
+    if (channel === undefined) return;
+    const { ports, remote } = this.#input;
+    channel.freed = true;
+    ports.exchange?.detach(remote, channel.attempt);
+    channel.link.close();
+    channel.link.close();
+  }
+}
+
+export const linkActor: CallbackActorLogic<LinkPortCommand, LinkPortInput> = fromCallback(
+  ({ input, receive, sendBack }) => {
+    const channels = new Channels(input, (fact) => sendBack(fact as never));
+    // XState calls no clean-up for an actor that threw, and the link would live on.
+    const freeOnError = (act: () => void): void => {
+      try {
+        act();
+      } catch (error) {
+        channels.free();
+        throw error;
+      }
+    };
+    freeOnError(() => channels.begin());
+    receive((command) => freeOnError(() => channels.obey(command)));
+    return () => channels.free();
+  },
+);
