@@ -1,24 +1,19 @@
 /**
- * The exchange: the data plane of one mesh. It owns link handles, the seen cache, queues and receipts; link adapters call
- * it plainly for each frame. Charts hear facts only, through `tell` (one link) and `report` (the mesh).
+ * The exchange: the data plane of one mesh. It owns link handles and queues; link adapters call it plainly for each frame.
+ * Charts hear facts only, through `tell` (one link) and `report` (the mesh).
  */
-import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
-import { HOPS_MAX_DEFAULT, HOPS_MAX_SMALL_CAP, INBOX_MAX, SMALL_CAP } from '../../machines/shared/limits.ts';
-import { MeshError } from '../errors.ts';
-import type { DeliveredMessage, Exchange, LinkMode, OutgoingOptions } from '../ports/exchange.ts';
+import type { PeerId } from '../../machines/shared/ids.ts';
+import type { Exchange, LinkMode } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import { decodeEnvelope, decodeFrame, encodeMessage } from '../wire/codec.ts';
-import type { Ack, Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
-import { decodePayload } from '../wire/payload.ts';
+import { decodeFrame, encodeMessage } from '../wire/codec.ts';
+import type { Ack, Message } from '../wire/messages.ts';
 import { Batches } from './batches.ts';
 import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
+import { Dissemination } from './dissemination.ts';
 import { type LinkEntry, LinkTable } from './link-table.ts';
-import { packEnvelope } from './outgoing.ts';
-import { PendingDirects } from './pending-directs.ts';
 import { Relays } from './relays.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -52,36 +47,33 @@ export function createExchange(options: ExchangeOptions): RunningExchange {
 
 class MeshExchange implements RunningExchange {
   readonly #ports: MeshPorts;
-  readonly #network: string;
-  readonly #hopsMax: number;
   readonly #report: (fact: ExchangeFact) => void;
-  readonly #self: PeerId;
   readonly #links = new LinkTable();
   readonly #batches: Batches;
   readonly #channels: Channels;
-  readonly #flood = createFlood();
-  readonly #directs: PendingDirects;
   readonly #counters = new Counters();
   readonly #upkeep: Upkeep;
+  readonly #dissemination: Dissemination;
   readonly relays: Relays;
-  #inbox: DeliveredMessage[] = [];
-  #seq = 0;
   #stopped = false;
 
   constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
     this.#ports = ports;
-    this.#network = network;
-    this.#hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
     this.#report = report;
-    this.#self = ports.identity.peerId;
-    this.#directs = new PendingDirects(ports.clock);
     this.#batches = new Batches(ports.clock);
     const count = this.count.bind(this);
     this.#channels = new Channels({ clock: ports.clock, links: this.#links, batches: this.#batches, count });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
-    const shared = { self: this.#self, clock: ports.clock, links: this.#links, send, report };
+    const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     this.#upkeep = new Upkeep(shared);
     this.relays = new Relays({ ...shared, count });
+    this.#dissemination = new Dissemination({
+      ...{ ports, network, maxPeers, report },
+      links: this.#links,
+      batches: this.#batches,
+      counters: this.#counters,
+      fault: (entry) => this.#fault(entry),
+    });
   }
 
   // ---- links -------------------------------------------------------------------------------------------------------
@@ -98,7 +90,7 @@ class MeshExchange implements RunningExchange {
     const [entry, early] = succeeded;
     this.#upkeep.welcome(entry);
     for (const frame of early) this.#take(entry, frame);
-    this.#flushInbox();
+    this.#dissemination.flushInbox();
   }
 
   admit(...[remote, attempt]: Parameters<Exchange['admit']>): void {
@@ -109,7 +101,7 @@ class MeshExchange implements RunningExchange {
     const early = entry.early;
     entry.early = [];
     for (const frame of early) this.#take(entry, frame);
-    this.#flushInbox();
+    this.#dissemination.flushInbox();
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
@@ -135,9 +127,9 @@ class MeshExchange implements RunningExchange {
     return this.#links.get(remote)?.rttMs ?? null;
   }
 
-  ping(remote: PeerId): void {
+  ping(...[remote, silent]: Parameters<Exchange['ping']>): void {
     const entry = this.#links.get(remote);
-    if (entry !== undefined) this.#upkeep.ask(entry);
+    if (entry !== undefined) this.#upkeep.ask(entry, silent);
   }
 
   send(...[remote, message, attempt]: Parameters<Exchange['send']>): boolean {
@@ -175,7 +167,7 @@ class MeshExchange implements RunningExchange {
       entry.tell({ type: 'link.lively' });
     }
     this.#take(entry, frame);
-    this.#flushInbox();
+    this.#dissemination.flushInbox();
   }
 
   #take(entry: LinkEntry, frame: Uint8Array): void {
@@ -222,10 +214,10 @@ class MeshExchange implements RunningExchange {
         return this.#upkeep.onBeacon(entry, message);
       case 'GOSSIP':
         this.#took(entry, message.envelope.length);
-        return this.#onGossip(entry, message);
+        return this.#dissemination.onGossip(entry, message);
       case 'RECEIPT':
         this.#took(entry, 0);
-        return this.#onReceipt(entry, message);
+        return this.#dissemination.onReceipt(entry, message);
       case 'RELAY':
       case 'UNROUTED':
         if (!entry.relayBudget.take(this.#ports.clock.now())) return this.count('dropped.overBudget');
@@ -256,63 +248,6 @@ class MeshExchange implements RunningExchange {
     else this.setMode(entry.remote, entry.mode);
   }
 
-  #onGossip(entry: LinkEntry, gossip: Gossip): void {
-    if (entry.mode === 'muted') return this.count('dropped.muted');
-    const decoded = decodeEnvelope(gossip.envelope);
-    if (!decoded.ok) {
-      this.count('dropped.badEnvelope');
-      return this.#fault(entry);
-    }
-    const envelope = decoded.value;
-    const nowMs = this.#ports.clock.now();
-    const { remote } = entry;
-    const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, remote, nowMs);
-    if (decision.verdict !== 'fresh') {
-      this.#counters.addType('dropped', decision.verdict);
-      if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#fault(entry);
-      return;
-    }
-    if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
-    if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
-  }
-
-  /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
-  #deliver(entry: LinkEntry, envelope: Envelope, hops: number): boolean {
-    const { source: from, kind, id, topic } = envelope;
-    const decoded = decodePayload(envelope.payload);
-    if (!decoded.ok) {
-      this.count('dropped.badPayload');
-      // Whoever relays a direct message does not look inside: only its source is to blame.
-      if (kind === 'broadcast' || from === entry.remote) this.#fault(entry);
-      return false;
-    }
-    this.#counters.addType('delivered', kind);
-    this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
-    if (kind === 'direct') this.#sendReceipt(entry, { type: 'RECEIPT', id, from: this.#self, hops });
-    if (this.#inbox.length >= INBOX_MAX) this.#flushInbox();
-    return true;
-  }
-
-  /** Receipts wait in the bounded queue of a congested link like the messages that they answer. */
-  #sendReceipt(entry: LinkEntry, receipt: Receipt): void {
-    this.#counters.addType('sent', 'RECEIPT');
-    this.#pushOrHold(entry, encodeMessage(receipt));
-  }
-
-  #onReceipt(entry: LinkEntry, receipt: Receipt): void {
-    if (this.#directs.confirm(receipt.id, receipt.from, receipt.hops)) return;
-    const back = this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
-    if (back === undefined || back === entry) return this.count('dropped.receipt');
-    this.#sendReceipt(back, receipt);
-  }
-
-  #flushInbox(): void {
-    if (this.#inbox.length === 0) return;
-    const messages = this.#inbox;
-    this.#inbox = [];
-    this.#report({ type: 'inbox', messages });
-  }
-
   #fault(entry: LinkEntry): void {
     if (!entry.fault(this.#ports.clock.now())) return;
     this.count('misbehaved');
@@ -321,78 +256,8 @@ class MeshExchange implements RunningExchange {
 
   // ---- messages out ------------------------------------------------------------------------------------------------
 
-  broadcast(data: unknown, options: OutgoingOptions): MessageId {
-    const { id, envelope } = this.#envelope('broadcast', data, options);
-    this.#relay(envelope, 1, undefined, undefined);
-    return id;
-  }
-
-  direct(...[to, data, options, settle]: Parameters<Exchange['direct']>): () => void {
-    if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
-    if (to === this.#self) throw new MeshError('BAD_OPTION', 'A direct message goes to somebody else.', { peerId: to });
-    if (this.#directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
-    const { id, envelope } = this.#envelope('direct', data, options, to);
-    this.#directs.add(id, to, options.timeoutMs, settle);
-    if (this.#relay(envelope, 1, undefined, to) === 0) {
-      const error = new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
-      this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
-    }
-    return () => this.#directs.cancel(id);
-  }
-
-  #envelope(
-    kind: Envelope['kind'],
-    data: unknown,
-    options: OutgoingOptions,
-    to?: PeerId,
-  ): { id: MessageId; envelope: Uint8Array } {
-    const id = toHex(this.#ports.random.bytes(16));
-    const sentAtMs = this.#ports.clock.now();
-    const source = { network: this.#network, source: this.#self, seq: this.#seq + 1, hopsMax: this.#hopsMax };
-    const envelope = packEnvelope(
-      { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) },
-      data,
-      options,
-    );
-    this.#seq++;
-    remember(this.#flood, id, undefined, sentAtMs);
-    this.count(`originated.${kind}`);
-    return { id, envelope };
-  }
-
-  /** Sends an envelope on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
-  #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
-    const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
-    const neighbour = to === undefined ? undefined : this.#links.get(to);
-    let copies = 0;
-    if (neighbour?.carries && neighbour.remote !== except) {
-      this.#pushGossip(neighbour, part);
-      // A silent one may come back and get it then; others may know a way now.
-      if (neighbour.alarm !== 'silent') return 1;
-      copies++;
-    }
-    for (const entry of this.#links.all()) {
-      if (entry.remote === except || !entry.carries || entry === neighbour) continue;
-      this.#pushGossip(entry, part);
-      copies++;
-    }
-    return copies;
-  }
-
-  #pushGossip(entry: LinkEntry, part: Uint8Array): void {
-    this.#counters.addType('sent', 'GOSSIP');
-    this.#pushOrHold(entry, part);
-  }
-
-  /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. */
-  #pushOrHold(entry: LinkEntry, part: Uint8Array): void {
-    if (entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull) {
-      this.#batches.push(entry, part);
-    } else if (!entry.hold(part)) {
-      this.count('dropped.queueFull');
-    }
-    if (entry.mode === 'forwarding' && entry.isFull) this.#report({ type: 'link.congested', remote: entry.remote });
-  }
+  readonly broadcast: Exchange['broadcast'] = (...message) => this.#dissemination.broadcast(...message);
+  readonly direct: Exchange['direct'] = (...message) => this.#dissemination.direct(...message);
 
   // ---- upkeep ------------------------------------------------------------------------------------------------------
 
@@ -413,7 +278,7 @@ class MeshExchange implements RunningExchange {
     this.#stopped = true;
     this.#upkeep.stop();
     this.#batches.stop();
-    this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
+    this.#dissemination.stop();
     this.#links.clear();
   }
 }
