@@ -223,7 +223,7 @@ export class MemoryHub {
       case 'announce':
         return this.#announce(session, command.network, command.presence);
       case 'discover':
-        return this.#discover(session, command.network);
+        return this.#discover(session, command);
       case 'signal':
         return this.#route(session, command);
       case 'goodbye':
@@ -256,18 +256,21 @@ export class MemoryHub {
     }
   }
 
-  #discover(session: MemorySession, network: string): void {
+  #discover(session: MemorySession, command: Extract<SignalingCommand, { type: 'discover' }>): void {
+    const { network, presence, quiet = false } = command;
     const members = this.#networks.get(network);
     if (members === undefined || !session.networks.has(network)) {
       refuse(session, 'NOT_ANNOUNCED', 'Announce in this network first', { type: 'discover' });
       return;
     }
+    if (presence !== undefined) members.set(session.peerId, presence);
     let count = 0;
     for (const id of members.sample(session.peerId, this.#random)) {
       const other = this.#sessions.get(id);
       if (other === undefined) continue;
       count++;
       this.#introduce(network, session, other, members);
+      if (!quiet) this.#introduce(network, other, session, members);
     }
     session.tell({ type: 'discovered', network, count, networkSize: members.size });
   }

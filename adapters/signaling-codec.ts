@@ -56,7 +56,13 @@ export function frameOf(command: SignalingCommand, self: string): ClientFrame {
     case 'announce':
       return { type: 'announce', networkName: command.network, data: { peerId: self, mesh: command.presence } };
     case 'discover':
-      return { type: 'discover', networkName: command.network };
+      return command.presence === undefined
+        ? { type: 'discover', networkName: command.network }
+        : {
+            type: 'discover',
+            networkName: command.network,
+            data: { peerId: self, mesh: command.presence, ...(command.quiet && { quiet: true }) },
+          };
     case 'goodbye': {
       const data = { peerId: self };
       return command.network === undefined

@@ -20,13 +20,14 @@ export class Networks {
     this.#next = () => random.next();
   }
 
-  /** Tells a peer of some others and them of it. The number of peers told each way. */
-  introduce(member: Member<Session>, nowMs: number): number {
+  /** Tells a peer of some others, and them of it unless it wants that `quiet`. The number of peers told. */
+  introduce(member: Member<Session>, nowMs: number, quiet = false): number {
     const { owner: session, network } = member;
     const others = this.directory.sample(member, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM, this.#next);
     for (const other of others) {
       session.send(discoveredFrame(other.ad, network.name, session.peerId, nowMs));
       remember(other, session.id, HUB_AUDIENCE_MAX);
+      if (quiet) continue;
       other.owner.send(discoveredFrame(member.ad, network.name, other.id, nowMs));
       remember(member, other.owner.id, HUB_AUDIENCE_MAX);
     }

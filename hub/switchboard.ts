@@ -227,7 +227,18 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     const network = networkOf(frame);
     const member = network === undefined ? undefined : session.memberOf(network);
     if (member === undefined) return this.#refuse(session, outside(session, network), frame);
-    const count = this.#networks.introduce(member, nowMs);
+    const told = isObject(frame.data) && frame.data['mesh'] !== undefined ? frame.data : undefined;
+    if (told !== undefined) {
+      const { quiet: _quiet, ...ad } = told;
+      const read = readAnnounce(
+        { ...frame, data: { peerId: session.peerId, ...ad } },
+        session.peerId,
+        session.isProven,
+      );
+      if (!read.ok) return this.#refuse(session, read.refusal, frame);
+      member.ad = read.value.ad;
+    }
+    const count = this.#networks.introduce(member, nowMs, told?.['quiet'] === true);
     const data = { count, networkSize: member.network.members.size };
     session.send(systemFrame('discovered', data, session.peerId, nowMs, network));
   }
