@@ -1,5 +1,6 @@
 /** `xstate-mesh/adapters/native`: links over the platform's own RTCPeerConnection, or one that is passed in. */
 
+export { LinkError, type LinkErrorCode } from '../runtime/ports/link.ts';
 export { type NativeLinkPortOptions, nativeLinkPort } from './webrtc-native.browser.ts';
 export {
   createNativePort,

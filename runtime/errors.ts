@@ -22,7 +22,12 @@ export type MeshErrorCode =
   | 'BAD_COMMAND'
   | 'BAD_IDENTITY'
   | 'ACTOR_FAILED'
-  | 'ADDRESS_IN_USE';
+  | 'ADDRESS_IN_USE'
+  | 'BAD_INVITATION'
+  | 'BAD_SIGNATURE'
+  | 'EXPIRED'
+  | 'ALREADY_USED'
+  | 'WRONG_NETWORK';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',

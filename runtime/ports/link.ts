@@ -22,10 +22,10 @@ export type LinkLane = 'control' | 'bulk';
 
 /**
  * Why a link ended by itself.
- * - `UNAVAILABLE`: the WebRTC implementation cannot be loaded on this platform.
+ * - `UNAVAILABLE`: the WebRTC implementation cannot be loaded on this platform, or refused its configuration.
  * - `NO_ROOM`: the platform allows no further connection, since closed ones have not been collected yet; later it may.
  * - `NEGOTIATION`: a description did not fit, or could not be made.
- * - `LOST`: the connection failed, or the other side ended it without a goodbye.
+ * - `LOST`: the connection failed, or closed before the link opened.
  */
 export type LinkErrorCode = 'UNAVAILABLE' | 'NO_ROOM' | 'NEGOTIATION' | 'LOST';
 

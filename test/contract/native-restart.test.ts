@@ -1,0 +1,75 @@
+/**
+ * Goal: a link whose path is cut comes back by a restart of ICE over another path, and nothing that was sent is lost. Real
+ * WebRTC; the first path leads through UDP relays of the test, which can drop everything.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { afterEach, expect, it } from 'vitest';
+import { nativeRoamhqLinkPort } from '../../adapters/webrtc-native.node.ts';
+import type { LinkSignal } from '../../runtime/ports/signaling.ts';
+import { until } from './contract.ts';
+import { closePair, End, type LinkHarness, patterned, same } from './link-ends.ts';
+
+/** `candidate:foundation component udp priority address port typ …` over IPv4. */
+const UDP = /^(candidate:\S+ \d+ udp \d+) (\d+\.\d+\.\d+\.\d+) (\d+) (.*)$/i;
+const relays: Socket[] = [];
+let isCut = false;
+
+afterEach(() => {
+  isCut = false;
+  for (const relay of relays.splice(0)) relay.close();
+});
+
+/** A port that stands for `address:port`: what others send there is passed on, and the other way round. */
+async function relayTo(address: string, port: number): Promise<number> {
+  const relay = createSocket('udp4');
+  relays.push(relay);
+  let other: { readonly port: number; readonly address: string } | undefined;
+  relay.on('message', (bytes, from) => {
+    if (isCut) return;
+    if (from.port !== port) {
+      other = from;
+      relay.send(bytes, port, address);
+    } else if (other !== undefined) {
+      relay.send(bytes, other.port, other.address);
+    }
+  });
+  await new Promise<void>((resolve) => relay.bind(0, address, resolve));
+  return relay.address().port;
+}
+
+/** Signals as they are, but candidates lead through relays. What cannot be led there is not passed on. */
+function throughRelays(to: End): (signal: LinkSignal) => Promise<void> {
+  return async (signal) => {
+    if (signal.kind !== 'candidate') return to.signal(signal);
+    const match = UDP.exec(signal.candidate);
+    if (match === null) return;
+    const [, head = '', address = '', port = '', tail = ''] = match;
+    const relayed = await relayTo(address, Number(port));
+    to.signal({ ...signal, candidate: `${head} ${address} ${relayed} ${tail}` });
+  };
+}
+
+it.each(['left', 'right'] as const)('a cut path is left behind by a restart from the %s', async (side) => {
+  const port = nativeRoamhqLinkPort();
+  const harness: LinkHarness = { left: port, right: port };
+  const left = new End(port, true);
+  const right = new End(port, false);
+  left.onSignal = throughRelays(right);
+  right.onSignal = throughRelays(left);
+  await until(harness, () => left.opens + right.opens === 2, 'both ends open');
+  isCut = true;
+  const frames = [1, 2, 3].map((n) => patterned(3_000, n));
+  for (const frame of frames) expect(left.link.send(frame)).toBe(true);
+  const isLost = (end: End): boolean => end.connectivity.includes('disconnected');
+  await until(harness, () => isLost(left) && isLost(right), 'both ends lose sight');
+  expect(right.frames).toEqual([]);
+  // The new path is direct; the old one stays cut.
+  left.onSignal = (signal) => right.signal(signal);
+  right.onSignal = (signal) => left.signal(signal);
+  (side === 'left' ? left : right).link.restart();
+  const isBack = (end: End): boolean => end.connectivity.at(-1) === 'connected';
+  await until(harness, () => isBack(left) && isBack(right), 'both ends are back');
+  await until(harness, () => right.frames.length === frames.length, 'what was sent meanwhile');
+  for (const [n, frame] of frames.entries()) expect(same(right.frames[n], frame)).toBe(true);
+  await closePair(harness, { left, right });
+});
