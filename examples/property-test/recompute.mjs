@@ -1,5 +1,6 @@
 /**
- * Goal: recompute a run's figures from its trace alone, with nothing of the simulator: components, copies and hops.
+ * Goal: recompute a run's figures from its trace alone, with nothing of the simulator: components, copies, hops,
+ * deliveries, signals and dials.
  *
  *   node dist/runtime/cli/main.js simulate --peers 50 --trace run.jsonl
  *   node examples/property-test/recompute.mjs run.jsonl
@@ -20,6 +21,7 @@ export async function recompute(lines) {
   const told = new Map();
   /** @type {Map<number, number>} */
   const bySource = new Map();
+  const sent = { hub: 0, mesh: 0, offers: 0, links: 0 };
   let firstSaidMs = Infinity;
   let ended = false;
   for await (const line of lines) {
@@ -33,8 +35,15 @@ export async function recompute(lines) {
     else if (kind === 'joined' && peer) peer.joinedMs ??= atMs;
     else if (kind === 'sleep' && peer) peer.away = true;
     else if (kind === 'end' && peer) peer.away = peer.gone = true;
-    else if (kind === 'link' && peer) c === 1 ? peer.links.add(b) : peer.links.delete(b);
-    else if (kind === 'say') {
+    else if (kind === 'link' && peer && c === 0) peer.links.delete(b);
+    else if (kind === 'link' && peer) {
+      peer.links.add(b);
+      // A link has come about when its second end reports it.
+      if (peers.get(b)?.links.has(a)) sent.links++;
+    } else if (kind === 'signal') {
+      sent[d === 'hub' ? 'hub' : 'mesh']++;
+      if (c === 'offer') sent.offers++;
+    } else if (kind === 'say') {
       firstSaidMs = Math.min(firstSaidMs, atMs);
       const nth = (bySource.get(a) ?? 0) + 1;
       bySource.set(a, nth);
@@ -48,10 +57,18 @@ export async function recompute(lines) {
       if (message.got.has(a)) message.again++;
       else message.got.set(a, c);
     }
-    void d;
   }
-  return { components: componentsOf(peers), ...deliveries(peers, told) };
+  const perLink = (/** @type {number} */ count) => (sent.links === 0 ? 0 : round(count / sent.links));
+  return {
+    components: componentsOf(peers),
+    ...deliveries(peers, told),
+    signalsPerLink: perLink(sent.hub),
+    relayedPerLink: perLink(sent.mesh),
+    dialsPerJoin: peers.size === 0 ? 0 : round(sent.offers / peers.size),
+  };
 }
+
+const round = (/** @type {number} */ value) => Math.round(value * 1000) / 1000;
 
 /** @param {Map<number, { gone: boolean, links: Set<number> }>} peers */
 function componentsOf(peers) {
@@ -102,7 +119,6 @@ function deliveries(peers, told) {
       sum.first += got.size;
     }
   }
-  const round = (/** @type {number} */ value) => Math.round(value * 1000) / 1000;
   const excess = (/** @type {typeof all} */ sum) => (sum.first === 0 ? 0 : round(sum.copies / sum.first - 1));
   return {
     delivery: { broadcasts: told.size, expected, delivered, duplicates },

@@ -32,7 +32,9 @@ export interface Figures extends DeliveryFigures {
   readonly isolated: number;
   readonly degree: Degree;
   readonly diameter: number;
+  /** Signals handed to hubs, and those that the mesh itself carried instead. */
   readonly signalsPerLink: number;
+  readonly relayedPerLink: number;
   readonly dialsPerJoin: number;
   readonly firstLinkMs: Spread;
   readonly fullDegreeMs: Spread;
@@ -63,6 +65,7 @@ export function figuresOf(run: Measured, leaks: Figures['leaks'] = { actors: 0, 
   let isolated = 0;
   for (const links of graph.values()) if (links.size === 0) isolated++;
   const made = run.peers.length;
+  const perLink = (count: number): number => (ledger.links === 0 ? 0 : round(count / ledger.links));
   return {
     seed: run.seed,
     peers: made,
@@ -76,7 +79,8 @@ export function figuresOf(run: Measured, leaks: Figures['leaks'] = { actors: 0, 
     degree: degreeOf(graph),
     diameter: diameterOf(graph),
     ...ledger.deliveryFigures(),
-    signalsPerLink: ledger.links === 0 ? 0 : round(ledger.signals / ledger.links),
+    signalsPerLink: perLink(ledger.signals),
+    relayedPerLink: perLink(ledger.relayed),
     dialsPerJoin: made === 0 ? 0 : round(ledger.dials / made),
     firstLinkMs: spreadOf(waits('firstLinkMs')),
     fullDegreeMs: spreadOf(waits('fullDegreeMs')),

@@ -80,9 +80,11 @@ export class Ledger {
   readonly faults = new Map<FaultName, number>();
   /** Signals that peers handed to hubs. */
   signals = 0;
+  /** Signals that peers handed to the mesh itself instead. */
+  relayed = 0;
   /** Links that came to stand, counted once a pair. */
   links = 0;
-  /** Offers: attempts that a peer began by itself. */
+  /** Offers, whoever carried them: attempts that a peer began by itself. */
   dials = 0;
   /** App deliveries that no known broadcast explains: directs, and messages of peers outside the run. */
   otherDeliveries = 0;

@@ -4,6 +4,9 @@
  * process. Formats are documented in `docs/simulator.md`.
  */
 import type { InspectionEvent } from 'xstate';
+import type { ExchangeCommand } from '../../machines/mesh/mesh.events.ts';
+import type { PeerId } from '../../machines/shared/ids.ts';
+import type { PeerSignal } from '../ports/signaling.ts';
 
 /** A line of a trace: an array that starts with its kind and the virtual ms since the start. */
 export type TraceLine = readonly [kind: string, atMs: number, ...rest: readonly (string | number | null)[]];
@@ -15,6 +18,10 @@ interface PathOwner {
 }
 
 const RECENT = 64;
+
+/** How a chart hands a signal to the exchange, to go through the mesh. */
+type RelayEvent = Extract<ExchangeCommand, { type: 'exchange.relay' }>;
+const RELAY: RelayEvent['type'] = 'exchange.relay';
 
 /** FNV-1a over UTF-16 units. */
 export function textHash(text: string): number {
@@ -57,11 +64,17 @@ export class Recorder {
     return this.#trace !== undefined;
   }
 
-  /** The observer to hand to a peer's actors as `inspect`. */
-  observer(peer: number): (event: InspectionEvent) => void {
+  /**
+   * The observer to hand to a peer's actors as `inspect`. `relayed` hears of each signal that the peer hands to the mesh
+   * itself: such a one passes no port of its own.
+   */
+  observer(peer: number, relayed?: (to: PeerId, signal: PeerSignal) => void): (event: InspectionEvent) => void {
     return (inspected) => {
       if (inspected.type !== '@xstate.event') return;
-      this.actorEvent(peer, inspected.actorRef, inspected.event.type);
+      const { event } = inspected;
+      this.actorEvent(peer, inspected.actorRef, event.type);
+      // XState types what it observes as any event; only the mesh sends one of this name, with these fields.
+      if (event.type === RELAY) relayed?.((event as RelayEvent).to, (event as RelayEvent).signal);
     };
   }
 

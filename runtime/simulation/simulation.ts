@@ -122,7 +122,7 @@ export class Simulation {
       hubs: this.hubUrls,
       knobs,
       identity,
-      inspect: this.recorder.observer(index),
+      inspect: this.recorder.observer(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),
       ...(setup.adversary === undefined ? {} : { adversary: setup.adversary }),
     });
     this.peers.push(peer);
@@ -386,7 +386,7 @@ export class Simulation {
       count: (fault: FaultName) => this.ledger.count(fault),
       indexOf: (id) => this.indexOf(id),
       frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
-      signalSent: (_from, _to, signal) => this.#watcher.signalSent(signal),
+      signalSent: (from, to, signal) => this.#watcher.signalSent(this.indexOf(from), to, signal, 'hub'),
       signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),
       hubReachable: (peer) => this.#wires.reachesHubs(peer),
     };

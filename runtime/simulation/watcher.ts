@@ -49,9 +49,15 @@ export class Watcher {
     });
   }
 
-  signalSent(signal: PeerSignal): void {
-    this.#world.ledger.signals++;
-    if (signal.kind === 'offer') this.#world.ledger.dials++;
+  /** `sender` is the index of a peer, which handed the signal to a hub or to the mesh itself. */
+  signalSent(sender: number, to: PeerId, signal: PeerSignal, by: 'hub' | 'mesh'): void {
+    const { ledger, recorder } = this.#world;
+    if (by === 'hub') ledger.signals++;
+    else ledger.relayed++;
+    if (signal.kind === 'offer') ledger.dials++;
+    if (recorder.tracing) {
+      recorder.line(['signal', this.#world.nowMs, sender, this.#world.indexOf(to), signal.kind, by]);
+    }
   }
 
   signalArrived(from: PeerId, to: PeerId, signal: PeerSignal): void {

@@ -29,7 +29,11 @@ describe.each(NAMES)('%s', (scenario) => {
     expect(topology).toHaveLength(figures.living);
     expect(samples.length).toBeGreaterThan(20);
     const { ratio: _ratio, ...delivery } = figures.delivery;
-    const { components, rmr, rmrAll, lastHop } = figures;
-    expect(await recompute(lines)).toEqual({ components, delivery, rmr, rmrAll, lastHop });
+    const { components, rmr, rmrAll, lastHop, signalsPerLink, relayedPerLink, dialsPerJoin } = figures;
+    const signaling = { signalsPerLink, relayedPerLink, dialsPerJoin };
+    expect(signalsPerLink).toBeGreaterThan(0);
+    // Whoever has a few links signals through them.
+    expect(relayedPerLink).toBeGreaterThan(0);
+    expect(await recompute(lines)).toEqual({ components, delivery, rmr, rmrAll, lastHop, ...signaling });
   });
 });
