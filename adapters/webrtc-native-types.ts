@@ -57,4 +57,10 @@ export interface NativeTraits {
    * a second: 14 of 60 connections took that second when the answering end spoke first, 1 of 60 this way.
    */
   readonly offererSpeaksFirst?: boolean;
+  /**
+   * A state's event may come before the state can be read, and nothing follows it. @roamhq/wrtc fires its events with
+   * libwebrtc's older states and reads the standard ones, which another task sets: under load one restart in ten never told
+   * that it was back.
+   */
+  readonly statesLag?: boolean;
 }

@@ -11,7 +11,7 @@ import {
   type NativeTraits,
 } from './webrtc-native.ts';
 
-const ROAMHQ: NativeTraits = { capabilities: { restart: true, rollback: true, media: true } };
+const ROAMHQ: NativeTraits = { capabilities: { restart: true, rollback: true, media: true }, statesLag: true };
 const NODE_DATACHANNEL: NativeTraits = {
   capabilities: { restart: false, rollback: false, media: false },
   offererSpeaksFirst: true,

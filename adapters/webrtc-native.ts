@@ -98,6 +98,10 @@ const refused = (cause: unknown): LinkError =>
 /** How long an end that answered a goodbye waits for the other to go first: a round trip, and some patience. */
 const LINGER_MS = 500;
 
+/** Where states lag behind their events: between two looks, and how many follow an event. A lost link is looked at for good. */
+const LOOK_MS = 100;
+const LOOKS = 5;
+
 type Mode = 'loading' | 'opening' | 'open' | 'closing' | 'closed';
 
 class NativeLink implements Link {
@@ -120,6 +124,9 @@ class NativeLink implements Link {
   #seen: 'connected' | 'disconnected' | 'failed' = 'connected';
   #error: Error | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
+  #look: ReturnType<typeof setTimeout> | undefined;
+  /** Readings in a row that say so. */
+  #dtlsFailures = 0;
 
   constructor(options: LinkOptions, handlers: LinkHandlers, traits: NativeTraits, onEnd: (link: NativeLink) => void) {
     this.#options = options;
@@ -143,8 +150,8 @@ class NativeLink implements Link {
       return;
     }
     const connection = this.#connection;
-    connection.addEventListener('iceconnectionstatechange', this.#onIceState);
-    connection.addEventListener('connectionstatechange', this.#onState);
+    connection.addEventListener('iceconnectionstatechange', this.#onStateEvent);
+    connection.addEventListener('connectionstatechange', this.#onStateEvent);
     const { initiator, local, remote } = this.#options;
     const { capabilities, offererSpeaksFirst = false } = this.#traits;
     const options = { initiator, polite: local < remote, capabilities, offererSpeaksFirst };
@@ -205,9 +212,10 @@ class NativeLink implements Link {
     if (this.#mode === 'closed') return;
     this.#mode = 'closed';
     const connection = this.#connection;
-    connection?.removeEventListener('iceconnectionstatechange', this.#onIceState);
-    connection?.removeEventListener('connectionstatechange', this.#onState);
+    connection?.removeEventListener('iceconnectionstatechange', this.#onStateEvent);
+    connection?.removeEventListener('connectionstatechange', this.#onStateEvent);
     clearTimeout(this.#linger);
+    clearTimeout(this.#look);
     this.#negotiation?.stop();
     this.#lanes?.release();
     this.#connection = undefined;
@@ -290,19 +298,32 @@ class NativeLink implements Link {
     if (this.#mode === 'open' && this.#seen === 'connected') this.#handlers?.onConnectivity('connected');
   }
 
-  readonly #onIceState = (): void => {
-    const state = this.#connection?.iceConnectionState;
-    if (state === 'connected' || state === 'completed') this.#see('connected');
-    else if (state === 'disconnected' || state === 'failed') this.#see(state);
+  readonly #onStateEvent = (): void => {
+    this.#readStates();
+    if (this.#traits.statesLag === true) this.#lookLater(LOOKS);
   };
 
-  /** DTLS has no state of its own everywhere: it failed when ICE did not. */
-  readonly #onState = (): void => {
-    const connection = this.#connection;
-    if (connection?.connectionState !== 'failed') return;
-    if (connection.iceConnectionState === 'failed') this.#see('failed');
-    else this.fail(new LinkError('LOST', 'The encrypted connection failed'));
-  };
+  /** Reads the states again for as long as they may lag behind their last event. */
+  #lookLater(times: number): void {
+    clearTimeout(this.#look);
+    if (this.#connection === undefined) return;
+    this.#look = setTimeout(() => {
+      this.#readStates();
+      if (times > 1 || this.#seen !== 'connected') this.#lookLater(times - 1);
+    }, LOOK_MS);
+  }
+
+  #readStates(): void {
+    const ice = this.#connection?.iceConnectionState;
+    if (ice === 'connected' || ice === 'completed') this.#see('connected');
+    else if (ice === 'disconnected' || ice === 'failed') this.#see(ice);
+    // DTLS has no state of its own everywhere: it failed when ICE did not.
+    if (this.#connection?.connectionState !== 'failed' || ice === 'failed') this.#dtlsFailures = 0;
+    // Where states lag one reading may mix two moments: ICE that is coming back, and the failure before it.
+    else if (++this.#dtlsFailures > (this.#traits.statesLag === true ? 1 : 0)) {
+      this.fail(new LinkError('LOST', 'The encrypted connection failed'));
+    }
+  }
 
   #see(state: 'connected' | 'disconnected' | 'failed'): void {
     if (state === this.#seen) return;
