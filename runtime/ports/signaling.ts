@@ -135,6 +135,8 @@ export type SignalingFact =
       readonly presence?: Presence;
       readonly proven: boolean;
       readonly isHub: boolean;
+      /** People carry signals to it right now: it is to be dialed at once. */
+      readonly wanted?: boolean;
     }
   | { readonly type: 'gone'; readonly network: string; readonly id: PeerId }
   | { readonly type: 'discovered'; readonly network: string; readonly count: number; readonly networkSize: number }
@@ -167,9 +169,9 @@ export interface SignalingPort {
   /** Names the port in status, logs and actor ids: `ws://host:port`, `memory:`, … Unique within a mesh. */
   readonly url: string;
   /**
-   * People carry this port's signals: it reaches only the peers that it told of, and a dial through it may take that long.
-   * Absent for a hub.
+   * People carry this port's signals: it reaches only the peers that it told of, and only while somebody `carries` to them,
+   * and a dial through it may take that long. Absent for a hub.
    */
-  readonly manual?: { readonly dialTimeoutMs: number };
+  readonly manual?: { readonly dialTimeoutMs: number; carries(to: PeerId): boolean };
   connect(peerId: PeerId, onFact: (fact: SignalingFact) => void): SignalingConnection;
 }

@@ -20,7 +20,7 @@ import {
   NEIGHBOURS_MAX,
   NETWORK_NAME_MAX,
 } from '../../machines/shared/limits.ts';
-import { MeshError } from '../errors.ts';
+import { MeshError, type MeshErrorCode } from '../errors.ts';
 import { fromBase64Url, PUBLIC_KEY_BYTES, peerIdOf, SIGNATURE_BYTES, toBase64Url, verify } from '../identity/index.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { PeerSignal, Presence } from '../ports/signaling.ts';
@@ -143,6 +143,31 @@ export function readInvitation(text: string): Invitation {
   const content = readInvitationText(text);
   if (content.kind === 'invitation') return content;
   throw new MeshError('BAD_INVITATION', 'This text answers an invitation and is none itself.');
+}
+
+/** An error of the exchange of texts, for adapters. */
+export const invitationError = (code: MeshErrorCode, message: string, peerId?: PeerId): MeshError =>
+  new MeshError(code, message, peerId === undefined ? {} : { peerId });
+
+/** Whether a text is for this reader, here and now. Throws WRONG_NETWORK, EXPIRED, BAD_INVITATION. */
+export function checkInvitationText(
+  content: Invitation | SignalsText,
+  reader: { readonly peerId: PeerId; readonly network: string; readonly nowMs: number },
+): void {
+  const { network, from, expiresMs } = content;
+  if (network !== reader.network) {
+    throw invitationError('WRONG_NETWORK', `This text is for network "${network}", not for "${reader.network}".`, from);
+  }
+  if (from === reader.peerId) {
+    throw invitationError('BAD_INVITATION', 'This text is your own: it is for the other peer to accept.', from);
+  }
+  if (content.kind === 'signals' && content.to !== reader.peerId) {
+    throw invitationError('BAD_INVITATION', 'This text is for another peer.', from);
+  }
+  if (expiresMs <= reader.nowMs) {
+    const agoS = Math.ceil((reader.nowMs - expiresMs) / 1_000);
+    throw invitationError('EXPIRED', `This text was good until ${agoS} s ago by this clock: ask for a new one.`, from);
+  }
 }
 
 function readBody(body: Uint8Array): Invitation | SignalsText {
