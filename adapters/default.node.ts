@@ -1,6 +1,8 @@
-/** What a mesh in Node uses unless it is told otherwise: simple-peer over @roamhq/wrtc, and hubs over `ws`. */
+/** What a mesh in Node uses unless it is told otherwise: simple-peer over @roamhq/wrtc, hubs over `ws`, and this process. */
+import type { EnvironmentPort } from '../runtime/ports/environment.ts';
 import type { LinkPort } from '../runtime/ports/link.ts';
 import type { SignalingPort } from '../runtime/ports/signaling.ts';
+import { processEnvironment } from './environment.node.ts';
 import { shareByServers } from './shared-ports.ts';
 import { roamhqLinkPort } from './webrtc-roamhq.ts';
 import { nodeWebsocketSignaling } from './websocket-signaling.node.ts';
@@ -11,3 +13,5 @@ export const defaultLinkPort: (options: { readonly iceServers?: readonly RTCIceS
 );
 
 export const defaultSignalingPort = (url: string): SignalingPort => nodeWebsocketSignaling(url);
+
+export const defaultEnvironment = (): EnvironmentPort => processEnvironment;

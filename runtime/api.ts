@@ -5,6 +5,7 @@
 import type { MessageId, PeerId } from '../machines/shared/ids.ts';
 import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
+import type { EnvironmentPort } from './ports/environment.ts';
 import type { Identity } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
@@ -41,6 +42,8 @@ export interface MeshOptions {
   readonly inspect?: unknown;
   readonly logger?: LoggerPort;
   readonly clock?: MeshClock;
+  /** Tells when the network changed and when we did not run. Default: of this page or process; none with a `clock`. */
+  readonly environment?: EnvironmentPort;
   readonly random?: RandomPort;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the mesh does as it joins, configures itself, leaves, and when one of its actors fails.
  */
+import type { EnvironmentChange } from '../../runtime/ports/environment.ts';
 import type { DiscoveryOutput } from '../discovery/discovery.events.ts';
 import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
@@ -82,6 +83,17 @@ export function onHubLost(work: MeshWork, url: string, reason: string): void {
   patch(work, { hubs: { ...work.context.hubs, [url]: false } });
   if (wasOpen) emit(work, { type: 'hub.disconnected', url, reason });
   else emit(work, { type: 'status.changed', level: 'warn', code: 'HUB_UNREACHABLE', message: `${url}: ${reason}` });
+}
+
+/** Sockets may be dead without telling, and whoever could not be reached may be reached now. The exchange asks the links. */
+export function onEnvironment(work: MeshWork, change: EnvironmentChange): void {
+  const cut = change.type === 'network' && change.cut;
+  for (const url of Object.keys(work.context.hubs)) {
+    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.shaken', cut } });
+  }
+  for (const [id, { phase }] of Object.entries(work.context.slots)) {
+    if (phase === 'waiting') work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.rouse' } });
+  }
 }
 
 // ---- discovery -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /** Glossary of the mesh chart, the root: its input, memory, events, and what it emits to the app. */
+import type { EnvironmentChange } from '../../runtime/ports/environment.ts';
 import type { DeliveredMessage, DeliveryReceipt, OutgoingOptions } from '../../runtime/ports/exchange.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type { PeerAd, PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
@@ -157,6 +158,8 @@ export type ExchangeFact =
   | { readonly type: 'relay.failed'; readonly to: PeerId; readonly attempt: AttemptId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
+  /** Our network changed, or we did not run for a while. */
+  | { readonly type: 'environment.changed'; readonly change: EnvironmentChange }
   | { readonly type: 'link.congested'; readonly remote: PeerId }
   | { readonly type: 'link.drained'; readonly remote: PeerId }
   | { readonly type: 'link.misbehaved'; readonly remote: PeerId }

@@ -94,6 +94,7 @@ export const meshMachine = setup({
     }),
     startHandOver: step(operations.startHandOver),
     noteBeacon: step((work, event) => patch(work, { beacon: as(event, 'beacon.changed').root })),
+    heedEnvironment: step((work, event) => lifecycle.onEnvironment(work, as(event, 'environment.changed').change)),
     abandonOperation: step(lifecycle.abandonOperation),
     speak: step((work, event) => {
       const { remote, signal } = as(event, 'peer.signals');
@@ -249,6 +250,7 @@ export const meshMachine = setup({
         'relay.received': { actions: 'relayReceived' },
         'relay.failed': { actions: 'relayFailed' },
         'beacon.changed': { actions: 'noteBeacon' },
+        'environment.changed': { actions: 'heedEnvironment' },
         'link.congested': { actions: 'passToGossip' },
         'link.drained': { actions: 'passToGossip' },
         'link.misbehaved': { actions: 'passToGossip' },

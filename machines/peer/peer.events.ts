@@ -97,6 +97,8 @@ export type PeerCommand =
       readonly alternatives?: readonly PeerAd[];
       readonly words?: string;
     }
+  /** What kept us from the remote may be over: no back-off any more. */
+  | { readonly type: 'peer.rouse' }
   | { readonly type: 'peer.hold' }
   | { readonly type: 'peer.unhold' };
 

@@ -21,10 +21,20 @@
  * other end has not acknowledged is sent again. A channel that opened is not given up when the old one speaks: else the two
  * ends might choose different ones. All of it ends RESUME_WINDOW_MS after the link was last healthy, with reason `lost`.
  *
+ * When our own network changed or we were away (`link.shaken`), the remote may not have noticed a thing: whoever does not
+ * answer within SHAKEN_ANSWER_MS is silent, and we begin whatever our id; where the network moved, ICE restarts at once.
+ *
  * Nothing late hurts: restarts are numbered within their attempt, dials have attempts of their own, and an offer to go on
  * with a link names the attempt that it began with.
  */
 import { peerSetup } from './peer.setup.ts';
+
+/** After a change of our own network the remote may not have noticed a thing: we begin. */
+const SILENCE = [
+  { guard: 'isOursToRestart', target: 'restarting.reviving' },
+  { guard: 'isOurs', target: 'restarting.redialing' },
+  { target: 'restarting' },
+] as const;
 
 /** Ends of an heir before it took over. */
 const HEIR_ENDS = { target: 'pausing', description: 'This channel came to nothing.' } as const;
@@ -74,6 +84,7 @@ const greeting = peerSetup.createStateConfig({
   entry: 'greetHeir',
   on: {
     'link.lively': { description: 'Too late for the old channel: the remote may have left it already.' },
+    'link.shaken': { description: 'The fresh channel is tried out anyway.' },
     'hello.received': [
       {
         guard: 'resumes',
@@ -102,6 +113,14 @@ const restarting = peerSetup.createStateConfig({
     'link.lively': { target: 'healthy', actions: ['abandonHeir', 'reportRecovered'] },
     'link.found': { actions: 'muteLink' },
     'link.closed': { actions: 'spendRestarts', description: 'Nothing is left to restart.' },
+    'link.shaken': [
+      { guard: 'mayRestart', target: '.reviving', actions: 'abandonHeir' },
+      {
+        target: '.redialing',
+        actions: 'abandonHeir',
+        description: 'What was tried on the old network is not waited for.',
+      },
+    ],
     'heir.signal': { actions: 'utterHeir' },
     'signal.candidate': [
       { guard: 'isOfHeir', actions: 'passToHeir' },
@@ -194,9 +213,9 @@ export const health = peerSetup.createStateConfig({
       on: {
         'link.quiet': 'suspect',
         'link.disturbed': 'suspect',
-        'link.silent': 'restarting',
+        'link.silent': SILENCE,
         'link.failed': 'restarting',
-        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting' }, { target: 'suspect' }],
+        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting.reviving' }, { target: 'suspect' }],
       },
     },
     suspect: {
@@ -206,9 +225,9 @@ export const health = peerSetup.createStateConfig({
       on: {
         'link.lively': { target: 'healthy', actions: 'reportRecovered' },
         'link.found': { actions: 'pingLink' },
-        'link.silent': 'restarting',
+        'link.silent': SILENCE,
         'link.failed': 'restarting',
-        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting' }, { actions: 'pingLink' }],
+        'link.shaken': [{ guard: 'isCuredByRestart', target: 'restarting.reviving' }, { actions: 'pingLink' }],
       },
       after: { suspectTimeout: 'restarting' },
     },

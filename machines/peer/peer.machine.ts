@@ -187,6 +187,7 @@ export const peerMachine = peerSetup.createMachine({
       states: {
         waiting: {
           description: 'The actor is waiting for its back-off to pass.',
+          on: { 'peer.rouse': { target: 'ready', actions: 'forgetSetbacks' } },
           after: { backoff: 'ready' },
         },
         ready: {

@@ -147,6 +147,7 @@ export const peerSetup = setup({
       ...afterRefusal(context),
       refusal: as(event, 'signal.refusal').signal,
     })),
+    forgetSetbacks: assign({ setbacks: 0 }),
     forgetRefusal: assign({ refusal: undefined }),
     noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined, ...NO_HEIR })),
     noteLoss: assign(({ context }) => ({
@@ -322,6 +323,9 @@ export const peerSetup = setup({
       event.type === 'link.shaken' &&
       event.moved &&
       mayRestart({ ...context, tries: 0 }, context.ports.link.capabilities),
+    isOurs: ({ event }) => event.type === 'link.silent' && event.ours === true,
+    isOursToRestart: ({ context, event }) =>
+      event.type === 'link.silent' && event.ours === true && mayRestart(context, context.ports.link.capabilities),
     resumes: ({ context, event }) =>
       event.type === 'hello.received' && fitsHeir(context, event.hello) && event.hello.resume === context.session,
     fitsHeir: ({ context, event }) => event.type === 'hello.received' && fitsHeir(context, event.hello),

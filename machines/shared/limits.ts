@@ -68,6 +68,9 @@ export const SUSPECT_AFTER_MS = 3_000;
 export const SILENT_AFTER_MS = 4_500;
 /** Our network changed: a link has this long to answer a PING before it counts as silent. Guess: some slow round trips. */
 export const SHAKEN_ANSWER_MS = 1_500;
+/** How often it is looked whether we ran, and which addresses we have; and how late that look is when we did not run. */
+export const ENVIRONMENT_BEAT_MS = 1_000;
+export const AWAY_AFTER_MS = 4_000;
 /** A suspect link that nobody judged: the sweep does it sooner. */
 export const SUSPECT_TIMEOUT_MS = 10_000;
 /**
@@ -289,6 +292,8 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['a peer is pinged before it is suspected', PING_AFTER_MS + SWEEP_MS < SUSPECT_AFTER_MS],
   ['a suspect has time to answer before it counts as silent', SUSPECT_AFTER_MS + SWEEP_MS + 500 <= SILENT_AFTER_MS],
   ['a death is declared within 5 s', SILENT_AFTER_MS + 500 <= 5_000],
+  ['an event loop that is busy for some seconds is no sleep', AWAY_AFTER_MS >= 3 * ENVIRONMENT_BEAT_MS],
+  ['whoever is asked after a change is judged sooner than by silence', SHAKEN_ANSWER_MS < SILENT_AFTER_MS],
   ['the sweep judges a suspect before its chart does', SUSPECT_AFTER_MS + SUSPECT_TIMEOUT_MS > SILENT_AFTER_MS],
   ['a link outlasts 10 s without a network, and 5 s more', SUSPECT_AFTER_MS + RESUME_WINDOW_MS >= 10_000 + 5_000],
   [

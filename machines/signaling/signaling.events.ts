@@ -38,6 +38,8 @@ export type SignalingEvent =
   | { readonly type: 'proof.failed'; readonly why: string }
   /** Of the mesh: hand a command over, if open. */
   | { readonly type: 'signaling.send'; readonly command: SignalingCommand }
+  /** Of the mesh: our network changed, or we were away. `cut`: no socket can be trusted. */
+  | { readonly type: 'signaling.shaken'; readonly cut: boolean }
   | { readonly type: 'signaling.leave' };
 
 export interface SocketInput {

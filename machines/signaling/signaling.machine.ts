@@ -7,7 +7,13 @@
  * Happy path: connecting -> proving -> open -> leaving -> closed.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate';
-import { DRAIN_TIMEOUT_MS, HUB_CONNECT_TIMEOUT_MS, HUB_PING_MS, HUB_PROOF_TIMEOUT_MS } from '../shared/limits.ts';
+import {
+  DRAIN_TIMEOUT_MS,
+  HUB_CONNECT_TIMEOUT_MS,
+  HUB_PING_MS,
+  HUB_PROOF_TIMEOUT_MS,
+  SHAKEN_ANSWER_MS,
+} from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import { reconnectMs } from './signaling.core.ts';
 import type {
@@ -50,6 +56,7 @@ export const signalingMachine = setup({
         : {},
     ),
     forgetResume: assign({ resume: undefined }),
+    noteCut: assign({ reason: 'our network changed' }),
     forgetFailures: assign({ failures: 0 }),
     noteClosed: assign(({ context, event }) => ({
       failures: context.failures + 1,
@@ -93,6 +100,7 @@ export const signalingMachine = setup({
     canResume: ({ context }) => context.resume !== undefined && context.ports.clock.now() < context.resumeUntilMs,
     isProofRefused: ({ event }) =>
       event.type === 'hub.refused' && ['PROOF_FAILED', 'PROOF_REQUIRED', 'BAD_FRAME'].includes(event.code),
+    isCut: ({ event }) => event.type === 'signaling.shaken' && event.cut,
     isProofOptional: ({ context }) => context.challenge?.proof !== 'required',
   },
   delays: {
@@ -100,6 +108,7 @@ export const signalingMachine = setup({
     proofTimeout: HUB_PROOF_TIMEOUT_MS,
     pingInterval: HUB_PING_MS,
     pongTimeout: HUB_PING_MS,
+    shakenTimeout: SHAKEN_ANSWER_MS,
     closeTimeout: DRAIN_TIMEOUT_MS,
     reconnectDelay: ({ context }) => reconnectMs(context.failures, context.ports.random.next()),
   },
@@ -136,6 +145,12 @@ export const signalingMachine = setup({
       on: {
         'hub.closed': { target: 'backingOff', actions: 'noteClosed' },
         'signaling.leave': '.leaving',
+        'signaling.shaken': {
+          guard: 'isCut',
+          target: 'renewing',
+          actions: 'noteCut',
+          description: 'The hub takes a new socket in the place of one that may be dead.',
+        },
       },
       states: {
         connecting: {
@@ -209,6 +224,10 @@ export const signalingMachine = setup({
             'hub.signal': { actions: 'reportFact' },
             'hub.refused': { actions: 'reportFact' },
             'hub.ignored': { actions: 'reportFact' },
+            'signaling.shaken': [
+              { guard: 'isCut', target: '#signaling.renewing', actions: 'noteCut' },
+              { target: '.checking' },
+            ],
           },
           initial: 'quiet',
           states: {
@@ -221,19 +240,32 @@ export const signalingMachine = setup({
               on: { 'hub.pong': 'quiet' },
               after: { pongTimeout: { target: '#signaling.backingOff', actions: 'noteSilence' } },
             },
+            checking: {
+              description:
+                'The actor is checking: the network changed, or we were away, and the socket must prove itself soon.',
+              entry: 'sendPing',
+              on: { 'hub.pong': 'quiet' },
+              after: { shakenTimeout: { target: '#signaling.renewing', actions: 'noteSilence' } },
+            },
           },
         },
         leaving: {
           description: 'The actor is leaving: goodbye went out, the socket closes.',
           entry: ['sendGoodbye', 'closeSocket'],
-          on: { 'hub.closed': '#signaling.closed', 'signaling.leave': {} },
+          on: { 'hub.closed': '#signaling.closed', 'signaling.leave': {}, 'signaling.shaken': {} },
           after: { closeTimeout: '#signaling.closed' },
         },
       },
     },
+    renewing: {
+      description: 'The actor is renewing its socket, without waiting.',
+      entry: 'reportLost',
+      always: 'session',
+    },
     backingOff: {
       description: 'The actor is backing off before the next socket.',
       entry: 'reportLost',
+      on: { 'signaling.shaken': 'session' },
       after: { reconnectDelay: 'session' },
     },
     closed: {

@@ -82,7 +82,14 @@ export const exchangeActor: CallbackActorLogic<ExchangeCommand, ExchangeInput> =
     const exchange = createExchange({ ports, network, maxPeers, report });
     ports.exchange = exchange;
     receive((command) => obey(exchange, command, input, report));
+    const watching = ports.environment?.changes.subscribe((change) => {
+      exchange.count(`environment.${change.type}`);
+      // Hubs first: a link that is to be healed needs one.
+      report({ type: 'environment.changed', change });
+      exchange.shake(change.type === 'network' && change.cut);
+    });
     return () => {
+      watching?.unsubscribe();
       exchange.stop();
       if (ports.exchange === exchange) ports.exchange = undefined;
     };

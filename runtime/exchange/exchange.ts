@@ -162,6 +162,7 @@ class MeshExchange implements RunningExchange {
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
     entry.heardMs = nowMs;
+    entry.shaken = false;
     if (entry.alarm !== 'none') {
       entry.alarm = 'none';
       entry.tell({ type: 'link.lively' });

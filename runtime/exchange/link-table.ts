@@ -45,6 +45,8 @@ export class LinkEntry {
   mode: LinkMode = 'forwarding';
   heardMs: number;
   saidMs: number;
+  /** Our own network changed, or we were away, since it was heard. */
+  shaken = false;
   /** What was told of its silence. */
   alarm: 'none' | 'quiet' | 'silent' = 'none';
   /** The channel is new to the link: nothing is sent before the other end said what it has. */
@@ -118,6 +120,7 @@ export class LinkEntry {
     this.link = heir.link;
     this.heardMs = nowMs;
     this.alarm = 'none';
+    this.shaken = false;
     this.rttMs = null;
     this.resuming = true;
     // What was gathered is kept by the session, and the rest was meant for the old channel.

@@ -107,14 +107,21 @@ export class Upkeep {
     this.#ping(entry);
   }
 
-  /** Our network changed: whoever does not answer within SHAKEN_ANSWER_MS counts as silent. */
+  /**
+   * Our network changed, or we were away: whoever does not answer within SHAKEN_ANSWER_MS counts as silent, and nobody
+   * sooner, however long ago it was heard. `moved`: no signal passes over any link before it was heard again.
+   */
   shake(moved: boolean): void {
     const nowMs = this.#options.clock.now();
-    for (const entry of [...this.#options.links.all()]) {
-      if (!entry.carries) continue;
-      entry.heardMs = Math.min(entry.heardMs, nowMs - (SILENT_AFTER_MS - SHAKEN_ANSWER_MS));
-      entry.tell({ type: 'link.shaken', moved });
+    // The silence that a late sweep would forgive is accounted for.
+    this.#sweptMs = nowMs;
+    const entries = [...this.#options.links.all()].filter((entry) => entry.carries);
+    for (const entry of entries) {
+      entry.heardMs = nowMs - (SILENT_AFTER_MS - SHAKEN_ANSWER_MS);
+      entry.shaken = true;
+      if (moved) entry.alarm = 'silent';
     }
+    for (const entry of entries) entry.tell({ type: 'link.shaken', moved });
   }
 
   #ping(entry: LinkEntry): void {
@@ -159,7 +166,7 @@ export class Upkeep {
     if (entry.alarm !== 'quiet') return 0;
     if (silentMs < SILENT_AFTER_MS) return SILENT_AFTER_MS - silentMs;
     entry.alarm = 'silent';
-    entry.tell({ type: 'link.silent' });
+    entry.tell({ type: 'link.silent', ...(entry.shaken && { ours: true }) });
     return 0;
   }
 

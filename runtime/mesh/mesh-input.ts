@@ -1,5 +1,5 @@
 /** Turns options into the input of the mesh chart, and says clearly what is wrong with them. */
-import { defaultLinkPort, defaultSignalingPort } from '#defaults';
+import { defaultEnvironment, defaultLinkPort, defaultSignalingPort } from '#defaults';
 import type { MeshInput, MeshSettings } from '../../machines/mesh/mesh.events.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -126,6 +126,8 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     logger: options.logger ?? silence,
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     signaling: signalingOf(options.signaling),
+    // Who brings a clock of its own does not live in this process's time.
+    environment: options.environment ?? (options.clock === undefined ? defaultEnvironment() : undefined),
     exchange: undefined,
     toJSON: () => '[ports]',
   };

@@ -12,8 +12,8 @@ export type LinkFact =
   | { readonly type: 'hello.received'; readonly hello: Hello }
   /** Silent for longer than an honest neighbour is. */
   | { readonly type: 'link.quiet' }
-  /** Silent for so long that it does not count any more. */
-  | { readonly type: 'link.silent' }
+  /** Silent for so long that it does not count any more. `ours`: since our own network changed, or we were away. */
+  | { readonly type: 'link.silent'; readonly ours?: true }
   /** Heard again after either. */
   | { readonly type: 'link.lively' }
   /** Our own network changed, or our process was away. `moved`: other addresses may be ours now. */
@@ -79,7 +79,7 @@ export interface Exchange {
   drained(remote: PeerId, attempt: AttemptId): void;
   /** Asks for a sign of life; the next frame is told as `link.lively`. `silent`: the link counts as silent until then. */
   ping(remote: PeerId, silent: boolean): void;
-  /** Our network changed: every link is told, and has SHAKEN_ANSWER_MS to be heard. */
+  /** Our network changed: every link is told, and has SHAKEN_ANSWER_MS to be heard. `moved`: no path can be trusted. */
   shake(moved: boolean): void;
   /** Sends one control message on the channel of this attempt, or on the attached link. False when there is none. */
   send(remote: PeerId, message: Message, attempt?: AttemptId): boolean;

@@ -1,4 +1,5 @@
 import type { MeshClock } from './clock.ts';
+import type { EnvironmentPort } from './environment.ts';
 import type { Exchange } from './exchange.ts';
 import type { Identity } from './identity.ts';
 import type { LinkPort } from './link.ts';
@@ -17,6 +18,8 @@ export interface MeshPorts {
   readonly logger: LoggerPort;
   readonly link: LinkPort;
   readonly signaling: readonly SignalingPort[];
+  /** Absent: nothing tells that the network changed, or that we did not run. */
+  readonly environment?: EnvironmentPort | undefined;
   /** The running exchange; set by the exchange actor for as long as it runs. */
   exchange: Exchange | undefined;
   toJSON(): string;

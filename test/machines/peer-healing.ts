@@ -25,6 +25,7 @@ import {
   resumption,
   silent,
 } from './peer-healing-kit.ts';
+import { shaken } from './peer-healing-shaken.ts';
 import {
   answer,
   attempt,
@@ -319,6 +320,7 @@ export function healing(): void {
   describe('suspicion', suspicion);
   describe('restarts of ICE', restarts);
   describe('fresh dials', redials);
+  describe('a change of our own network', shaken);
   describe('the end of a silent link', ends);
   it('a link that healed may be opened anew later', () => {
     const peer = greeting();

@@ -8,6 +8,7 @@ import {
   HUB_PROOF_TIMEOUT_MS,
   RECONNECT_MAX_MS,
   RECONNECT_MIN_MS,
+  SHAKEN_ANSWER_MS,
 } from '../../machines/shared/limits.ts';
 import { reconnectMs } from '../../machines/signaling/signaling.core.ts';
 import { signalingMachine } from '../../machines/signaling/signaling.machine.ts';
@@ -147,6 +148,36 @@ describe('the signaling chart', () => {
     expect(types()).toEqual([]);
     run.clock.runFor(1);
     expect(types()).toEqual(['hub.lost']);
+  });
+
+  it('proves its socket soon after we were away, and renews it at once when the network is another', () => {
+    const { run, socket, types, commands } = open();
+    const away = { type: 'signaling.shaken', cut: false };
+    run.send(away);
+    expect(commands().at(-1)).toEqual({ type: 'ping' });
+    run.send({ type: 'hub.pong' });
+    run.clock.runFor(SHAKEN_ANSWER_MS);
+    expect(types()).toEqual([]);
+    run.send(away);
+    run.clock.runFor(SHAKEN_ANSWER_MS);
+    expect(run.take()).toEqual([{ type: 'hub.lost', url: 'memory:', reason: 'no answer in time' }]);
+    expect(socket.runs.length).toBe(2);
+    expect(run.value).toEqual({ session: 'connecting' });
+    // A socket that is only being opened is as dead as one that stood.
+    run.send({ type: 'signaling.shaken', cut: true });
+    expect(socket.runs.map(({ freed }) => freed)).toEqual([true, true, false]);
+    run.send(welcome());
+    expect(types()).toEqual(['hub.lost', 'hub.opened']);
+    run.send({ type: 'signaling.shaken', cut: true });
+    expect(run.take()).toEqual([{ type: 'hub.lost', url: 'memory:', reason: 'our network changed' }]);
+    run.send({ type: 'hub.closed', code: 1006, reason: '' });
+    expect(run.value).toBe('backingOff');
+    run.send(away);
+    expect(run.value).toEqual({ session: 'connecting' });
+    run.send(welcome());
+    run.send({ type: 'signaling.leave' });
+    run.send({ type: 'signaling.shaken', cut: true });
+    expect(run.value).toEqual({ session: 'leaving' });
   });
 
   it('says goodbye, closes, and ends when the socket did, or in time', () => {
