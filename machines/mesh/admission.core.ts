@@ -8,7 +8,7 @@ import { admissionView, changeKnown, knownPeer, learn, linkCount, patch, setSlot
 import { answer, dial, evictionId } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
-import { MESH_ROUTE, refuse, utter } from './routes.core.ts';
+import { MESH_ROUTE, manualOf, refuse, utter } from './routes.core.ts';
 import { admit } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -71,25 +71,32 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
   if (slot?.phase === 'closing') return refuse(work, from, offer.attempt, 'BUSY');
   if (offer.op !== undefined && isPartner(context, from, offer.op)) return answer(work, from, offer, url);
   const { degree, cap, free, random } = offer;
-  const view = admissionView(context, mayOperate(context), isIsland(context, offer));
+  const isInvited = manualOf(context, url) !== undefined;
+  const view = admissionView(context, mayOperate(context), isIsland(context, offer, isInvited));
   const verdict = admit(view, { id: from, random, degree, cap, free }, context.ports.random);
   if (verdict.verdict === 'accept') {
-    if (verdict.over === 'island') patch(work, { islandAdmittedMs: context.ports.clock.now() });
+    if (verdict.over === 'island' && !isInvited) patch(work, { islandAdmittedMs: context.ports.clock.now() });
     return answer(work, from, offer, url);
   }
   learn(work, from, { key: offer.key, free, degree, legacy: false, hub: url }, true);
   if (verdict.verdict === 'refuse') return refuse(work, from, offer.attempt, verdict.code);
+  // Somebody who has only a text can dial nobody else.
+  if (isInvited) return refuse(work, from, offer.attempt, 'BUSY');
   startSplice(work, from, offer, verdict.victims);
 }
 
-/** The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the last minute (rule 8). */
-const isIsland = (context: MeshContext, offer: Offer): boolean =>
+/**
+ * The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the
+ * last minute (rule 8). Whom our people invited is let in whenever that may be.
+ */
+const isIsland = (context: MeshContext, offer: Offer, isInvited: boolean): boolean =>
   context.settings.eviction &&
   context.operation === undefined &&
-  offer.beacon !== undefined &&
-  offer.beacon !== context.beacon &&
   linkCount(context) > 0 &&
-  context.ports.clock.now() - context.islandAdmittedMs >= ISLAND_ADMIT_INTERVAL_MS;
+  (isInvited ||
+    (offer.beacon !== undefined &&
+      offer.beacon !== context.beacon &&
+      context.ports.clock.now() - context.islandAdmittedMs >= ISLAND_ADMIT_INTERVAL_MS));
 
 /** Somebody tells its beacon. Another one than ours: two islands, which one dial may join. */
 function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void {

@@ -11,6 +11,7 @@ import { emit, freeSlots, linksOf, openingOf, patch, presenceOf, shapeFor } from
 import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { onEvictionDone } from './operations.core.ts';
+import { manualOf } from './routes.core.ts';
 import { rolesOf } from './topology.core.ts';
 
 type Command<T extends MeshCommand['type']> = Extract<MeshCommand, { type: T }>;
@@ -72,7 +73,7 @@ export function onHubOpened(work: MeshWork, url: string): void {
   const { context } = work;
   if (context.hubs[url] === undefined) return;
   patch(work, { hubs: { ...context.hubs, [url]: true } });
-  emit(work, { type: 'hub.connected', url });
+  if (manualOf(context, url) === undefined) emit(work, { type: 'hub.connected', url });
   const command = { type: 'announce', network: context.network, presence: presenceOf(context) } as const;
   work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
 }
@@ -81,6 +82,7 @@ export function onHubLost(work: MeshWork, url: string, reason: string): void {
   const wasOpen = work.context.hubs[url] === true;
   if (work.context.hubs[url] === undefined) return;
   patch(work, { hubs: { ...work.context.hubs, [url]: false } });
+  if (wasOpen && manualOf(work.context, url) !== undefined) return;
   if (wasOpen) emit(work, { type: 'hub.disconnected', url, reason });
   else emit(work, { type: 'status.changed', level: 'warn', code: 'HUB_UNREACHABLE', message: `${url}: ${reason}` });
 }

@@ -24,7 +24,7 @@ import {
   shapeFor,
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
-import { canSignal, MESH_ROUTE, utter } from './routes.core.ts';
+import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
 import { chooseDials } from './topology.core.ts';
 
 type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
@@ -51,6 +51,12 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     neighbourSeq: -1,
   };
 };
+/** What the peer chart is told when people carry its signals. */
+function patienceFor(context: MeshContext, url: string, id: PeerId): { readonly patienceMs?: number } {
+  const manual = manualOf(context, url);
+  return manual?.carries(id) ? { patienceMs: manual.dialTimeoutMs } : {};
+}
+
 
 /** Dials a peer that has no slot. A bridge is to another component: its offer tells our beacon, and is admitted even at the cap. */
 export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId, isBridge = false): void {
@@ -60,7 +66,7 @@ export function dial(work: MeshWork, id: PeerId, random: boolean, op?: Operation
   const attempt = nextAttempt(work);
   const { ports, settings } = work.context;
   const cap = settings.maxPeers;
-  const leg = op === undefined ? {} : { op };
+  const leg = { ...(op !== undefined && { op }), ...patienceFor(work.context, slot.hub, id) };
   if (exists) {
     work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.dial', attempt, random, cap, ...leg } });
   } else {
@@ -75,6 +81,7 @@ export function dial(work: MeshWork, id: PeerId, random: boolean, op?: Operation
 export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { kind: 'offer' }>, url: string): void {
   const exists = work.context.slots[id] !== undefined;
   const { ports, settings, mark } = work.context;
+  const patience = patienceFor(work.context, url, id);
   const cap = settings.maxPeers;
   const slot: Slot = {
     ...blankSlot(work.context, id),
@@ -86,11 +93,11 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
     op: offer.op,
   };
   if (exists) {
-    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.answer', offer, cap } });
+    work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.answer', offer, cap, ...patience } });
   } else {
     const { attempt, random, op } = offer;
     const dialTimeoutMs = settings.dialTimeoutMs;
-    const leg = op === undefined ? {} : { op };
+    const leg = { ...(op !== undefined && { op }), ...patience };
     const input = { ports, remote: id, attempt, mark, random, cap, dialTimeoutMs, offer, ...leg };
     work.effects.push({ do: 'spawn', spawn: { actor: 'peer', id: `peer:${id}`, input } });
   }

@@ -10,6 +10,7 @@ import type { HubFact, PeerFact } from '../signaling/signaling.events.ts';
 import { onSignal } from './admission.core.ts';
 import {
   candidatesOf,
+  changeKnown,
   emit,
   forget,
   freeSlots,
@@ -35,17 +36,34 @@ type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>
 /** Peers that a hub told of: remembered, told to the app when new, and to the discovery cycle that asked. */
 function onHubPeers(work: MeshWork, url: string, peers: readonly PeerFact[]): void {
   const found: PeerAd[] = [];
-  for (const { network, id, presence } of peers) {
+  for (const { network, id, presence, wanted } of peers) {
     if (network !== work.context.network || !isPeerId(id) || id === work.context.self) continue;
     const { key = '', free = 0, degree = 0 } = presence ?? {};
     const legacy = presence === undefined;
     const isNew = learn(work, id, { key, free, degree, legacy, hub: url }, true);
     if (isNew) emit(work, { type: 'peer.discovered', remote: id, legacy });
-    if (!legacy) found.push({ id, key, free, degree });
+    if (wanted) dialInvited(work, url, id);
+    else if (!legacy) found.push({ id, key, free, degree });
   }
   if (found.length === 0 || !work.context.discovering) return;
   const event = { type: 'discovery.found', peers: found } as const;
   work.effects.push({ do: 'send', to: `discovery:${work.context.cycles}`, event });
+}
+
+/**
+ * People wait to carry our offer to a peer: it is dialed at once, whatever the topology thinks, and as a bridge, since it may
+ * well be of another component.
+ */
+function dialInvited(work: MeshWork, url: string, id: PeerId): void {
+  const { slots, settings, operation, entry } = work.context;
+  const slot = slots[id];
+  const isIdle = slot === undefined || slot.phase === 'waiting' || slot.phase === 'ready';
+  const held = slotsHeld(work.context);
+  const mayBeOver = settings.eviction && operation === undefined && entry === undefined && held === settings.maxPeers;
+  if (!isIdle || (held >= settings.maxPeers && !mayBeOver)) return;
+  if (slot === undefined) changeKnown(work, id, { hub: url });
+  else setSlot(work, id, { ...slot, hub: url });
+  dial(work, id, true, undefined, true);
 }
 
 export function onHubFact(work: MeshWork, url: string, fact: HubFact): void {

@@ -49,7 +49,7 @@ function refuse(work: MeshWork, event: MeshEvent, code: string, why: string): vo
   emit(work, ref === undefined ? { type: 'failed', ...error } : { type: 'reply', ref, ok: false, error });
 }
 
-const isOpenSomewhere = (context: MeshContext): boolean => Object.values(context.hubs).includes(true);
+const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
 
 export const meshMachine = setup({
   types: {

@@ -1,7 +1,7 @@
 /**
  * How signals get to peers: through the mesh itself or by a hub, and what the mesh adds to what its peer charts say.
  */
-import type { AnswerSignal, PeerSignal, RefusalCode } from '../../runtime/ports/signaling.ts';
+import type { AnswerSignal, PeerSignal, RefusalCode, SignalingPort } from '../../runtime/ports/signaling.ts';
 import type { Utterance } from '../peer/peer.events.ts';
 import type { AttemptId, PeerId } from '../shared/ids.ts';
 import { RELAY_FROM_LINKS } from '../shared/limits.ts';
@@ -13,11 +13,15 @@ import { alternativesFor } from './topology.core.ts';
 export const MESH_ROUTE = 'mesh:';
 
 /** Somebody may carry a signal: a hub, or a neighbour. */
-export const canSignal = (context: MeshContext): boolean =>
-  Object.values(context.hubs).includes(true) || linkCount(context) > 0;
+export const canSignal = (context: MeshContext): boolean => openHub(context) !== undefined || linkCount(context) > 0;
 
-const openHub = (context: MeshContext): string | undefined =>
-  Object.keys(context.hubs).find((url) => context.hubs[url]);
+/** What a port says of itself whose signals people carry; undefined for a hub. */
+export const manualOf = (context: MeshContext, url: string): SignalingPort['manual'] =>
+  context.ports.signaling.find((port) => port.url === url)?.manual;
+
+/** A hub that accepted us. People reach only whom they hand a text to: they are none. */
+export const openHub = (context: MeshContext): string | undefined =>
+  Object.keys(context.hubs).find((url) => context.hubs[url] && manualOf(context, url) === undefined);
 
 /**
  * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
@@ -29,12 +33,15 @@ function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): st
   const slot = slots[to];
   const links = linkCount(context);
   // Its hub knows at once when it is gone; neighbours may have lost sight of it as we have.
-  if (slot?.silent && hubs[slot.home]) return slot.home;
+  if (slot?.silent && hubs[slot.home] && manualOf(context, slot.home) === undefined) return slot.home;
   const known = slot?.hub ?? knownPeer(context, to)?.hub ?? '';
   if (known === MESH_ROUTE && links > 0) return MESH_ROUTE;
   const asks = kind === 'offer' || kind === 'probe';
+  const manual = hubs[known] ? manualOf(context, known) : undefined;
+  // A text is being made for it; or the text with its offer is on its way, and what follows must not take another.
+  if (manual?.carries(to) || (manual !== undefined && slot?.phase === 'opening' && !asks)) return known;
   if (asks && !slot?.shunsMesh && links >= RELAY_FROM_LINKS && ports.exchange?.relays.reaches(to)) return MESH_ROUTE;
-  if (hubs[known]) return known;
+  if (hubs[known] && manual === undefined) return known;
   return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
 }
 

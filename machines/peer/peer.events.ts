@@ -24,6 +24,8 @@ export interface PeerInput {
   /** Our cap, told in HELLO. */
   readonly cap: number;
   readonly dialTimeoutMs: number;
+  /** People carry the signals of the first attempt: it may take this long instead. */
+  readonly patienceMs?: number;
   readonly op?: OperationId;
   /** Present: we answer it. Absent: we dial. */
   readonly offer?: OfferSignal;
@@ -49,6 +51,8 @@ export interface PeerContext {
   readonly random: boolean;
   readonly cap: number;
   readonly dialTimeoutMs: number;
+  /** How long this attempt may take when people carry its signals; undefined for every other. */
+  readonly patienceMs: number | undefined;
   readonly op: OperationId | undefined;
   /** The offer being answered; undefined while we dial. */
   readonly offer: OfferSignal | undefined;
@@ -89,8 +93,9 @@ export type PeerCommand =
       readonly random: boolean;
       readonly cap: number;
       readonly op?: OperationId;
+      readonly patienceMs?: number;
     }
-  | { readonly type: 'peer.answer'; readonly offer: OfferSignal; readonly cap: number }
+  | { readonly type: 'peer.answer'; readonly offer: OfferSignal; readonly cap: number; readonly patienceMs?: number }
   | {
       readonly type: 'peer.release';
       readonly reason: PeerEnd;

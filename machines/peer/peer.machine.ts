@@ -22,6 +22,7 @@ export const peerMachine = peerSetup.createMachine({
     random: input.random,
     cap: input.cap,
     dialTimeoutMs: input.dialTimeoutMs,
+    patienceMs: input.patienceMs,
     op: input.op,
     offer: input.offer,
     voidUpTo: input.offer?.attempt ?? '',

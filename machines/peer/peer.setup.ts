@@ -104,7 +104,7 @@ export const peerSetup = setup({
     link: missingPort<LinkPortCommand, LinkPortInput>('link'),
   },
   actions: {
-    rememberOffer: assign(({ context, event }) => {
+    rememberOffer: assign(({ event }) => {
       if (event.type !== 'signal.offer' && event.type !== 'peer.answer') return {};
       const offer = event.type === 'peer.answer' ? event.offer : event.signal;
       return {
@@ -115,12 +115,12 @@ export const peerSetup = setup({
         op: offer.op,
         refusal: undefined,
         ...NO_HEIR,
-        ...(event.type === 'peer.answer' ? { cap: event.cap } : { cap: context.cap }),
+        ...(event.type === 'peer.answer' && { cap: event.cap, patienceMs: event.patienceMs }),
       };
     }),
     rememberDial: assign(({ event }) => {
-      const { attempt, random, cap, op } = as(event, 'peer.dial');
-      return { attempt, mark: attempt, random, cap, op, offer: undefined, refusal: undefined };
+      const { attempt, random, cap, op, patienceMs } = as(event, 'peer.dial');
+      return { attempt, mark: attempt, random, cap, op, patienceMs, offer: undefined, refusal: undefined };
     }),
     rememberHello: assign(({ context, event }) => {
       const { hello } = as(event, 'hello.received');
@@ -129,6 +129,7 @@ export const peerSetup = setup({
         session: context.attempt,
         openedAtMs: context.ports.clock.now(),
         failures: 0,
+        patienceMs: undefined,
       };
     }),
     rememberFarewellSignal: assign(({ event }) => {
@@ -335,7 +336,7 @@ export const peerSetup = setup({
     isTriedOut: ({ context }) => isTriedOut(context.failures),
   },
   delays: {
-    dialTimeout: ({ context }) => context.dialTimeoutMs,
+    dialTimeout: ({ context }) => context.patienceMs ?? context.dialTimeoutMs,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     suspectTimeout: SUSPECT_TIMEOUT_MS,
     drainTimeout: DRAIN_TIMEOUT_MS,

@@ -64,10 +64,11 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     state: stateOf(snapshot),
     links,
     discovered: context.known.length,
-    hubs: ports.signaling.map(({ url }) => ({
-      url,
-      state: context.hubs[url] === undefined ? 'closed' : childState(snapshot, `signaling:${url}`),
-    })),
+    hubs: ports.signaling.flatMap(({ url, manual }) => {
+      // People are no hub.
+      if (manual !== undefined) return [];
+      return { url, state: context.hubs[url] === undefined ? 'closed' : childState(snapshot, `signaling:${url}`) };
+    }),
     minPeers: shape.floor,
     maxPeers: settings.maxPeers,
     uptimeMs: stateOf(snapshot) === 'idle' ? 0 : Math.round(ports.clock.now() - context.startedMs),
@@ -86,7 +87,7 @@ export function explanationOf(snapshot: MeshSnapshot): Explanation {
   const status = statusOf(snapshot);
   const shape = shapeFor(snapshot.context);
   const links = linkCount(snapshot.context);
-  const open = snapshot.context.ports.signaling.length === 0 || status.hubs.some((hub) => hub.state.startsWith('open'));
+  const open = status.hubs.length === 0 || status.hubs.some((hub) => hub.state.startsWith('open'));
   const advice =
     links >= shape.target
       ? 'At its target: no dials, offers are accepted up to the cap.'
