@@ -1,7 +1,7 @@
-/** `xstate-mesh replay FILE`: runs a recorded simulation again and compares the hashes, second by second. */
+/** `xstate-mesh replay FILE`: runs a recorded simulation again and compares the two line by line. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { TraceReader } from '../simulation/trace.ts';
+import { type Difference, TraceReader } from '../simulation/trace.ts';
 import { type Command, defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
 import { commitOf, run } from './simulate.ts';
 import { HEAP_FLAG } from './simulate-flags.ts';
@@ -14,7 +14,10 @@ const command = defineCommand(
       { kind: 'text', name: 'file', value: 'FILE', describe: 'What "simulate --trace" wrote; also without --file' },
       HEAP_FLAG,
     ],
-    notes: ['Exit code 1 when the hash differs: the code has changed since, or something is not deterministic.'],
+    notes: [
+      'Exit code 1 when a line differs: the code or the trace has changed since, or something is not deterministic. The',
+      'first such line is shown as it was recorded and as it is now.',
+    ],
     examples: ['xstate-mesh replay run.jsonl', 'xstate-mesh replay run.jsonl --json'],
   },
   ({ file, 'heap-mb': heapMb }, running) => replay(file, heapMb, running),
@@ -36,42 +39,82 @@ async function replay(file: string | undefined, heapMb: number | undefined, runn
   const recorded = await read(file);
   const { header } = recorded;
   if (header === undefined) throw new UsageError(`${file}: an empty file is no trace`);
-  const outcome = await run({ options: header.options, recorded: recorded.hashes }, running, heapMb);
-  const { differsAtMs } = outcome;
+  const lines = recorded.recorded;
+  const outcome = await run({ options: header.options, recorded: lines }, running, heapMb);
   if (!outcome.complete) {
     output.warn('Stopped before the end: nothing is compared.');
     return EXIT_FAILED;
   }
+  const { difference } = outcome;
   const { hash, simulatedMs } = outcome.result.figures;
-  // A trace that was cut off has no end to compare with; its seconds must do.
-  const same = differsAtMs === undefined && (recorded.hash === undefined || recorded.hash === hash);
   const commit = await commitOf();
+  const where = difference === undefined ? undefined : await placeOf(file, difference);
   output.event({
     event: 'result',
-    same,
+    same: where === undefined,
     hash,
     recorded: recorded.hash ?? null,
-    ...(differsAtMs === undefined ? {} : { differsAtMs }),
-    compared: recorded.hashes.size,
+    ...where,
+    compared: lines.hashes.length,
+    complete: recorded.hash !== undefined,
     simulatedMs,
     commit,
     recordedCommit: header.commit,
     wallMs: outcome.wallMs,
   });
-  if (same) output.say(`The same: ${hash}, ${recorded.hashes.size} instants compared.`);
-  else {
-    const where = differsAtMs === undefined ? 'at the end' : `at ${differsAtMs} ms`;
-    output.say(
-      `Different ${where}: ${hash}, recorded ${recorded.hash ?? 'nothing'} (commit ${header.commit}, now ${commit}).`,
-    );
-  }
-  return same ? EXIT_GOOD : EXIT_FAILED;
+  if (where === undefined) output.say(`The same: ${hash}, ${lines.hashes.length} lines compared.`);
+  else output.say(differenceText(where, recorded, hash, commit));
+  if (recorded.hash === undefined)
+    output.warn('The trace has no end: it was cut off, and only what it has was compared.');
+  return where === undefined ? EXIT_GOOD : EXIT_FAILED;
 }
+
+/** What a replay says of the first difference. */
+interface Place {
+  /** Line of the file, from 1. */
+  readonly differsAtLine: number;
+  readonly differsAtMs: number | null;
+  readonly wasText: string | null;
+  readonly isText: string | null;
+}
+
+function differenceText(where: Place, recorded: TraceReader, hash: string, commit: string): string {
+  const { differsAtLine, differsAtMs, wasText, isText } = where;
+  const sameEnd = recorded.hash === hash;
+  return [
+    `Different from line ${differsAtLine}${differsAtMs === null ? '' : ` at ${differsAtMs} ms`}:`,
+    `  recorded  ${wasText ?? 'nothing'}`,
+    `  now       ${isText ?? 'nothing'}`,
+    sameEnd
+      ? `The run is the same (${hash}): the trace was changed after it was written.`
+      : `Hash ${hash}, recorded ${recorded.hash ?? 'none'} (commit ${recorded.header?.commit}, now ${commit}).`,
+  ].join('\n');
+}
+
+/** Finds the line of the file: the trace's lines are not kept. */
+async function placeOf(file: string, { line, atMs, now }: Difference): Promise<Place> {
+  let differsAtLine = 0;
+  // The header comes first.
+  let left = line + 1;
+  for await (const text of linesOf(file)) {
+    differsAtLine++;
+    if (text !== '' && --left === 0) {
+      return { differsAtLine, differsAtMs: atMs ?? null, wasText: text.slice(0, SHOWN_CHARS_MAX), isText: now ?? null };
+    }
+  }
+  return { differsAtLine, differsAtMs: atMs ?? null, wasText: null, isText: now ?? null };
+}
+
+/** Of a line that a stranger wrote. */
+const SHOWN_CHARS_MAX = 500;
+
+const linesOf = (file: string) =>
+  createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
 
 async function read(file: string): Promise<TraceReader> {
   const reader = new TraceReader();
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of linesOf(file)) {
       const wrong = reader.take(line);
       if (wrong !== undefined) throw new UsageError(`${file}: ${wrong}`);
     }

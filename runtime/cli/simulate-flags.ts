@@ -65,6 +65,10 @@ export const SIMULATE_FLAGS = [
   ms('latency-min-ms', 'One way between two peers, at least', '10'),
   ms('latency-max-ms', 'One way between two peers, at most', '50'),
   ms('jitter-ms', 'Added to each frame, at most', '0'),
+  ms('hub-latency-min-ms', 'One way between a peer and a hub, at least', '10'),
+  ms('hub-latency-max-ms', 'One way between a peer and a hub, at most', '50'),
+  ms('setup-min-ms', 'From an offer to an open channel, at least', '150'),
+  ms('setup-max-ms', 'From an offer to an open channel, at most', '350'),
   count('bytes-per-ms', 0, 10_000_000, 'Bandwidth of a link; 0 = no bound', '0'),
   count('candidates', 1, 32, 'ICE candidates of each end of a link', '1'),
   share('packet-loss', 'Loss below a link’s reliability: costs time', '0, lossy 0.1'),
@@ -74,8 +78,11 @@ export const SIMULATE_FLAGS = [
   share('signal-reordering', 'Signals delayed, so that others overtake them', '0, lossy 0.1'),
   share('dial-failure', 'Dials whose candidates never meet', '0, lossy 0.05'),
   share('nat-pairs', 'Pairs that can never connect'),
+  ms('retransmit-ms', 'A lost packet is sent again after this, doubled each time', '200'),
+  ms('signal-delay-ms', 'Delayed signals are late by up to this', '1000'),
   ms('clock-skew-ms', 'Peer clocks are off by up to this', '0'),
   count('connections-max', 1, 100_000, 'Connections of one tab that are not yet collected', '500'),
+  ms('collect-ms', 'A closed connection is collected after this', '10000'),
   share('churn', 'churn: peers replaced a minute', '0.05'),
   count('groups', 2, 100, 'partition: groups', '2'),
   ms('partition-ms', 'partition: how long', '30000'),
@@ -104,6 +111,10 @@ const DIRECT = [
   'latency-min-ms',
   'latency-max-ms',
   'jitter-ms',
+  'hub-latency-min-ms',
+  'hub-latency-max-ms',
+  'setup-min-ms',
+  'setup-max-ms',
   'bytes-per-ms',
   'candidates',
   'groups',
@@ -122,9 +133,17 @@ const FAULT_SHARES = [
   'dial-failure',
   'nat-pairs',
 ] as const;
-const FAULT_NUMBERS = ['clock-skew-ms', 'connections-max'] as const;
+const FAULT_NUMBERS = ['retransmit-ms', 'signal-delay-ms', 'clock-skew-ms', 'connections-max', 'collect-ms'] as const;
+/** The least and the most of one range. */
+const RANGES = [
+  ['latencyMinMs', 'latencyMaxMs'],
+  ['hubLatencyMinMs', 'hubLatencyMaxMs'],
+  ['setupMinMs', 'setupMaxMs'],
+] as const;
 
 const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Throws UsageError for a share that is no number from 0 to 1, and for bounds the wrong way round. */
 export function optionsOf(values: SimulateValues): ScenarioOptions {
@@ -142,7 +161,9 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
     ...own,
     faults: { ...defaults.faults, ...(faults as Partial<FaultModel>) },
   };
-  if (options.latencyMinMs > options.latencyMaxMs) throw new UsageError('--latency-min-ms is above --latency-max-ms');
+  for (const [least, most] of RANGES) {
+    if (options[least] > options[most]) throw new UsageError(`--${dashed(least)} is above --${dashed(most)}`);
+  }
   return options;
 }
 

@@ -4,7 +4,6 @@
  */
 import { execFile } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { htmlReport } from '../simulation/report-html.ts';
 import { humanReport, type RunCost } from '../simulation/report-text.ts';
 import type { Progress, ScenarioResult } from '../simulation/scenario.ts';
@@ -21,8 +20,7 @@ const command = defineCommand(
     summary: 'Run a simulated network',
     flags: SIMULATE_FLAGS,
     notes: [
-      'Scenarios:',
-      ...Object.entries(SCENARIOS).map(([name, what]) => `  ${name.padEnd(10)} ${what}`),
+      ['Scenarios:', ...Object.entries(SCENARIOS).map(([name, what]) => `  ${name.padEnd(10)} ${what}`)].join('\n'),
       'The same seed and flags give the same hash. docs/simulator.md explains the figures and the trace.',
     ],
     examples: [
@@ -39,7 +37,7 @@ export const simulateCommand: Command = {
   spec: command.spec,
   execute: ([first, ...rest], dependencies) =>
     command.execute(
-      first === undefined ? [] : first in SCENARIOS ? ['--scenario', first, ...rest] : [first, ...rest],
+      first === undefined ? [] : first.startsWith('-') ? [first, ...rest] : ['--scenario', first, ...rest],
       dependencies,
     ),
 };
@@ -47,22 +45,33 @@ export const simulateCommand: Command = {
 async function simulate(values: SimulateValues, running: Running): Promise<number> {
   const options = optionsOf(values);
   const commit = await commitOf();
-  const descriptor = values.trace === undefined ? undefined : openTrace(values.trace);
+  const files: number[] = [];
+  const open = (flag: 'trace' | 'html'): number | undefined => {
+    const path = values[flag];
+    if (path === undefined) return undefined;
+    const descriptor = openOutput(flag, path);
+    files.push(descriptor);
+    return descriptor;
+  };
   try {
+    const [descriptor, html] = [open('trace'), open('html')];
     const events = values['trace-events'] === true;
     if (descriptor !== undefined) writeFileSync(descriptor, `${headerLine({ commit, events, options })}\n`);
     const job = { options, ...(descriptor === undefined ? {} : { trace: { descriptor, events } }) };
-    return await report(await run(job, running, values['heap-mb']), options, commit, values.html, running);
+    const code = await report(await run(job, running, values['heap-mb']), options, commit, html, running);
+    if (html !== undefined) running.output.say(`Page: ${values.html}`);
+    return code;
   } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
+    for (const file of files) closeSync(file);
   }
 }
 
-function openTrace(path: string): number {
+/** Before the run: nobody waits an hour for a file that cannot be written. */
+function openOutput(flag: string, path: string): number {
   try {
     return openSync(path, 'w');
   } catch (error) {
-    throw new UsageError(`--trace: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--${flag}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -85,18 +94,17 @@ async function report(
   outcome: JobOutcome,
   options: ScenarioOptions,
   commit: string,
-  html: string | undefined,
+  html: number | undefined,
   { output }: Running,
 ): Promise<number> {
   const { complete, result, wallMs, cpuMs, kbPerPeer } = outcome;
   const { figures } = result;
   const usPerEvent = Math.round((cpuMs * 10_000) / Math.max(1, figures.events)) / 10;
   const cost: RunCost = { commit, wallMs, cpuMs, usPerEvent, kbPerPeer };
-  if (html !== undefined) await writeFile(html, htmlReport(options, result, cost, complete));
+  if (html !== undefined) writeFileSync(html, htmlReport(options, result, cost, complete));
   // Who waits for a `result` must not take half a run for one.
   output.event({ event: complete ? 'result' : 'stopped', ...resultLine(options, result, cost) });
   output.say(humanReport(options.scenario, result, cost, complete));
-  if (html !== undefined) output.say(`Page: ${html}`);
   if (!complete)
     output.warn(`Stopped at ${(figures.simulatedMs / 1_000).toFixed(1)} s: the figures are those of that moment.`);
   return complete && figures.violations.length === 0 ? EXIT_GOOD : EXIT_FAILED;

@@ -8,15 +8,15 @@ import { runInNewContext } from 'node:vm';
 import type { TraceSink } from '../simulation/recorder.ts';
 import { type Progress, type ScenarioResult, ScenarioRun } from '../simulation/scenario.ts';
 import type { ScenarioOptions } from '../simulation/scenario-options.ts';
-import { traceText } from '../simulation/trace.ts';
+import { Comparison, type Difference, type RecordedLines, traceText } from '../simulation/trace.ts';
 
 /** What is to be run. Everything in it may cross to another thread. */
 export interface SimulationJob {
   readonly options: ScenarioOptions;
   /** An open file that gets the trace's lines behind what it holds already; it is not closed here. */
   readonly trace?: { readonly descriptor: number; readonly events: boolean };
-  /** Hashes by virtual ms to compare with. */
-  readonly recorded?: ReadonlyMap<number, string>;
+  /** A recorded run to compare with. */
+  readonly recorded?: RecordedLines;
 }
 
 export interface JobOutcome {
@@ -26,8 +26,8 @@ export interface JobOutcome {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly kbPerPeer: number;
-  /** First instant at which a hash was not the recorded one. */
-  readonly differsAtMs?: number;
+  /** Where it first parted from the recorded run. */
+  readonly difference?: Difference;
 }
 
 /** The surroundings of a job. */
@@ -54,7 +54,7 @@ export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
   const startMs = performance.now();
   const cpuBefore = process.cpuUsage();
   const run = new ScenarioRun(job.options, {
-    ...(sink === undefined ? {} : { trace: sink, traceEvents: job.trace?.events === true }),
+    ...(sink === undefined ? {} : { trace: sink, traceEvents: (job.trace ?? job.recorded)?.events === true }),
     before: (simulation) => {
       collect();
       kbPerPeer = Math.round((memory() - memoryBefore) / 1_024 / Math.max(1, simulation.living().length));
@@ -62,17 +62,17 @@ export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
   });
   const { complete, result } = drive(run, host, startMs);
   const { figures } = result;
-  if (complete) trace?.write(traceText(['done', figures.simulatedMs, figures.hash, figures.events]));
+  if (complete) sink?.(['done', figures.simulatedMs, figures.hash, figures.events]);
   trace?.flush();
   const cpu = process.cpuUsage(cpuBefore);
-  const differsAtMs = comparison?.differsAtMs;
+  const difference = complete ? comparison?.difference : undefined;
   return {
     complete,
     result,
     wallMs: Math.round(performance.now() - startMs),
     cpuMs: Math.round((cpu.user + cpu.system) / 1_000),
     kbPerPeer,
-    ...(differsAtMs === undefined ? {} : { differsAtMs }),
+    ...(difference === undefined ? {} : { difference }),
   };
 }
 
@@ -122,20 +122,4 @@ class TraceBuffer {
     writeFileSync(this.#descriptor, this.#buffer);
     this.#buffer = '';
   }
-}
-
-/** Watches a run's hashes for the first that is not the recorded one. */
-class Comparison {
-  readonly #recorded: ReadonlyMap<number, string>;
-  differsAtMs: number | undefined;
-
-  constructor(recorded: ReadonlyMap<number, string>) {
-    this.#recorded = recorded;
-  }
-
-  readonly take: TraceSink = ([kind, atMs, hash]) => {
-    if (kind !== 'hash' || this.differsAtMs !== undefined) return;
-    const known = this.#recorded.get(atMs);
-    if (known !== undefined && known !== hash) this.differsAtMs = atMs;
-  };
 }

@@ -32,6 +32,12 @@ export interface ScenarioOptions {
   readonly latencyMinMs: number;
   readonly latencyMaxMs: number;
   readonly jitterMs: number;
+  /** One way between a peer and a hub. */
+  readonly hubLatencyMinMs: number;
+  readonly hubLatencyMaxMs: number;
+  /** From an offer to an open channel. */
+  readonly setupMinMs: number;
+  readonly setupMaxMs: number;
   readonly bytesPerMs: number;
   /** ICE candidates of each end of a link. */
   readonly candidates: number;
@@ -64,6 +70,10 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   latencyMinMs: 10,
   latencyMaxMs: 50,
   jitterMs: 0,
+  hubLatencyMinMs: 10,
+  hubLatencyMaxMs: 50,
+  setupMinMs: 150,
+  setupMaxMs: 350,
   bytesPerMs: 0,
   candidates: 1,
   churn: 0.05,

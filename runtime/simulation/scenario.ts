@@ -79,6 +79,8 @@ export class ScenarioRun {
       network: {
         latency: { kind: 'uniform', minMs: options.latencyMinMs, maxMs: options.latencyMaxMs },
         jitterMs: options.jitterMs,
+        hubLatency: { kind: 'uniform', minMs: options.hubLatencyMinMs, maxMs: options.hubLatencyMaxMs },
+        setup: { kind: 'uniform', minMs: options.setupMinMs, maxMs: options.setupMaxMs },
         bytesPerMs: options.bytesPerMs,
         candidates: options.candidates,
       },

@@ -2,7 +2,7 @@
  * Traces of runs: JSON lines, the first of which holds everything needed to run again. Reads and writes text only; files
  * are the command's business. The format is documented in `docs/simulator.md`.
  */
-import type { TraceLine } from './recorder.ts';
+import { type TraceLine, textHash } from './recorder.ts';
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from './scenario-options.ts';
 
 export const TRACE_VERSION = 1;
@@ -49,43 +49,53 @@ export function readOptions(value: unknown): ScenarioOptions | string {
 const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 100_000;
 
-/** What a replay compares with. */
-export interface RecordedRun {
-  readonly header: TraceHeader;
-  /** Hash by virtual ms, as the trace noted it on its way. */
-  readonly hashes: ReadonlyMap<number, string>;
-  readonly hash: string | undefined;
+/** What a replay compares with: plain data, that may cross to another thread. */
+export interface RecordedLines {
+  /** A hash of each line behind the header. */
+  readonly hashes: Uint32Array;
+  /** The run was recorded with every event of every actor. */
+  readonly events: boolean;
 }
 
-/** Takes a trace in line by line, so that one of gigabytes needs no memory. */
+/** Takes a trace in line by line and keeps four bytes of each, so that one of gigabytes needs little memory. */
 export class TraceReader {
-  readonly hashes = new Map<number, string>();
   header: TraceHeader | undefined;
+  /** The run's hash, of its last line; undefined for a trace that was cut off. */
   hash: string | undefined;
+  #hashes = new Uint32Array(1_024);
+  #kept = 0;
   #lines = 0;
 
   /** Undefined, or what is wrong with the line. */
   take(line: string): string | undefined {
     this.#lines++;
-    if (line === '') return undefined;
     if (line.length > LINE_CHARS_MAX) return `line ${this.#lines} is longer than ${LINE_CHARS_MAX} characters`;
-    // Most lines are copies and deliveries: nothing that a replay compares.
-    const isOurs = this.header === undefined || line.startsWith('["hash"') || line.startsWith('["done"');
-    if (!isOurs) return undefined;
+    if (this.header === undefined) return line === '' ? undefined : this.#takeHeader(line);
+    if (line !== '') this.#keep(textHash(line));
+    if (line.startsWith('["done"')) this.hash = /^\["done",[\d.]+,"([0-9a-f]+)"/.exec(line)?.[1];
+    return undefined;
+  }
+
+  get recorded(): RecordedLines {
+    return { hashes: this.#hashes.slice(0, this.#kept), events: this.header?.events === true };
+  }
+
+  #keep(hash: number): void {
+    if (this.#kept === this.#hashes.length) {
+      const larger = new Uint32Array(this.#kept * 2);
+      larger.set(this.#hashes);
+      this.#hashes = larger;
+    }
+    this.#hashes[this.#kept++] = hash;
+  }
+
+  #takeHeader(line: string): string | undefined {
     let parsed: unknown;
     try {
       parsed = JSON.parse(line);
     } catch (error) {
       return `line ${this.#lines} is no JSON: ${error instanceof Error ? error.message : String(error)}`;
     }
-    if (this.header === undefined) return this.#takeHeader(parsed);
-    const [kind, atMs, hash] = parsed as [string, number, string];
-    if (kind === 'hash') this.hashes.set(atMs, hash);
-    else this.hash = hash;
-    return undefined;
-  }
-
-  #takeHeader(parsed: unknown): string | undefined {
     const header = parsed as Partial<TraceHeader> | null;
     if (typeof header !== 'object' || header === null || header.trace !== TRACE_VERSION) {
       return `this is no trace of version ${TRACE_VERSION}`;
@@ -94,5 +104,40 @@ export class TraceReader {
     if (typeof options === 'string') return options;
     this.header = { trace: TRACE_VERSION, commit: String(header.commit), events: header.events === true, options };
     return undefined;
+  }
+}
+
+/** Where a run parts from the recorded one. */
+export interface Difference {
+  /** Counts the trace's lines behind its header from 1, empty ones left out. */
+  readonly line: number;
+  /** Virtual ms of what the run did there; undefined when it had ended by then. */
+  readonly atMs?: number;
+  /** What the run did there. */
+  readonly now?: string;
+}
+
+/** Compares a run with a recorded one, line by line, up to the first difference. */
+export class Comparison {
+  readonly #recorded: Uint32Array;
+  #at = 0;
+  #difference: Difference | undefined;
+
+  constructor({ hashes }: RecordedLines) {
+    this.#recorded = hashes;
+  }
+
+  readonly take = (line: TraceLine): void => {
+    // What comes behind a trace that was cut off has nothing to compare with.
+    if (this.#difference !== undefined || this.#at === this.#recorded.length) return;
+    const now = traceText(line);
+    const expected = this.#recorded[this.#at++];
+    if (textHash(now) !== expected) this.#difference = { line: this.#at, atMs: line[1], now };
+  };
+
+  /** Undefined when each line was the same. To be asked when the run has ended. */
+  get difference(): Difference | undefined {
+    if (this.#difference !== undefined || this.#at === this.#recorded.length) return this.#difference;
+    return { line: this.#at + 1 };
   }
 }

@@ -9,7 +9,7 @@ import { fakeWorld } from '../cli/fakes.ts';
 const folder = mkdtempSync(join(tmpdir(), 'simulate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const SMALL = ['--peers', '6', '--live-ms', '3000', '--settle-ms', '3000', '--broadcasts', '6'];
+const SMALL = ['--peers', '6', '--live-ms', '2000', '--settle-ms', '2000', '--broadcasts', '6'];
 
 async function run(...args: string[]) {
   const world = fakeWorld();
@@ -29,7 +29,7 @@ describe('simulate', () => {
       seed: 3,
       peers: 6,
       scenario: 'join',
-      options: { peers: 6, liveMs: 3_000, latencyMinMs: 10 },
+      options: { peers: 6, liveMs: 2_000, latencyMinMs: 10 },
       commit: expect.stringMatching(/./),
       hash: expect.stringMatching(/^[0-9a-f]{16}$/),
       wallMs: expect.any(Number),
@@ -47,6 +47,7 @@ describe('simulate', () => {
       lastHop: { mean: 1, max: 1 },
       latencyMs: { p50: expect.any(Number), p99: expect.any(Number) },
       signalsPerLink: expect.any(Number),
+      relayedPerLink: expect.any(Number),
       dialsPerJoin: expect.any(Number),
       firstLinkMs: { p50: expect.any(Number), p99: expect.any(Number) },
       fullDegreeMs: { p50: expect.any(Number), p99: expect.any(Number) },
@@ -77,32 +78,77 @@ describe('simulate', () => {
   });
 
   it.each([
-    ['--kill', 'half'],
-    ['--latency-min-ms', '90'],
-    ['--trace', join(folder, 'no', 'such', 'folder')],
-  ])('%s %s is a usage error', async (...flags) => {
-    expect((await run('simulate', ...SMALL, ...flags)).code).toBe(2);
+    [['--kill', 'half'], '--kill must be a number from 0 to 1, not "half"'],
+    [['--latency-min-ms', '90'], '--latency-min-ms is above --latency-max-ms'],
+    [['--setup-max-ms', '10'], '--setup-min-ms is above --setup-max-ms'],
+    [['--trace', join(folder, 'no', 'such', 'folder')], '--trace: ENOENT'],
+    [['--html', join(folder, 'no', 'such', 'folder')], '--html: ENOENT'],
+    [['--max-peers', '1'], '--max-peers must be a whole number from 2'],
+  ])('%j is a usage error that says what is wrong, before anything runs', async (flags, why) => {
+    const { code, world } = await run('simulate', ...SMALL, ...flags);
+    expect(code).toBe(2);
+    expect(world.stderr.text).toContain(why);
+    expect(world.stdout.text).toBe('');
+  });
+
+  it('names the scenarios to whoever asks for another', async () => {
+    const { code, world } = await run('simulate', 'picnic');
+    expect(code).toBe(2);
+    expect(world.stderr.text).toContain('massacre');
+  });
+
+  it('ends with 1 when an invariant broke, and says which', async () => {
+    const world = fakeWorld();
+    const { simulate } = world.dependencies;
+    const broken = { atMs: 1_234, property: 'delivered-once', detail: 'message again', peers: [2, 3] };
+    const dependencies = {
+      ...world.dependencies,
+      simulate: async (...job: Parameters<typeof simulate>) => {
+        const outcome = await simulate(...job);
+        const figures = { ...outcome.result.figures, violations: [broken] };
+        return { ...outcome, result: { ...outcome.result, figures } };
+      },
+    };
+    expect(await runCli(['simulate', ...SMALL], dependencies)).toBe(1);
+    expect(world.stdout.text).toContain('1234 ms  delivered-once: message again (peers 2, 3)');
   });
 });
 
 describe('replay', () => {
-  it('comes to the same hash, and says where a trace differs', async () => {
+  it('comes to the same hash', async () => {
     const trace = join(folder, 'run.jsonl');
     expect((await run('simulate', 'churn', ...SMALL, '--churn', '1', '--trace', trace)).code).toBe(0);
     const again = await run('replay', trace, '--json');
     expect(again.code).toBe(0);
     expect(again.world.stdout.json).toMatchObject([{ event: 'result', same: true, compared: expect.any(Number) }]);
+  });
+
+  it('says in words whether the run or the file has changed', async () => {
+    const trace = join(folder, 'changed.jsonl');
+    expect((await run('simulate', ...SMALL, '--trace', trace)).code).toBe(0);
     const text = readFileSync(trace, 'utf8');
-    writeFileSync(trace, text.replace(/\["hash",5000,"[0-9a-f]+"\]/, '["hash",5000,"0000000000000000"]'));
-    const differs = await run('replay', trace, '--json');
-    expect(differs.code).toBe(1);
-    expect(differs.world.stdout.json).toMatchObject([{ event: 'result', same: false, differsAtMs: 5_000 }]);
+    const at = text.split('\n').findIndex((line) => line.startsWith('["got"')) + 1;
+    writeFileSync(trace, text.replace(/^\["got",.*$/m, '["got",3000,5,"00",1]'));
+    const file = await run('replay', trace);
+    expect(file.code).toBe(1);
+    expect(file.world.stdout.text).toContain(`Different from line ${at} at `);
+    expect(file.world.stdout.text).toContain('recorded  ["got",3000,5,"00",1]');
+    expect(file.world.stdout.text).toContain('the trace was changed after it was written');
+    // With the end cut off, and as another run.
+    writeFileSync(trace, text.slice(0, text.lastIndexOf('["measured"')).replace('"seed":1,', '"seed":2,'));
+    const options = await run('replay', trace, '--json');
+    expect(options.code).toBe(1);
+    expect(options.world.stdout.json).toMatchObject([
+      { event: 'result', same: false, complete: false, recorded: null, differsAtLine: 2, differsAtMs: 0 },
+    ]);
+    expect(options.world.stderr.text).toContain('cut off');
   });
 
   it.each([
     ['', 'no trace'],
     ['{"trace":2}\n', 'version 1'],
     ['not json\n', 'no JSON'],
+    ['\n[1]\n', 'version 1'],
     ['{"trace":1,"options":{"scenario":"picnic","peers":3}}\n', 'unknown scenario'],
     ['{"trace":1,"options":{"scenario":"join","peers":1e9}}\n', 'peers'],
     ['{"trace":1,"options":{"scenario":"join","peers":3,"liveMs":"long"}}\n', 'liveMs'],

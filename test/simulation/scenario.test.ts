@@ -1,39 +1,81 @@
-/** Goal: every scenario runs, keeps its invariants, and its figures can be recomputed from its trace by a stranger. */
-import { describe, expect, it } from 'vitest';
+/**
+ * Goal: every scenario runs, keeps its invariants and delivers; its trace replays to the same hash; and a stranger who has
+ * nothing but the trace comes to the figures of the result line.
+ */
+import { execFile } from 'node:child_process';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
 import { recompute } from '../../examples/property-test/recompute.mjs';
-import { runScenario, SCENARIOS, type ScenarioName, type TraceLine } from '../../runtime/testing.ts';
+import { runCli } from '../../runtime/cli/run.ts';
+import { type Figures, runScenario, SCENARIOS, type ScenarioName } from '../../runtime/testing.ts';
+import { fakeWorld } from '../cli/fakes.ts';
 
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+const STRANGER = join(import.meta.dirname, '..', '..', 'examples', 'property-test', 'recompute.mjs');
+const SMALL = ['--peers', '12', '--seed', '5', '--settle-ms', '6000', '--live-ms', '10000', '--broadcasts', '30'];
+/** So that what the scenario is about happens in such a short run. */
+const SHORT = [
+  '--sources',
+  '4',
+  '--churn',
+  '1',
+  '--sleep-ms',
+  '10000',
+  '--partition-ms',
+  '15000',
+  '--hub-down-ms',
+  '5000',
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'scenario-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...args: string[]): Promise<Record<string, unknown>> {
+  const world = fakeWorld();
+  expect(await runCli([...args, '--json'], world.dependencies), world.stderr.text).toBe(0);
+  expect(world.stdout.json).toHaveLength(1);
+  return world.stdout.json[0] ?? {};
+}
+
+/** What a trace is enough for. */
+function countable({ components, delivery, rmr, rmrAll, lastHop, ...rest }: Figures) {
+  const { signalsPerLink, relayedPerLink, dialsPerJoin } = rest;
+  const { ratio: _ratio, ...counts } = delivery;
+  return { components, delivery: counts, rmr, rmrAll, lastHop, signalsPerLink, relayedPerLink, dialsPerJoin };
+}
 
 describe.each(NAMES)('%s', (scenario) => {
-  it('keeps every invariant, delivers, and its trace tells the same', async () => {
-    const lines: string[] = [];
-    const trace = (line: TraceLine): void => void lines.push(JSON.stringify(line));
-    const options = {
-      scenario,
-      peers: 16,
-      seed: 5,
-      liveMs: 20_000,
-      broadcasts: 40,
-      sources: 4,
-      sleepMs: 20_000,
-      churn: 1,
-    };
-    const { figures, topology, samples } = runScenario(options, { trace });
-    expect(figures.violations).toEqual([]);
-    expect(figures.leaks).toEqual({ actors: 0, timers: 0 });
-    expect(figures.components).toBe(1);
-    expect(figures.delivery.broadcasts).toBe(40);
-    expect(figures.delivery.delivered).toBeGreaterThan(0);
-    expect(figures.delivery.ratio).toBe(1);
-    expect(topology).toHaveLength(figures.living);
-    expect(samples.length).toBeGreaterThan(20);
-    const { ratio: _ratio, ...delivery } = figures.delivery;
-    const { components, rmr, rmrAll, lastHop, signalsPerLink, relayedPerLink, dialsPerJoin } = figures;
-    const signaling = { signalsPerLink, relayedPerLink, dialsPerJoin };
-    expect(signalsPerLink).toBeGreaterThan(0);
+  it('keeps every invariant, delivers, replays, and its trace tells the same', async () => {
+    const trace = join(folder, `${scenario}.jsonl`);
+    // The line has the figures and more.
+    const result = (await run('simulate', scenario, ...SMALL, ...SHORT, '--trace', trace)) as unknown as Figures;
+    expect(result).toMatchObject({ violations: [], leaks: { actors: 0, timers: 0 }, components: 1 });
+    expect(result.delivery).toMatchObject({ broadcasts: 30, ratio: 1 });
+    expect(result.delivery.delivered).toBeGreaterThan(0);
+    expect(result.signalsPerLink).toBeGreaterThan(0);
     // Whoever has a few links signals through them.
-    expect(relayedPerLink).toBeGreaterThan(0);
-    expect(await recompute(lines)).toEqual({ components, delivery, rmr, rmrAll, lastHop, ...signaling });
-  });
+    expect(result.relayedPerLink).toBeGreaterThan(0);
+    expect(await recompute(createInterface({ input: createReadStream(trace) }))).toEqual(countable(result));
+    expect(await run('replay', trace)).toMatchObject({ same: true, complete: true, hash: result.hash });
+  }, 120_000);
+});
+
+it('a trace is enough for a process that has nothing of the simulator', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [STRANGER, join(folder, 'churn.jsonl')]);
+  const told: unknown = JSON.parse(stdout);
+  const again = await recompute(createInterface({ input: createReadStream(join(folder, 'churn.jsonl')) }));
+  expect(told).toEqual(again);
+  expect(again.delivery.delivered).toBeGreaterThan(0);
+});
+
+it('a run in one call tells its course and its final graph', () => {
+  const { figures, topology, samples } = runScenario({ scenario: 'massacre', peers: 10, liveMs: 3_000, kill: 0.3 });
+  expect(figures.faults.crashes).toBe(3);
+  expect(topology).toHaveLength(figures.living);
+  expect(samples.length).toBeGreaterThan(10);
+  expect(new Set(samples.map(({ phase }) => phase))).toEqual(new Set(['joining', 'settling', 'living', 'draining']));
 });
