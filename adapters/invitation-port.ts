@@ -179,14 +179,14 @@ class ManualPort implements InvitationPort {
     const connection = await this.#ready();
     const { network } = connection;
     checkInvitationText(content, { peerId: this.#identity.peerId, network, nowMs: this.#now() });
-    if (this.#ledger.contact(content.from)?.burst !== undefined) {
-      throw invitationError('QUEUE_FULL', 'A text for this peer is being made: wait for it.', content.from);
-    }
     return content.kind === 'invitation' ? this.#follow(connection, content) : this.#hear(connection, content);
   }
 
   /** An invitation: the mesh is told of its writer, and what it says to it is the text to hand back. */
   async #follow(connection: InvitationConnection, invitation: Invitation): Promise<string> {
+    if (this.#ledger.contact(invitation.from)?.burst !== undefined) {
+      throw invitationError('QUEUE_FULL', 'A text for this peer is being made: wait for it.', invitation.from);
+    }
     const contact = this.#ledger.follow(invitation);
     try {
       const said = this.#listen(contact);
@@ -212,12 +212,13 @@ class ManualPort implements InvitationPort {
     const { signals, farewell } = text;
     const asks =
       !farewell && (signals.length === 0 || signals.some(({ kind }) => kind === 'offer' || kind === 'probe'));
-    const said = asks ? this.#listen(contact) : undefined;
+    // Where a text for this peer is being made already, that one takes the answer along.
+    const said = asks && contact.burst === undefined ? this.#listen(contact) : undefined;
     connection.pass(contact, signals);
     if (farewell) connection.dismiss(contact);
     else connection.introduce(contact, asks);
     if (said === undefined) {
-      if (!signals.some(isRefusal) || signals.some(({ kind }) => kind === 'answer')) return undefined;
+      if (asks || !signals.some(isRefusal) || signals.some(({ kind }) => kind === 'answer')) return undefined;
       throw invitationError('REFUSED', 'That peer had no room for us: ask for a new invitation.', contact.id);
     }
     const reply = await said;
