@@ -19,9 +19,11 @@ export const canSignal = (context: MeshContext): boolean => openHub(context) !==
 export const manualOf = (context: MeshContext, url: string): SignalingPort['manual'] =>
   context.ports.signaling.find((port) => port.url === url)?.manual;
 
-/** A hub that accepted us. People reach only whom they hand a text to: they are none. */
-export const openHub = (context: MeshContext): string | undefined =>
-  Object.keys(context.hubs).find((url) => context.hubs[url] && manualOf(context, url) === undefined);
+/** A hub that accepted us. People reach only whom they hand a text to: they are none. A plain loop: guards ask at each event. */
+export function openHub({ hubs, ports }: MeshContext): string | undefined {
+  for (const { url, manual } of ports.signaling) if (manual === undefined && hubs[url]) return url;
+  return undefined;
+}
 
 /**
  * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
