@@ -8,7 +8,7 @@ import { admissionView, changeKnown, knownPeer, learn, linkCount, patch, setSlot
 import { answer, dial, evictionId } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
-import { MESH_ROUTE, manualOf, refuse, utter } from './routes.core.ts';
+import { MESH_ROUTE, manualOf, noteHome, refuse, utter } from './routes.core.ts';
 import { admit } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -18,7 +18,8 @@ type SignalFact = Extract<SignalingFact, { type: 'signal' }>;
 export function onSignal(work: MeshWork, url: string, { from, signal, network }: SignalFact): void {
   const { context } = work;
   if (network !== context.network || from === context.self) return;
-  const slot = context.slots[from];
+  noteHome(work, from, url);
+  const slot = work.context.slots[from];
   switch (signal.kind) {
     case 'offer':
       return onOffer(work, url, from, signal);

@@ -26,7 +26,7 @@ import {
 } from './ledger.core.ts';
 import { dial } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { canSignal, utter } from './routes.core.ts';
+import { canSignal, noteHome, utter } from './routes.core.ts';
 import { chooseSwap, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
@@ -38,6 +38,7 @@ function onHubPeers(work: MeshWork, url: string, peers: readonly PeerFact[]): vo
   const found: PeerAd[] = [];
   for (const { network, id, presence, wanted } of peers) {
     if (network !== work.context.network || !isPeerId(id) || id === work.context.self) continue;
+    noteHome(work, id, url);
     const { key = '', free = 0, degree = 0 } = presence ?? {};
     const legacy = presence === undefined;
     const isNew = learn(work, id, { key, free, degree, legacy, hub: url }, true);
@@ -66,13 +67,21 @@ function dialInvited(work: MeshWork, url: string, id: PeerId): void {
   dial(work, id, true, undefined, true);
 }
 
+/** A peer has no socket to this hub any more: it left, or its process died, or only its socket did. A neighbour is asked. */
+function onHubLostSight(work: MeshWork, url: string, id: PeerId): void {
+  forget(work, id);
+  const slot = work.context.slots[id];
+  if (slot?.phase !== 'linked' || slot.silent || slot.home !== url) return;
+  work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.doubt', remote: id } });
+}
+
 export function onHubFact(work: MeshWork, url: string, fact: HubFact): void {
   const { context } = work;
   switch (fact.type) {
     case 'peers':
       return onHubPeers(work, url, fact.peers);
     case 'gone':
-      if (fact.network === context.network) forget(work, fact.id);
+      if (fact.network === context.network) onHubLostSight(work, url, fact.id);
       return;
     case 'discovered':
       if (context.discovering) {

@@ -45,7 +45,7 @@ export interface Slot {
   readonly hub: string;
   /** No way through the mesh led to it before. */
   readonly shunsMesh: boolean;
-  /** URL of the hub that told of it; empty when none did. Only that hub's word that it is gone counts. */
+  /** URL of the hub that told of it, or by which it spoke; empty when none did. Only that hub's word that it is gone counts. */
   readonly home: string;
   /** Its link fell silent and tries to come back: it holds the slot and does not count. */
   readonly silent: boolean;
@@ -176,6 +176,8 @@ export type ExchangeCommand =
   | { readonly type: 'exchange.send'; readonly to: PeerId; readonly message: Message }
   | { readonly type: 'exchange.relay'; readonly to: PeerId; readonly signal: PeerSignal }
   | { readonly type: 'exchange.neighbours'; readonly peers: readonly PeerAd[] }
+  /** A hub lost sight of a neighbour. */
+  | { readonly type: 'exchange.doubt'; readonly remote: PeerId }
   | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
   | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;
 

@@ -25,6 +25,17 @@ export function openHub({ hubs, ports }: MeshContext): string | undefined {
   return undefined;
 }
 
+const isHub = (context: MeshContext, url: string): boolean =>
+  context.hubs[url] === true && manualOf(context, url) === undefined;
+
+/** A hub knows this peer: should its link fall silent, that hub can tell whether it is still there. */
+export function noteHome(work: MeshWork, id: PeerId, url: string): void {
+  const { context } = work;
+  const slot = context.slots[id];
+  if (slot === undefined || slot.home === url || !isHub(context, url) || isHub(context, slot.home)) return;
+  setSlot(work, id, { ...slot, home: url });
+}
+
 /**
  * The way to a peer. An offer goes through the mesh, once we have more than a few links and know a way that did not fail
  * before; what follows takes the way of the offer. Else the hub that told of the peer, any hub that is open, and without one
@@ -35,7 +46,7 @@ function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): st
   const slot = slots[to];
   const links = linkCount(context);
   // Its hub knows at once when it is gone; neighbours may have lost sight of it as we have.
-  if (slot?.silent && hubs[slot.home] && manualOf(context, slot.home) === undefined) return slot.home;
+  if (slot?.silent && isHub(context, slot.home)) return slot.home;
   const known = slot?.hub ?? knownPeer(context, to)?.hub ?? '';
   if (known === MESH_ROUTE && links > 0) return MESH_ROUTE;
   const asks = kind === 'offer' || kind === 'probe';

@@ -110,6 +110,8 @@ function obey(
       return exchange.relays.originate(command.to, command.signal);
     case 'exchange.neighbours':
       return exchange.announceNeighbours(command.peers);
+    case 'exchange.doubt':
+      return exchange.doubt(command.remote);
     case 'link.mode':
       return exchange.setMode(command.remote, command.mode);
     case 'mesh.broadcast':

@@ -84,6 +84,11 @@ class MeshExchange implements RunningExchange {
   readonly detach: Exchange['detach'] = (...channel) => this.#channels.detach(...channel);
   readonly shake: Exchange['shake'] = (moved) => this.#upkeep.shake(moved);
 
+  doubt(remote: PeerId): void {
+    const entry = this.#links.get(remote);
+    if (entry !== undefined) this.#upkeep.doubt(entry);
+  }
+
   succeed(...[remote, attempt, resumes]: Parameters<Exchange['succeed']>): void {
     const succeeded = this.#channels.succeed(remote, attempt, resumes);
     if (succeeded === undefined) return;

@@ -107,6 +107,14 @@ export class Upkeep {
     this.#ping(entry);
   }
 
+  /** There is reason to think that the other end is gone: it is judged SHAKEN_ANSWER_MS from now. */
+  doubt(entry: LinkEntry): void {
+    if (!entry.carries || entry.alarm !== 'none') return;
+    entry.heardMs = Math.min(entry.heardMs, this.#options.clock.now() - (SILENT_AFTER_MS - SHAKEN_ANSWER_MS));
+    entry.alarm = 'quiet';
+    entry.tell({ type: 'link.quiet' });
+  }
+
   /**
    * Our network changed, or we were away: whoever does not answer within SHAKEN_ANSWER_MS counts as silent, and nobody
    * sooner, however long ago it was heard. `moved`: no signal passes over any link before it was heard again.

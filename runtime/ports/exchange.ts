@@ -79,6 +79,8 @@ export interface Exchange {
   drained(remote: PeerId, attempt: AttemptId): void;
   /** Asks for a sign of life; the next frame is told as `link.lively`. `silent`: the link counts as silent until then. */
   ping(remote: PeerId, silent: boolean): void;
+  /** A hub lost sight of the other end: it is asked, and has SHAKEN_ANSWER_MS to be heard. */
+  doubt(remote: PeerId): void;
   /** Our network changed: every link is told, and has SHAKEN_ANSWER_MS to be heard. `moved`: no path can be trusted. */
   shake(moved: boolean): void;
   /** Sends one control message on the channel of this attempt, or on the attached link. False when there is none. */
