@@ -31,6 +31,9 @@ export type FloodVerdict =
   /** Deliver and relay as said; `relay` is false at the addressee of a direct message and at the hop limit. */
   | { readonly verdict: 'fresh'; readonly deliver: boolean; readonly relay: boolean };
 
+/** It came before, or is our own. */
+export const isSeen = (state: FloodState, id: MessageId): boolean => state.seen.has(id);
+
 /** What to do with an envelope that `from` brought after `hops` links. */
 export function receive(
   state: FloodState,

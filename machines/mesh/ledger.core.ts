@@ -12,17 +12,22 @@ export const shapeFor = (context: MeshContext): Shape => shapeOf(context.setting
 
 const holdsLink = (slot: Slot): boolean => slot.phase === 'linked' && !slot.silent;
 
+/** What a neighbour told of its own neighbours: the data plane keeps it, and the rules look when they decide. */
+export const neighboursOf = (context: MeshContext, id: PeerId): readonly PeerAd[] =>
+  context.ports.exchange?.neighbours(id) ?? [];
+
 /** Links that carry messages, as the rules see them. */
 export function linksOf(context: MeshContext): LinkView[] {
   const links: LinkView[] = [];
   for (const [id, slot] of Object.entries(context.slots)) {
     if (!holdsLink(slot)) continue;
-    const degree = slot.neighbours.length;
+    const neighbours = neighboursOf(context, id);
+    const degree = neighbours.length;
     links.push({
       id,
       random: slot.random,
       sinceMs: slot.sinceMs,
-      neighbours: slot.neighbours,
+      neighbours,
       degree,
       free: Math.max(0, slot.cap - Math.max(1, degree)),
       key: slot.key,
@@ -31,7 +36,12 @@ export function linksOf(context: MeshContext): LinkView[] {
   return links;
 }
 
-export const linkCount = (context: MeshContext): number => Object.values(context.slots).filter(holdsLink).length;
+/** A plain loop: guards ask after every event. */
+export function linkCount({ slots }: MeshContext): number {
+  let links = 0;
+  for (const id in slots) if (holdsLink(slots[id] as Slot)) links++;
+  return links;
+}
 
 export function openingOf(context: MeshContext): DialView['opening'] {
   return Object.entries(context.slots)

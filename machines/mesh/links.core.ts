@@ -1,7 +1,7 @@
 /**
  * What the mesh does when links are wanted, open and end. Each function takes the work in hand and adds to it.
  */
-import type { PeerSignal } from '../../runtime/ports/signaling.ts';
+import type { PeerAd, PeerSignal } from '../../runtime/ports/signaling.ts';
 import type { Need } from '../discovery/discovery.events.ts';
 import type { PeerEnd, PeerOutput, PeerReport } from '../peer/peer.events.ts';
 import type { OperationId, PeerId } from '../shared/ids.ts';
@@ -18,6 +18,7 @@ import {
   learnAlternatives,
   linkCount,
   neighbourAds,
+  neighboursOf,
   nextAttempt,
   patch,
   setSlot,
@@ -47,16 +48,14 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     silent: false,
     op: undefined,
     isBridge: false,
-    neighbours: [],
-    neighbourSeq: -1,
   };
 };
+
 /** What the peer chart is told when people carry its signals. */
 function patienceFor(context: MeshContext, url: string, id: PeerId): { readonly patienceMs?: number } {
   const manual = manualOf(context, url);
   return manual?.carries(id) ? { patienceMs: manual.dialTimeoutMs } : {};
 }
-
 
 /** Dials a peer that has no slot. A bridge is to another component: its offer tells our beacon, and is admitted even at the cap. */
 export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId, isBridge = false): void {
@@ -81,8 +80,8 @@ export function dial(work: MeshWork, id: PeerId, random: boolean, op?: Operation
 export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { kind: 'offer' }>, url: string): void {
   const exists = work.context.slots[id] !== undefined;
   const { ports, settings, mark } = work.context;
-  const patience = patienceFor(work.context, url, id);
   const cap = settings.maxPeers;
+  const patience = patienceFor(work.context, url, id);
   const slot: Slot = {
     ...blankSlot(work.context, id),
     dialed: false,
@@ -185,7 +184,7 @@ export function release(
   work: MeshWork,
   id: PeerId,
   reason: PeerEnd,
-  alternatives: Slot['neighbours'] = [],
+  alternatives: readonly PeerAd[] = [],
   words?: string,
 ): void {
   const slot = work.context.slots[id];
@@ -228,8 +227,6 @@ export function onReopening(work: MeshWork, { remote, random }: Report<'peer.reo
     dialed: false,
     random,
     silent: false,
-    neighbours: [],
-    neighbourSeq: -1,
   });
   if (!wasLinked) return;
   unlink(work, remote, 'replaced');
@@ -240,7 +237,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   const slot = work.context.slots[remote];
   if (slot === undefined) return;
   const wasLinked = slot.phase === 'linked';
-  setSlot(work, remote, { ...slot, phase: 'waiting', silent: false, neighbours: [], neighbourSeq: -1, op: undefined });
+  setSlot(work, remote, { ...slot, phase: 'waiting', silent: false, op: undefined });
   if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
   if (wasLinked) {
     unlink(work, remote, reason);
@@ -291,7 +288,7 @@ export function onPeerDone(work: MeshWork, { remote, reason, words, alternatives
   if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
   if (reason !== 'left') {
     const { key, hub } = slot;
-    learn(work, remote, { key, hub, free: 0, degree: slot.neighbours.length, legacy: false }, false);
+    learn(work, remote, { key, hub, free: 0, degree: neighboursOf(work.context, remote).length, legacy: false }, false);
     bury(work, remote, reason);
   }
   if (slot.phase !== 'linked') return;

@@ -3,9 +3,9 @@
  * other islands. The known peers are the passive view that repairs the network (HyParView, 2007).
  */
 import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
-import type { Neighbours, Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
+import type { Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
-import { ISLAND_PROBE_INTERVAL_MS, NEIGHBOURS_MAX, SHUFFLE_MAX } from '../shared/limits.ts';
+import { ISLAND_PROBE_INTERVAL_MS, SHUFFLE_MAX } from '../shared/limits.ts';
 import type { HubFact, PeerFact } from '../signaling/signaling.events.ts';
 import { onSignal } from './admission.core.ts';
 import {
@@ -112,19 +112,16 @@ function onHubRefusal(work: MeshWork, url: string, fact: Fact<'refused'>): void 
 
 // ---- neighbours --------------------------------------------------------------------------------------------------------
 
-export function onNeighbours(work: MeshWork, from: PeerId, { seq, peers }: Neighbours): void {
-  const slot = work.context.slots[from];
-  if (slot?.phase !== 'linked' || seq <= slot.neighbourSeq) return;
-  setSlot(work, from, { ...slot, neighbourSeq: seq, neighbours: peers.slice(0, NEIGHBOURS_MAX) });
-}
+/** In the first cycles of a peer everybody near has just heard of it by its announcement. */
+const QUIET_CYCLES = 3;
 
 /** Asks everybody who may know peers: the hubs, and one neighbour. With enough links, looks for better ones and other islands. */
 export function look(work: MeshWork): void {
   const { context } = work;
   for (const [url, open] of Object.entries(context.hubs)) {
     if (!open) continue;
-    // The hub's word of us is as fresh as our last question; others hear of us only while we want more links.
-    const quiet = linkCount(context) >= shapeFor(context).target;
+    // The hub knows how many links we have; others hear of us again only if we cannot get along by ourselves.
+    const quiet = context.cycles <= QUIET_CYCLES || linkCount(context) >= shapeFor(context).target;
     const command = { type: 'discover', network: context.network, presence: presenceOf(context), quiet } as const;
     work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
   }

@@ -52,8 +52,6 @@ export interface Slot {
   readonly op: OperationId | undefined;
   /** We dial it to join another component. */
   readonly isBridge: boolean;
-  readonly neighbours: readonly PeerAd[];
-  readonly neighbourSeq: number;
 }
 
 export interface KnownPeer {

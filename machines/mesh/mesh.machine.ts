@@ -140,8 +140,7 @@ export const meshMachine = setup({
     }),
     wireReceived: step((work, event) => {
       const { remote, message } = as(event, 'wire.received');
-      if (message.type === 'NEIGHBOURS') membership.onNeighbours(work, remote, message);
-      else if (message.type === 'SHUFFLE') membership.onShuffle(work, remote, message);
+      if (message.type === 'SHUFFLE') membership.onShuffle(work, remote, message);
       else if ('op' in message) operations.onTopologyMessage(work, remote, message);
     }),
     relayReceived: step((work, event) => {

@@ -13,7 +13,7 @@ import {
   OPERATIONS_ACCEPTED_WINDOW_MS,
   OPERATIONS_PER_NEIGHBOUR_MAX,
 } from '../shared/limits.ts';
-import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, patch, shapeFor, slotsHeld } from './ledger.core.ts';
+import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, neighboursOf, patch, shapeFor, slotsHeld } from './ledger.core.ts';
 import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { refuse, utter } from './routes.core.ts';
@@ -117,7 +117,12 @@ export function onEvictionReport(work: MeshWork, report: EvictionReport): void {
       const edge = work.context.slots[plan.victim];
       if (plan.via === undefined || edge?.phase !== 'linked') return;
       hold(work, plan.victim);
-      const target = { id: plan.victim, key: edge.key, free: 0, degree: edge.neighbours.length };
+      const target = {
+        id: plan.victim,
+        key: edge.key,
+        free: 0,
+        degree: neighboursOf(work.context, plan.victim).length,
+      };
       return say(work, plan.via, { type: 'DIAL', op, target, random: edge.random });
     }
     case 'eviction.refuse':
@@ -145,7 +150,7 @@ function sendSplice(work: MeshWork, report: Extract<EvictionReport, { type: 'evi
   const edge = context.slots[victim];
   if (edge?.phase !== 'linked') return;
   const mine = { id: context.self, key: context.key, free: freeSlots(context), degree: linkCount(context) };
-  const theirs = { id: victim, key: edge.key, free: 0, degree: edge.neighbours.length };
+  const theirs = { id: victim, key: edge.key, free: 0, degree: neighboursOf(context, victim).length };
   hold(work, victim);
   utter(work, report.newcomer, {
     kind: 'refusal',

@@ -10,7 +10,7 @@ import { compareDistance } from '../shared/xor.ts';
 /** What routing looks at in one link. */
 export interface RelayLink {
   readonly id: PeerId;
-  readonly neighbours: readonly PeerId[];
+  readonly neighbours: readonly { readonly id: PeerId }[];
 }
 
 interface Route {
@@ -57,10 +57,11 @@ function routeOf(state: RelayState, links: readonly RelayLink[], to: PeerId, now
   return links.some(({ id }) => id === route.via) ? route.via : undefined;
 }
 
+const knows = (link: RelayLink, to: PeerId): boolean => link.neighbours.some(({ id }) => id === to);
+
 /** A way to `to` is known: it is a neighbour, a neighbour's neighbour, or was heard or told of lately. */
 export const reaches = (state: RelayState, links: readonly RelayLink[], to: PeerId, nowMs: number): boolean =>
-  links.some((link) => link.id === to || link.neighbours.includes(to)) ||
-  routeOf(state, links, to, nowMs) !== undefined;
+  links.some((link) => link.id === to || knows(link, to)) || routeOf(state, links, to, nowMs) !== undefined;
 
 /**
  * The neighbour to hand a signal for `to` on to, none of `except`: `to` itself, a neighbour of it, the way on which it was
@@ -77,14 +78,14 @@ export function nextHop(
 ): PeerId | undefined {
   const open = links.filter(({ id }) => !except.has(id));
   if (open.some(({ id }) => id === to)) return to;
-  const common = open.find(({ neighbours }) => neighbours.includes(to));
+  const common = open.find((link) => knows(link, to));
   if (common !== undefined) return common.id;
   const heard = routeOf(state, open, to, nowMs);
   if (heard !== undefined) return heard;
   let best: PeerId | undefined;
   let nearest = mayStray ? undefined : self;
   for (const { id, neighbours } of open) {
-    for (const candidate of [id, ...neighbours]) {
+    for (const candidate of [id, ...neighbours.map((neighbour) => neighbour.id)]) {
       if (candidate === self || except.has(candidate)) continue;
       if (nearest !== undefined && compareDistance(to, candidate, nearest) >= 0) continue;
       nearest = candidate;

@@ -2,14 +2,14 @@
  * Messages that spread through the mesh: what comes is looked at once, delivered and passed on; what is ours goes out and
  * its receipts are awaited. Owns the seen cache, the inbox of one turn and the open receipts.
  */
-import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
+import { cameFrom, createFlood, isSeen, receive, remember } from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
 import { HOPS_MAX_DEFAULT, HOPS_MAX_SMALL_CAP, INBOX_MAX, SMALL_CAP } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, OutgoingOptions } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
-import { decodeEnvelope, encodeMessage } from '../wire/codec.ts';
+import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { Batches } from './batches.ts';
@@ -59,6 +59,8 @@ export class Dissemination {
 
   onGossip(entry: LinkEntry, gossip: Gossip): void {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
+    const known = envelopeId(gossip.envelope);
+    if (known !== undefined && isSeen(this.#flood, known)) return this.#counters.addType('dropped', 'duplicate');
     const decoded = decodeEnvelope(gossip.envelope);
     if (!decoded.ok) {
       this.#counters.add('dropped.badEnvelope');

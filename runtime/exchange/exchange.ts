@@ -128,6 +128,10 @@ class MeshExchange implements RunningExchange {
     if (entry?.mode === 'congested') this.#report({ type: 'link.drained', remote });
   }
 
+  neighbours(remote: PeerId): readonly PeerAd[] {
+    return this.#links.get(remote)?.neighbours ?? [];
+  }
+
   rttMs(remote: PeerId): number | null {
     return this.#links.get(remote)?.rttMs ?? null;
   }
@@ -229,8 +233,10 @@ class MeshExchange implements RunningExchange {
         if (!entry.relayBudget.take(this.#ports.clock.now())) return this.count('dropped.overBudget');
         return message.type === 'RELAY' ? this.relays.onRelay(entry, message) : this.relays.onUnrouted(entry, message);
       case 'NEIGHBOURS':
-        entry.neighbours = message.peers.map(({ id }) => id);
-        break;
+        if (message.seq <= entry.neighboursSeq) return;
+        entry.neighboursSeq = message.seq;
+        entry.neighbours = message.peers;
+        return;
       case 'SHUFFLE':
         this.relays.heardOf(entry, message);
     }

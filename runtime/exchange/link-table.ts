@@ -18,6 +18,7 @@ import {
 } from '../../machines/shared/limits.ts';
 import type { LinkFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
+import type { PeerAd } from '../ports/signaling.ts';
 import { encodeFrame, encodeMessage } from '../wire/codec.ts';
 import { Budget } from './budget.ts';
 import { Session } from './session.ts';
@@ -52,8 +53,9 @@ export class LinkEntry {
   /** The channel is new to the link: nothing is sent before the other end said what it has. */
   resuming = false;
   rttMs: number | null = null;
-  /** Ids of its neighbours, as it told. */
-  neighbours: readonly PeerId[] = [];
+  /** Its neighbours, as it told last; later word has a greater number. */
+  neighbours: readonly PeerAd[] = [];
+  neighboursSeq = -1;
   /** Signals that it has us relay. */
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */

@@ -86,6 +86,8 @@ export interface Exchange {
   /** Sends one control message on the channel of this attempt, or on the attached link. False when there is none. */
   send(remote: PeerId, message: Message, attempt?: AttemptId): boolean;
   setMode(remote: PeerId, mode: LinkMode): void;
+  /** What a neighbour told of its own neighbours last. Empty before it did, and for others. */
+  neighbours(remote: PeerId): readonly PeerAd[];
   /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
   broadcast(data: unknown, options: OutgoingOptions): MessageId;
   /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */

@@ -29,7 +29,7 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 
-export { decodeEnvelope, encodeEnvelope } from './envelope.ts';
+export { decodeEnvelope, encodeEnvelope, envelopeId } from './envelope.ts';
 
 /**
  * The cursor has walked over the bytes before, so lengths are honest and the frame bounds them. Extensions and odd map
@@ -77,8 +77,24 @@ export function encodeMessage(message: Message): Uint8Array {
   }
 }
 
-/** Puts encoded messages behind the version byte. The caller keeps the sum within FRAME_BYTES_MAX and MESSAGES_PER_FRAME_MAX. */
+let lastPart: Uint8Array | undefined;
+let lastFrame = new Uint8Array();
+
+/**
+ * Puts encoded messages behind the version byte. The caller keeps the sum within FRAME_BYTES_MAX and MESSAGES_PER_FRAME_MAX,
+ * and changes no bytes: a message that goes out on several links, each time alone, is one frame for all of them.
+ */
 export function encodeFrame(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (parts.length > 1 || only === undefined) return joined(parts);
+  if (only !== lastPart) {
+    lastFrame = joined(parts);
+    lastPart = only;
+  }
+  return lastFrame;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 1;
   for (const part of parts) length += part.length;
   const frame = new Uint8Array(length);

@@ -56,6 +56,18 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   });
 }
 
+/**
+ * The id alone, as cheap as can be: most copies of a message are of one that came before, and nothing else of them is
+ * read. Undefined when there is none in its place; what it is worth `decodeEnvelope` says.
+ */
+export function envelopeId(bytes: Uint8Array): string | undefined {
+  const cursor = envelopeCursor;
+  cursor.reset(plainView(bytes), 0);
+  cursor.array();
+  const id = cursor.hex(16);
+  return cursor.ok ? id : undefined;
+}
+
 /** An envelope as its source wrote it. Never throws. The payload is a view of `bytes`. */
 export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
   if (bytes.length > ENVELOPE_BYTES_MAX)

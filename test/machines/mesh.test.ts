@@ -5,7 +5,7 @@ import type { MeshSettings } from '../../machines/mesh/mesh.events.ts';
 import { meshMachine } from '../../machines/mesh/mesh.machine.ts';
 import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import type { Exchange } from '../../runtime/ports/exchange.ts';
-import type { OfferSignal } from '../../runtime/ports/signaling.ts';
+import type { OfferSignal, PeerAd } from '../../runtime/ports/signaling.ts';
 import { Coverage, fakePorts, reachable, transientStates } from './harness.ts';
 
 const coverage = new Coverage(meshMachine);
@@ -25,12 +25,15 @@ const SETTINGS: MeshSettings = {
 const hubPort = { url: HUB, connect: () => ({ send: () => true, close: () => undefined }) };
 
 function start(settings: Partial<MeshSettings> = {}) {
+  /** What neighbours told of theirs. */
+  const neighbourhood = new Map<string, PeerAd[]>();
   const heard: (AnyEventObject & { readonly child: string })[] = [];
   /** A child that writes down what it is told and lets the test speak for it. */
   const child = (kind: string) =>
     fromCallback(({ receive, self }) => {
       receive((event) => void heard.push({ ...event, child: self.id }));
-      if (kind === 'exchange') ports.exchange = {} as Exchange;
+      const neighbours = (id: string) => neighbourhood.get(id) ?? [];
+      if (kind === 'exchange') ports.exchange = { neighbours } as Partial<Exchange> as Exchange;
     });
   const ports = fakePorts({ signaling: [hubPort] });
   const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
@@ -50,6 +53,7 @@ function start(settings: Partial<MeshSettings> = {}) {
     actor,
     emitted,
     heard,
+    neighbourhood,
     send,
     done,
     failed,
@@ -214,7 +218,6 @@ describe('the mesh chart', () => {
     mesh.send({ type: 'link.congested', remote: peer(9) });
     mesh.send({ type: 'inbox', messages: [] });
     mesh.send({ type: 'beacon.changed', root: peer(1) });
-    mesh.send({ type: 'wire.received', remote: peer(1), message: { type: 'NEIGHBOURS', seq: 1, peers: [] } });
     mesh.send({ type: 'peer.reopening', remote: peer(1), random: false });
     mesh.send({ type: 'peer.backedOff', remote: peer(1), reason: 'dialFailed', refusal: undefined });
     mesh.send({ type: 'peer.rested', remote: peer(1) });
@@ -280,15 +283,10 @@ describe('the mesh chart', () => {
       return mesh;
     }
     const neighbours = (mesh: Mesh, n: number, ...ids: number[]) =>
-      mesh.send({
-        type: 'wire.received',
-        remote: peer(n),
-        message: {
-          type: 'NEIGHBOURS',
-          seq: 1,
-          peers: ids.map((id) => ({ id: peer(id), key: '', free: 0, degree: 2 })),
-        },
-      });
+      mesh.neighbourhood.set(
+        peer(n),
+        ids.map((id) => ({ id: peer(id), key: '', free: 0, degree: 2 })),
+      );
 
     it('hands one over as soon as there is a plan', () => {
       const mesh = overfull();

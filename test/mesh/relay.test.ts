@@ -16,7 +16,10 @@ import { RELAYS_SEEN_MAX, ROUTE_MS, ROUTES_MAX } from '../../machines/shared/lim
 const id = (prefix: string): string => prefix.padEnd(40, '0');
 const [SELF, A, B, TO] = [id('8'), id('1'), id('2'), id('f')];
 const NOBODY: ReadonlySet<string> = new Set();
-const link = (peer: string, ...neighbours: string[]): RelayLink => ({ id: peer, neighbours });
+const link = (peer: string, ...neighbours: string[]): RelayLink => ({
+  id: peer,
+  neighbours: neighbours.map((id) => ({ id })),
+});
 
 describe('the next hop', () => {
   const hop = (links: RelayLink[], { except = NOBODY, mayStray = false, state = createRelay(), nowMs = 0 } = {}) =>
