@@ -3,6 +3,7 @@
  * facts, each in a later turn, and what was announced.
  */
 import type { PeerId } from '../machines/shared/ids.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
 import type {
   PeerSignal,
   Presence,
@@ -11,6 +12,7 @@ import type {
   SignalingFact,
 } from '../runtime/ports/signaling.ts';
 import { invitationError } from '../runtime/wire/invitation.ts';
+import { DelayLine } from './delay-line.ts';
 import type { Contact, InvitationLedger } from './invitation-ledger.ts';
 
 /** What the port does for its connection. */
@@ -32,7 +34,8 @@ export class InvitationConnection implements SignalingConnection {
   readonly announced: Promise<this>;
   readonly #ledger: InvitationLedger;
   readonly #port: PortSide;
-  #onFact: ((fact: SignalingFact) => void) | undefined;
+  /** Facts come in a later turn, in order. */
+  readonly #facts: DelayLine<SignalingFact>;
   #isOpen = true;
   #network: string | undefined;
   /** It said goodbye, and did not announce itself again. */
@@ -41,8 +44,8 @@ export class InvitationConnection implements SignalingConnection {
   #ready: (connection: this) => void = () => undefined;
   #failed: (error: Error) => void = () => undefined;
 
-  constructor(onFact: (fact: SignalingFact) => void, ledger: InvitationLedger, port: PortSide) {
-    this.#onFact = onFact;
+  constructor(onFact: (fact: SignalingFact) => void, clock: MeshClock, ledger: InvitationLedger, port: PortSide) {
+    this.#facts = new DelayLine(clock, onFact);
     this.#ledger = ledger;
     this.#port = port;
     this.announced = new Promise((resolve, reject) => {
@@ -160,17 +163,14 @@ export class InvitationConnection implements SignalingConnection {
   }
 
   #tell(fact: SignalingFact): void {
-    queueMicrotask(() => {
-      if (this.#isOpen) this.#onFact?.(fact);
-    });
+    if (this.#isOpen) this.#facts.push(fact, 0);
   }
 
   #end(code: number, reason: string): void {
-    const onFact = this.#onFact;
     this.#isOpen = false;
-    this.#onFact = undefined;
+    this.#facts.clear();
+    this.#facts.push({ type: 'closed', code, reason }, 0);
     this.#failed(invitationError('NOT_JOINED', 'The mesh was left before it joined.'));
     this.#port.closed();
-    queueMicrotask(() => onFact?.({ type: 'closed', code, reason }));
   }
 }

@@ -20,8 +20,8 @@ interface Issued {
 export interface Contact {
   readonly id: PeerId;
   readonly network: string;
-  /** The invitation that joins us; texts name it. */
-  nonce: string;
+  /** The invitations that join us, the latest last: texts name that one. */
+  readonly nonces: Set<string>;
   presence: Presence;
   /** It has left. */
   isGone: boolean;
@@ -39,6 +39,17 @@ function dropOldest<T>(set: Set<T>, max: number): void {
     set.delete(oldest);
   }
 }
+
+const newContact = (id: PeerId, network: string, presence: Presence): Contact => ({
+  id,
+  network,
+  nonces: new Set(),
+  presence,
+  isGone: false,
+  numbers: new Set(),
+  burst: undefined,
+  written: Promise.resolve(),
+});
 
 export class InvitationLedger {
   readonly #issued = new Map<string, Issued>();
@@ -79,7 +90,7 @@ export class InvitationLedger {
   }
 
   /** An invitation came to nothing: it may be accepted again. */
-  unfollow({ nonce }: Contact): void {
+  unfollow({ nonce }: Invitation): void {
     this.#followed.delete(nonce);
   }
 
@@ -89,7 +100,7 @@ export class InvitationLedger {
     const issued = this.#issued.get(nonce);
     const before = this.#contacts.get(from);
     if (issued !== undefined) this.#checkGuest(issued, from, nowMs);
-    else if (before?.nonce !== nonce) {
+    else if (!before?.nonces.has(nonce)) {
       throw invitationError(
         'BAD_INVITATION',
         'This text belongs to no invitation that this peer knows (any more).',
@@ -124,22 +135,12 @@ export class InvitationLedger {
 
   #meet({ from, network, nonce, presence }: Invitation | SignalsText): Contact {
     const before = this.#contacts.get(from);
-    if (before?.network === network) {
-      before.nonce = nonce;
-      before.presence = presence;
-      before.isGone = false;
-      return before;
-    }
-    const contact: Contact = {
-      id: from,
-      network,
-      nonce,
-      presence,
-      isGone: false,
-      numbers: new Set(),
-      burst: undefined,
-      written: Promise.resolve(),
-    };
+    const contact: Contact = before?.network === network ? before : newContact(from, network, presence);
+    contact.presence = presence;
+    contact.isGone = false;
+    contact.nonces.delete(nonce);
+    contact.nonces.add(nonce);
+    dropOldest(contact.nonces, INVITATION_TEXTS_MAX);
     this.#contacts.set(from, contact);
     this.#forgetSome();
     return contact;

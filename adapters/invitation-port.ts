@@ -149,7 +149,7 @@ class ManualPort implements InvitationPort {
         : this.#connection === undefined
           ? undefined
           : 'This port belongs to another mesh already';
-    const connection = new InvitationConnection(onFact, this.#ledger, {
+    const connection = new InvitationConnection(onFact, this.#clock, this.#ledger, {
       say: (to, signal) => this.#say(to, signal),
       announced: () => this.#tellAll(connection, false),
       farewell: () => this.#tellAll(connection, true),
@@ -193,7 +193,7 @@ class ManualPort implements InvitationPort {
       connection.introduce(contact, true);
       return await this.#write(contact, await said);
     } catch (error) {
-      this.#ledger.unfollow(contact);
+      this.#ledger.unfollow(invitation);
       throw error;
     }
   }
@@ -275,7 +275,8 @@ class ManualPort implements InvitationPort {
 
   /** The text that takes `signals` to a peer. Texts are written one after the other, so that they keep their order. */
   #write(contact: Contact, signals: readonly PeerSignal[], farewell = false): Promise<string> {
-    const { id: to, network, nonce } = contact;
+    const { id: to, network, nonces } = contact;
+    const nonce = [...nonces].at(-1) ?? '';
     const { free = 0, degree = 0 } = this.#connection?.presence ?? {};
     const write = (): Promise<string> => {
       const issuedMs = this.#now();

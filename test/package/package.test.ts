@@ -25,6 +25,7 @@ const NODE_ENTRIES = [
   'xstate-mesh/adapters/native',
   'xstate-mesh/adapters/node-datachannel',
   'xstate-mesh/adapters/websocket',
+  'xstate-mesh/adapters/invitation',
 ];
 
 let consumer: Consumer;
