@@ -3,6 +3,7 @@
  * binary is a link's error and costs nobody else anything.
  */
 import type { LinkPort } from '../runtime/ports/link.ts';
+import { loadRoamhqEngine } from './roamhq-engine.ts';
 import {
   createNativePort,
   type NativeConnectionClass,
@@ -18,9 +19,9 @@ const NODE_DATACHANNEL: NativeTraits = {
 };
 
 async function loadRoamhq(): Promise<NativeParts> {
-  const { default: wrtc } = await import('@roamhq/wrtc');
+  const { RTCPeerConnection } = await loadRoamhqEngine();
   // Its types are the DOM's, which say more than is used.
-  return { RTCPeerConnection: wrtc.RTCPeerConnection as unknown as NativeConnectionClass };
+  return { RTCPeerConnection: RTCPeerConnection as unknown as NativeConnectionClass };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Links in Node: simple-peer over @roamhq/wrtc. Both are loaded with the first link. */
 import type { LinkPort } from '../runtime/ports/link.ts';
+import { loadRoamhqEngine } from './roamhq-engine.ts';
 import { createSimplePeerPort, type SimplePeerClass } from './webrtc-simple-peer.ts';
 
 export interface RoamhqLinkPortOptions {
@@ -16,9 +17,9 @@ export function roamhqLinkPort(options: RoamhqLinkPortOptions = {}): LinkPort {
     name,
     ...(iceServers === undefined ? {} : { iceServers }),
     load: async () => {
-      const [simplePeer, wrtc] = await Promise.all([import('simple-peer'), import('@roamhq/wrtc')]);
+      const [simplePeer, wrtc] = await Promise.all([import('simple-peer'), loadRoamhqEngine()]);
       // The published types describe a stream; SimplePeerClass is the part of it that is used.
-      return { SimplePeer: simplePeer.default as unknown as SimplePeerClass, wrtc: wrtc.default };
+      return { SimplePeer: simplePeer.default as unknown as SimplePeerClass, wrtc };
     },
   });
 }

@@ -1,20 +1,19 @@
 /**
  * What a link costs beside a bare data channel of the same implementation, in the same process and run:
  *
- *   node --expose-gc test/tools/run-ts.mjs test/bench/links.bench.ts simple-peer|roamhq|node-datachannel [ROUNDS] [MESSAGES]
+ *   node test/tools/run-ts.mjs test/bench/links.bench.ts simple-peer|roamhq|node-datachannel [ROUNDS] [MESSAGES]
  *
  * Three ways, in alternating rounds: bare; the adapter alone; two mesh actors, one broadcasting to the other (the largest
  * payload of a message is 15,360 B encoded, so that 15,000 B stand for 16,000 there). A sender keeps at most a megabyte, or
  * 4,096 messages, on the way, whatever it sends through. Prints one JSON line a figure.
  */
-import { fork } from 'node:child_process';
 import { createHubActor } from '../../hub/index.ts';
 import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
 import type { Link } from '../../runtime/ports/link.ts';
 import { bareClass, openBare, openLinks, portOf } from './links-ends.ts';
 import { figure, medianOf } from './report.ts';
 
-const [implementation = 'roamhq', roundsText = '3', messagesText = '20000', memoryOf = ''] = process.argv.slice(2);
+const [implementation = 'roamhq', roundsText = '3', messagesText = '20000'] = process.argv.slice(2);
 const rounds = Number(roundsText);
 const messages = Number(messagesText);
 const print = (...given: Parameters<typeof figure>): void => console.log(JSON.stringify(figure(...given)));
@@ -185,18 +184,6 @@ async function main(): Promise<void> {
     tell('ping-pong, median', 'ms', 'pingMs');
   }
   await connectTimes();
-  const growth = async (what: 'bare' | 'adapter'): Promise<number> => {
-    const grown: number[] = [];
-    for (let round = 0; round < rounds; round++) grown.push(await grownIn(what));
-    return medianOf(grown);
-  };
-  print(
-    'links',
-    named(`memory grown by ${PAIRS} pairs opened and closed`),
-    'MB',
-    await growth('adapter'),
-    await growth('bare'),
-  );
   await hub.shutdown();
 }
 
@@ -219,45 +206,6 @@ async function connectTimes(): Promise<void> {
   print('links', named('connect, slowest of 30'), 'ms', Math.max(...ours), Math.max(...bare));
 }
 
-// ---- memory, in a process of its own ---------------------------------------------------------------------------------
-
-const PAIRS = 200;
-
-async function settledMb(): Promise<number> {
-  for (let n = 0; n < 5; n++) {
-    globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return process.memoryUsage().rss / 1e6;
-}
-
-/** In the child: what 200 pairs leave behind, beyond what the first one loaded. */
-async function churn(what: string): Promise<number> {
-  const RTCPeerConnection = await bareClass(implementation);
-  const port = portOf(implementation);
-  const once = async (): Promise<void> => {
-    if (what === 'bare') (await openBare(RTCPeerConnection)).close();
-    else await (await openLinks(port, () => undefined)).close();
-  };
-  await once();
-  const beforeMb = await settledMb();
-  for (let n = 0; n < PAIRS; n++) await once();
-  return (await settledMb()) - beforeMb;
-}
-
-function grownIn(what: string): Promise<number> {
-  // Node 20 reads no TypeScript: the child is run as this program was.
-  const child = fork('test/tools/run-ts.mjs', [process.argv[1] as string, implementation, '0', '0', what], {
-    execArgv: ['--expose-gc'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  return new Promise((resolve, reject) => {
-    child.once('message', (grown) => resolve(grown as number));
-    child.once('exit', (code) => reject(new Error(`The child ended with ${code} and told nothing`)));
-  });
-}
-
-if (memoryOf === '') await main();
-else process.send?.(await churn(memoryOf));
+await main();
 // Whatever the engine still does on its threads must not hold the bench.
 process.exit(0);

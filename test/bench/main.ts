@@ -22,6 +22,11 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['links.bench.ts', 'roamhq'],
     ['links.bench.ts', 'node-datachannel'],
   ],
+  cycles: [
+    ['cycles.bench.ts', 'simple-peer'],
+    ['cycles.bench.ts', 'roamhq'],
+    ['cycles.bench.ts', 'node-datachannel'],
+  ],
 };
 
 const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
