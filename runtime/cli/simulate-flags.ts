@@ -70,7 +70,8 @@ export const SIMULATE_FLAGS = [
   ms('setup-min-ms', 'From an offer to an open channel, at least', '150'),
   ms('setup-max-ms', 'From an offer to an open channel, at most', '350'),
   count('bytes-per-ms', 0, 10_000_000, 'Bandwidth of a link; 0 = no bound', '0'),
-  count('candidates', 1, 32, 'ICE candidates of each end of a link', '1'),
+  count('candidates', 1, 32, 'ICE candidates of each end of a link', '2'),
+  { kind: 'switch', name: 'no-restart', describe: 'Links cannot restart ICE: lost ones are dialed afresh' },
   share('packet-loss', 'Loss below a link’s reliability: costs time', '0, lossy 0.1'),
   share('frame-loss', 'Loss above a link’s reliability: frames are gone'),
   share('signal-loss', 'Signals lost between peer and hub', '0, lossy 0.05'),
@@ -151,6 +152,7 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
   const scenario = values.scenario as ScenarioName;
   const defaults = scenarioDefaults(scenario, values.peers);
   const own: Record<string, unknown> = { seed: seedOf(values.seed), maxPeers: values['max-peers'] };
+  if (values['no-restart'] === true) own.restart = false;
   const faults: Record<string, number> = {};
   for (const name of DIRECT) if (values[name] !== undefined) own[camel(name)] = values[name];
   for (const name of SHARES) if (values[name] !== undefined) own[camel(name)] = shareOf(name, values[name]);

@@ -58,7 +58,7 @@ export class Channels {
 
   /** What the other end says it has. False when it cannot be. */
   acknowledged(entry: LinkEntry, ack: Ack): boolean {
-    if (!entry.session.hear(ack)) return false;
+    if (!entry.session.hear(ack, entry.resuming)) return false;
     if (entry.resuming) this.#options.count('resent', entry.rewind());
     return true;
   }

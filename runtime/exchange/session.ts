@@ -57,14 +57,17 @@ export class Session {
     return this.#told;
   }
 
-  /** The other end's ACK. False when it confirms what was never sent. */
-  hear({ received, sent }: Ack): boolean {
+  /**
+   * The other end's ACK. False when it confirms what was never sent. `resuming`: it is the first on a new channel, and
+   * counts as sent what was lost with the old one, which comes again.
+   */
+  hear({ received, sent }: Ack, resuming = false): boolean {
     if (received > this.#sent) return false;
     const arrived = received - (this.#sent - this.unacknowledged);
     for (let i = 0; i < arrived; i++) this.#drop();
     this.#compact();
     // Lost below the channel's own reliability: waiting for it, we would take each later message for an earlier one.
-    if (sent > this.#received) this.#received = sent;
+    if (!resuming && sent > this.#received) this.#received = sent;
     return true;
   }
 

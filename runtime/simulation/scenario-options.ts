@@ -41,6 +41,8 @@ export interface ScenarioOptions {
   readonly bytesPerMs: number;
   /** ICE candidates of each end of a link. */
   readonly candidates: number;
+  /** Links can restart ICE. */
+  readonly restart: boolean;
   /** Share of the peers that is replaced each minute (churn). */
   readonly churn: number;
   readonly groups: number;
@@ -75,7 +77,8 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   setupMinMs: 150,
   setupMaxMs: 350,
   bytesPerMs: 0,
-  candidates: 1,
+  candidates: 2,
+  restart: true,
   churn: 0.05,
   groups: 2,
   partitionMs: 30_000,

@@ -83,6 +83,7 @@ export class ScenarioRun {
         setup: { kind: 'uniform', minMs: options.setupMinMs, maxMs: options.setupMaxMs },
         bytesPerMs: options.bytesPerMs,
         candidates: options.candidates,
+        restart: options.restart,
       },
       faults: options.faults,
       checkEveryMs: options.checkEveryMs,

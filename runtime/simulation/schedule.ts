@@ -14,6 +14,7 @@ export type Action =
   | { readonly do: 'sleep'; readonly peer: number }
   /** Wakes whoever sleeps longest. */
   | { readonly do: 'wake' }
+  | { readonly do: 'move'; readonly peer: number }
   | { readonly do: 'freeze'; readonly peer: number; readonly mode: TimerMode }
   | { readonly do: 'partition'; readonly groups: number }
   | { readonly do: 'heal' }
@@ -79,6 +80,7 @@ function act(simulation: Simulation, step: Step, app: AppStep | undefined): void
       if (step.do === 'crash') simulation.crash(peer);
       else if (step.do === 'leave') simulation.leave(peer);
       else if (step.do === 'sleep') simulation.sleep(peer);
+      else if (step.do === 'move') simulation.move(peer);
       else if (step.do === 'freeze') simulation.freeze(peer, step.mode);
       else if (step.do === 'broadcast') simulation.broadcast(peer);
       else if (peer.fate === 'running') app?.(peer, step.what);

@@ -154,9 +154,7 @@ export class Simulation {
   }
 
   get livingCount(): number {
-    let count = 0;
-    for (const peer of this.peers) if (peer.living) count++;
-    return count;
+    return this.peers.reduce((count, peer) => count + (peer.living ? 1 : 0), 0);
   }
 
   peerOf(id: PeerId): SimPeer | undefined {
@@ -208,6 +206,14 @@ export class Simulation {
     peer.wake();
     this.#oracles.excuse();
     this.network.review(peer.peerId);
+  }
+
+  /** It gets another address: no link of its carries anything until ICE is restarted or it is dialed afresh. Nobody is told. */
+  move(peer: SimPeer): void {
+    if (!peer.living) return;
+    this.ledger.count('moves');
+    this.recorder.fact(['move', this.nowMs, peer.index]);
+    this.network.move(peer.peerId);
   }
 
   freeze(peer: SimPeer, mode: TimerMode): void {

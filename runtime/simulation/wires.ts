@@ -46,7 +46,7 @@ export class Wires {
 
   /** The in-memory network over these wires. `random` draws what its hubs sample. */
   network(clock: MeshClock, random: RandomPort): MemoryNetwork {
-    const { bytesPerMs, candidates } = this.#model;
+    const { bytesPerMs, candidates, restart } = this.#model;
     return new MemoryNetwork({
       clock,
       random,
@@ -55,6 +55,7 @@ export class Wires {
       setupMs: () => this.setupMs(),
       copyFrames: false,
       candidates,
+      restart,
       ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
     });
   }

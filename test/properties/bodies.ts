@@ -1,5 +1,5 @@
-/** Three properties as plain functions: what holds for the real charts, and must fail once a core is broken on purpose. */
-import { Simulation } from '../../runtime/testing.ts';
+/** Properties as plain functions: what holds for the real charts, and must fail once a core is broken on purpose. */
+import { type SimPeer, Simulation } from '../../runtime/testing.ts';
 
 /** Every broadcast reaches each app once (15). Undefined when it holds. */
 export function deliversOnce(seed: number): string | undefined {
@@ -37,6 +37,32 @@ export function givesNothingUp(seed: number): string | undefined {
   simulation.runFor(25_000);
   const evicted = lost.filter((reason) => reason === 'handedOver' || reason === 'evicted');
   return evicted.length === 0 ? undefined : `${evicted.length} link ends were given up for nothing`;
+}
+
+/**
+ * A link whose channel is lost goes on over a fresh one: the app hears nothing of it and every message once, those under
+ * way included, and nothing that had arrived crosses again (15, and what a resumed link promises).
+ */
+export function resumesExactly(seed: number): string | undefined {
+  const simulation = new Simulation({ seed, network: { restart: false } });
+  const ended: string[] = [];
+  const peers = simulation.addPeers(2, 500);
+  simulation.runFor(5_000);
+  for (const { mesh } of peers) mesh.on('peer.disconnected', ({ reason }) => ended.push(reason));
+  for (let i = 0; i < 80; i++) {
+    for (const peer of peers) simulation.broadcast(peer);
+    // More than one time, and not between two messages: some are under way.
+    if (i === 10 || i === 50) simulation.move(peers[i === 10 ? 0 : 1] as SimPeer);
+    simulation.runFor(250);
+  }
+  simulation.runFor(10_000);
+  const resumed = peers.map(({ mesh }) => mesh.status().counters['links.resumed'] ?? 0);
+  if (Math.min(...resumed) < 2) return `resumed ${resumed.join(' and ')} times of 2`;
+  if (ended.length > 0) return `links ended: ${ended.join(', ')}`;
+  const { delivery, rmrAll, violations } = simulation.finish();
+  if (delivery.delivered !== 160) return `${delivery.delivered} of 160 delivered`;
+  if (rmrAll !== 0) return `what had arrived was sent again: ${rmrAll} copies too many of each message`;
+  return violations[0]?.detail;
 }
 
 export const SEEDS = [1, 2, 3, 4, 5];

@@ -8,7 +8,7 @@ vi.mock('../../machines/gossip/flood.core.ts', async (importOriginal) => {
     const verdict = original.receive(...args);
     return verdict.verdict === 'duplicate' ? { verdict: 'fresh', deliver: true, relay: false } : verdict;
   };
-  return { ...original, receive };
+  return { ...original, receive, isSeen: () => false };
 });
 
 it('is caught', () => {
