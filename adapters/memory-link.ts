@@ -10,7 +10,7 @@
 import type { PeerId } from '../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
-import type { Link, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
+import type { Link, LinkFingerprints, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
 import { DelayLine } from './delay-line.ts';
 
@@ -89,6 +89,14 @@ export class MemoryEnd implements Link {
 
   get bufferedBytes(): number {
     return this.#buffered;
+  }
+
+  /**
+   * The tokens stand for certificates: a pair opens only between the ends whose tokens the descriptions name, whoever
+   * carried them. So a hub that puts itself in between has ends, and tokens, of its own.
+   */
+  get fingerprints(): LinkFingerprints | undefined {
+    return this.#theirs === undefined ? undefined : { local: this.#token, remote: this.#theirs };
   }
 
   signal(signal: LinkSignal): void {

@@ -8,8 +8,9 @@
  * A description carries one line of our own, which every engine skips: how many lanes its maker has, and in an answer which
  * offer it belongs to, so that a late answer to a restart that was given up is not taken for the present one's.
  */
-import { type LinkCapabilities, LinkError } from '../runtime/ports/link.ts';
+import { type LinkCapabilities, LinkError, type LinkFingerprints } from '../runtime/ports/link.ts';
 import type { IceCandidate, LinkSignal, SessionDescription } from '../runtime/ports/signaling.ts';
+import { SdpFingerprints } from './sdp-fingerprints.ts';
 import type { NativeConnection, NativeEvent } from './webrtc-native-types.ts';
 
 export interface NegotiationHost {
@@ -45,6 +46,7 @@ export class Negotiation {
   #isDescribed = false;
   /** What was taken last, to know it again: a hub may deliver twice. */
   readonly #taken = { offer: '', answer: '' };
+  readonly #fingerprints = new SdpFingerprints();
   /** Of the offer that was made last. */
   #offerUfrag = '';
   /** Candidates of the other side that overtook its description. */
@@ -65,6 +67,10 @@ export class Negotiation {
     }
   }
 
+  get fingerprints(): LinkFingerprints | undefined {
+    return this.#fingerprints.both;
+  }
+
   /** Takes in a signal of the other side. */
   take(signal: LinkSignal): void {
     if (this.#isOver) return;
@@ -83,6 +89,8 @@ export class Negotiation {
       this.#fail(new LinkError('NEGOTIATION', `Cannot apply this ${signal.kind}`));
       return;
     }
+    // Engines would begin DTLS anew with whoever holds the other certificate.
+    if (!this.#fingerprints.heard(signal.sdp)) return;
     this.#taken[signal.kind] = signal.sdp;
     const isFirst = !this.#isDescribed;
     this.#isDescribed = true;
@@ -175,8 +183,9 @@ export class Negotiation {
   }
 
   /** Gives out a description, and the candidates that came up meanwhile. */
-  #tell(description: LinkSignal): void {
+  #tell(description: SessionDescription): void {
     if (this.#isOver) return;
+    this.#fingerprints.said(description.sdp);
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#host.signal(description);

@@ -12,6 +12,7 @@ import { LINK_BUFFER_HIGH_BYTES, LINK_SIGNALS_MAX } from '../machines/shared/lim
 import {
   type Link,
   LinkError,
+  type LinkFingerprints,
   type LinkHandlers,
   type LinkLane,
   type LinkOptions,
@@ -137,6 +138,10 @@ class NativeLink implements Link {
 
   get bufferedBytes(): number {
     return this.#lanes?.bufferedBytes ?? 0;
+  }
+
+  get fingerprints(): LinkFingerprints | undefined {
+    return this.#negotiation?.fingerprints;
   }
 
   /** Makes the connection, now that the implementation is there. */

@@ -13,8 +13,16 @@
  * configuration names public STUN servers, which nobody asked for.
  */
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES, LINK_SIGNALS_MAX } from '../machines/shared/limits.ts';
-import type { Link, LinkCapabilities, LinkHandlers, LinkOptions, LinkPort } from '../runtime/ports/link.ts';
+import type {
+  Link,
+  LinkCapabilities,
+  LinkFingerprints,
+  LinkHandlers,
+  LinkOptions,
+  LinkPort,
+} from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
+import { SdpFingerprints } from './sdp-fingerprints.ts';
 
 /** The part of RTCDataChannel that is used beside simple-peer's own surface. */
 interface Channel {
@@ -116,6 +124,7 @@ class SimplePeerLink implements Link {
   #early: LinkSignal[] = [];
   #signalsTaken = 0;
   #description: string | undefined;
+  readonly #fingerprints = new SdpFingerprints();
   #connected = true;
   #error: Error | undefined;
   #looks = false;
@@ -130,6 +139,10 @@ class SimplePeerLink implements Link {
 
   get bufferedBytes(): number {
     return this.#channel?.bufferedAmount ?? 0;
+  }
+
+  get fingerprints(): LinkFingerprints | undefined {
+    return this.#fingerprints.both;
   }
 
   /** Builds the peer connection, now that the implementation is there. */
@@ -235,6 +248,7 @@ class SimplePeerLink implements Link {
         return;
       }
       this.#description = signal.sdp;
+      this.#fingerprints.heard(signal.sdp);
       peer.signal({ type: signal.kind, sdp: signal.sdp });
     } catch (error) {
       this.fail(asError(error));
@@ -258,6 +272,7 @@ class SimplePeerLink implements Link {
     // simple-peer's own shapes: a description, {type: 'candidate', candidate}, or requests that a link without media never makes.
     const given = data as { type?: string; sdp?: string; candidate?: RTCIceCandidateInit };
     if ((given.type === 'offer' || given.type === 'answer') && typeof given.sdp === 'string') {
+      this.#fingerprints.said(given.sdp);
       handlers.onSignal({ kind: given.type, sdp: given.sdp });
     } else if (given.candidate?.candidate) {
       const { candidate, sdpMid = null, sdpMLineIndex = null } = given.candidate;

@@ -6,7 +6,7 @@ import type { MessageId, PeerId } from '../machines/shared/ids.ts';
 import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
 import type { EnvironmentPort } from './ports/environment.ts';
-import type { Identity } from './ports/identity.ts';
+import type { Identity, ProofCode } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
 import type { RandomPort } from './ports/random.ts';
@@ -59,6 +59,7 @@ export type DisconnectReason =
   | 'lost'
   | 'dialFailed'
   | 'refused'
+  | 'unproven'
   | 'disconnected'
   | 'replaced';
 
@@ -122,6 +123,8 @@ export interface MeshEvents {
   /** We were evicted by `remote`. */
   'peer.evicted': { readonly remote: PeerId; readonly reason: string; readonly alternatives: readonly PeerAd[] };
   'peer.timedOut': { readonly remote: PeerId };
+  /** A channel opened and is not used: its other end is not proven to be `remote`. */
+  'peer.unproven': { readonly remote: PeerId; readonly code: ProofCode };
   'peers.changed': { readonly connected: readonly PeerId[] };
   'hub.connected': { readonly url: string };
   'hub.disconnected': { readonly url: string; readonly reason: string };

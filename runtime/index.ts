@@ -8,8 +8,16 @@ export { meshMachine } from './mesh/mesh-charts.ts';
 export { meshInput } from './mesh/mesh-input.ts';
 export { asMesh, type Mesh, type MeshRef } from './mesh/methods.ts';
 export type { MeshClock } from './ports/clock.ts';
-export type { Identity } from './ports/identity.ts';
-export type { Link, LinkCapabilities, LinkHandlers, LinkLane, LinkOptions, LinkPort } from './ports/link.ts';
+export type { Claim, Identity, ProofCode } from './ports/identity.ts';
+export type {
+  Link,
+  LinkCapabilities,
+  LinkFingerprints,
+  LinkHandlers,
+  LinkLane,
+  LinkOptions,
+  LinkPort,
+} from './ports/link.ts';
 export type { LoggerPort, LogLevel } from './ports/logger.ts';
 export type { RandomPort } from './ports/random.ts';
 export type {

@@ -5,6 +5,7 @@
  */
 export type { Adversary, AdversaryContext } from './simulation/adversary.ts';
 export { type ActorApp, actorApp } from './simulation/app.ts';
+export { cheapIdentity } from './simulation/cheap-identity.ts';
 export type { Figures, Violation } from './simulation/figures.ts';
 export { components, degreeOf, diameterOf, type Graph, mutual } from './simulation/graph.ts';
 export { HeapClock } from './simulation/heap-clock.ts';
@@ -39,6 +40,6 @@ export {
   shrinkSchedule,
   type Weights,
 } from './simulation/search.ts';
-export { cheapIdentity, type Fate, type MeshKnobs, type SimApp, type SimPeer } from './simulation/sim-peer.ts';
+export type { Fate, MeshKnobs, SimApp, SimPeer } from './simulation/sim-peer.ts';
 export { Simulation } from './simulation/simulation.ts';
 export type { Property, SimulationOptions } from './simulation/simulation-options.ts';

@@ -233,6 +233,11 @@ export function onReopening(work: MeshWork, { remote, random }: Report<'peer.reo
   linksChanged(work);
 }
 
+/** Somebody who is not proven to be the remote was at the other end of a channel: the app should know. */
+export function onUnproven(work: MeshWork, { remote, code }: Report<'peer.unproven'>): void {
+  emit(work, { type: 'peer.unproven', remote, code });
+}
+
 export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<'peer.backedOff'>): void {
   const slot = work.context.slots[remote];
   if (slot === undefined) return;
@@ -316,5 +321,5 @@ export function onPeerFailed(work: MeshWork, remote: PeerId): void {
 
 /** After a terminal failure no dial until the peer is announced afresh. */
 function bury(work: MeshWork, id: PeerId, reason: PeerEnd): void {
-  if (reason === 'dialFailed') changeKnown(work, id, { buried: true });
+  if (reason === 'dialFailed' || reason === 'unproven') changeKnown(work, id, { buried: true });
 }

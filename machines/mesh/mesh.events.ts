@@ -1,6 +1,7 @@
 /** Glossary of the mesh chart, the root: its input, memory, events, and what it emits to the app. */
 import type { EnvironmentChange } from '../../runtime/ports/environment.ts';
 import type { DeliveredMessage, DeliveryReceipt, OutgoingOptions } from '../../runtime/ports/exchange.ts';
+import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type { PeerAd, PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
@@ -213,6 +214,7 @@ export type MeshEmitted =
       readonly alternatives: readonly PeerAd[];
     }
   | { readonly type: 'peer.timedOut'; readonly remote: PeerId }
+  | { readonly type: 'peer.unproven'; readonly remote: PeerId; readonly code: ProofCode }
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
   | { readonly type: 'hub.connected'; readonly url: string }
   | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }

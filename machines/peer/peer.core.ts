@@ -40,6 +40,12 @@ export const afterFailedDial = (context: Pick<PeerContext, 'setbacks' | 'failure
   reason: 'dialFailed',
 });
 
+/** A channel opened with somebody who is not proven to be the remote. */
+export const afterUnproven = (context: Pick<PeerContext, 'setbacks' | 'failures'>): Setback => ({
+  ...afterFailedDial(context),
+  reason: 'unproven',
+});
+
 /** The remote said no: it is alive, so failures start again; the back-off goes on. */
 export const afterRefusal = (context: Pick<PeerContext, 'setbacks'>): Setback => ({
   setbacks: context.setbacks + 1,

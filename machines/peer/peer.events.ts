@@ -1,5 +1,6 @@
 /** Glossary of the peer chart: what it is given, what it hears, what it tells the mesh. */
 import type { LinkFact } from '../../runtime/ports/exchange.ts';
+import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type {
   AnswerSignal,
@@ -11,6 +12,7 @@ import type {
   ProbeSignal,
   RefusalSignal,
 } from '../../runtime/ports/signaling.ts';
+import type { Hello } from '../../runtime/wire/messages.ts';
 import type { AttemptId, OperationId, PeerId } from '../shared/ids.ts';
 
 export interface PeerInput {
@@ -40,6 +42,8 @@ export type PeerEnd =
   | 'lost'
   | 'dialFailed'
   | 'refused'
+  /** The channel opened, and its other end is not proven to be the remote. */
+  | 'unproven'
   | 'disconnected'
   | 'replaced';
 
@@ -65,6 +69,8 @@ export interface PeerContext {
   /** The channel that may take the link over, while there is one; and the remote's offer when it is ours to answer. */
   readonly heir: AttemptId | undefined;
   readonly heirOffer: OfferSignal | undefined;
+  /** What the remote said over that channel, until it is proven to be the remote. */
+  readonly heirHello: Hello | undefined;
   /** Restarts of ICE on this channel: ours, and the remote's last that we answered. They number what is said about them. */
   readonly restarts: number;
   readonly restartsHeard: number;
@@ -79,7 +85,7 @@ export interface PeerContext {
   readonly openedAtMs: number;
   readonly remoteCap: number;
   readonly reason: PeerEnd;
-  /** Why, in the words of the app that disconnected: ours or the remote's. At most REASON_MAX characters. */
+  /** Why, in the words of the app that disconnected: ours or the remote's. At most REASON_MAX characters. With `unproven` a ProofCode. */
   readonly words: string | undefined;
   readonly alternatives: readonly PeerAd[];
   readonly refusal: RefusalSignal | undefined;
@@ -127,9 +133,14 @@ export type LinkPortFact =
   | { readonly type: 'link.disturbed' }
   | { readonly type: 'link.found' }
   | { readonly type: 'link.failed' }
+  /** What `link.prove` asked for: both ends have shown who they are, or not. */
+  | { readonly type: 'link.proven' }
+  | { readonly type: 'link.unproven'; readonly code: ProofCode }
   /** The same of the channel that may take over. */
   | { readonly type: 'heir.signal'; readonly signal: LinkSignal }
   | { readonly type: 'heir.opened' }
+  | { readonly type: 'heir.proven' }
+  | { readonly type: 'heir.unproven'; readonly code: ProofCode }
   | { readonly type: 'heir.closed'; readonly error: string | undefined }
   | LinkFact;
 
@@ -139,6 +150,8 @@ export type PeerEvent = PeerCommand | PeerSignalEvent | LinkPortFact;
 export type LinkPortCommand =
   | { readonly type: 'link.take'; readonly signal: LinkSignal }
   | ({ readonly type: 'link.greet' } & Greeting)
+  /** Tells, when it is known, whether the remote is proven. */
+  | { readonly type: 'link.prove' }
   | { readonly type: 'link.admit' }
   /** Asks the remote for a sign of life; until one comes nothing is sent by way of it when it counts as `silent`. */
   | { readonly type: 'link.ping'; readonly silent: boolean }
@@ -149,6 +162,7 @@ export type LinkPortCommand =
   | { readonly type: 'heir.open'; readonly attempt: AttemptId; readonly offer: OfferSignal | undefined }
   | { readonly type: 'heir.take'; readonly signal: LinkSignal }
   | ({ readonly type: 'heir.greet' } & Greeting)
+  | { readonly type: 'heir.prove' }
   /** The heir takes the link over; or, not `resumes`, is a new link in its place. */
   | { readonly type: 'heir.succeed'; readonly resumes: boolean }
   | { readonly type: 'heir.drop' };
@@ -170,7 +184,7 @@ export interface LinkPortInput {
 
 /** A signal as the peer chart says it; the mesh adds degree, cap, free slots, key and beacon to an offer. */
 export type Utterance =
-  | Pick<OfferSignal, 'kind' | 'attempt' | 'sdp' | 'random' | 'op' | 'restart' | 'resume'>
+  | Pick<OfferSignal, 'kind' | 'attempt' | 'sdp' | 'nonce' | 'random' | 'op' | 'restart' | 'resume'>
   | AnswerSignal
   | CandidateSignal
   | CloseSignal
@@ -192,6 +206,8 @@ export type PeerReport =
   /** The link fell silent: it keeps its slot and does not count, until it recovered or backed off. */
   | { readonly type: 'peer.stalled'; readonly remote: PeerId }
   | { readonly type: 'peer.recovered'; readonly remote: PeerId }
+  /** Somebody was there who is not proven to be the remote: an attempt, or a channel that was to take over, is given up. */
+  | { readonly type: 'peer.unproven'; readonly remote: PeerId; readonly code: ProofCode }
   /** The slot is free; the chart waits before another dial. */
   | {
       readonly type: 'peer.backedOff';

@@ -4,7 +4,7 @@
  *   healthy ──quiet──▶ suspect ──silent──▶ restarting ─ the end with the larger id ──▶ reviving ──▶ redialing ⇄ pausing
  *      ▲                  │                    │         the other: waiting, takes over  (ICE)      │     ▲
  *      └────── heard ─────┴──── heard ─────────┘         offered a dial: reanswering ──▶ greeting ◀─┘     │
- *      └──────────────── both HELLOs resume the link ────────────────────────────────────┘ └──────────────┘
+ *      └──────── it is the remote, and both HELLOs resume the link ─────── proving ◀────────┘ └───────────┘
  *
  * Suspect after SUSPECT_AFTER_MS of silence (or when ICE says `disconnected`); pinged at once. After SILENT_AFTER_MS the
  * neighbour is as good as dead *for the topology*: `restarting` is told as peer.stalled, so that it does not count as a
@@ -85,24 +85,35 @@ const greeting = peerSetup.createStateConfig({
   on: {
     'link.lively': { description: 'Too late for the old channel: the remote may have left it already.' },
     'link.shaken': { description: 'The fresh channel is tried out anyway.' },
-    'hello.received': [
+    'hello.received': [{ guard: 'fitsHeir', target: 'proving', actions: 'rememberHeirHello' }, HEIR_ENDS],
+    'heir.closed': HEIR_ENDS,
+  },
+  after: { handshakeTimeout: HEIR_ENDS },
+});
+
+const proving = peerSetup.createStateConfig({
+  description: 'The actor is proving: the link is not handed over to somebody who is not the remote.',
+  entry: 'proveHeir',
+  on: {
+    'link.lively': { description: 'Too late for the old channel: the remote may have left it already.' },
+    'link.shaken': { description: 'The fresh channel is tried out anyway.' },
+    'heir.proven': [
       {
         guard: 'resumes',
         target: '#peer.link.connected.health.healthy',
         actions: ['letResume', 'rememberSuccession', 'reportRecovered'],
       },
       {
-        guard: 'fitsHeir',
         target: '#peer.link.connected',
         reenter: true,
         actions: ['letReplace', 'rememberSuccession', 'beginAnew', 'reportReopening'],
         description: 'The remote lost the link: this is another one.',
       },
-      HEIR_ENDS,
     ],
+    'heir.unproven': { ...HEIR_ENDS, actions: 'reportUnproven' },
     'heir.closed': HEIR_ENDS,
   },
-  after: { handshakeTimeout: HEIR_ENDS },
+  after: { proofTimeout: { ...HEIR_ENDS, actions: 'reportUnproven' } },
 });
 
 const restarting = peerSetup.createStateConfig({
@@ -176,6 +187,7 @@ const restarting = peerSetup.createStateConfig({
     redialing,
     reanswering,
     greeting,
+    proving,
     pausing: {
       description: 'The actor is pausing before the next way.',
       entry: 'abandonHeir',

@@ -4,7 +4,16 @@
  * Owns: whose attempt stands, every wait of a negotiation, the health of the link, the back-off, the end.
  * Refuses to know: who else is linked, whether there is room (the mesh gives and takes the slot), what flows over the link.
  * Spawned by: the mesh, as `peer:<id>`. Ends: evicted, left or given up; its output says why.
- * Happy path: dialing (or answering) -> handshaking -> connected -> draining -> closed.
+ * Happy path: dialing (or answering) -> handshaking -> proving -> connected -> draining -> closed.
+ *
+ *   dialing ───┐ channel                HELLO fits          both have shown their keys
+ *              ├────────▶ handshaking ────────────▶ proving ───────────────────────────▶ connected ──▶ draining ──▶ closed
+ *   answering ─┘                                       │ another key, another connection, nothing in time
+ *                                                      ▼
+ *                                                  refusing: the remote is told why ──▶ backingOff
+ *
+ * A channel alone says nothing of who is at its other end: whoever carries the signals could have put himself in between.
+ * Nothing but HELLO, PROOF and CLOSE passes before `connected`.
  * How a link that stands heals is laid down in `peer.health.ts`, what the chart names in `peer.setup.ts`.
  * After WebRTC's offer/answer model (RFC 8829); glare is settled by peer id, a late signal by its attempt's id.
  */
@@ -30,6 +39,7 @@ export const peerMachine = peerSetup.createMachine({
     remoteFeatures: [],
     heir: undefined,
     heirOffer: undefined,
+    heirHello: undefined,
     restarts: 0,
     restartsHeard: 0,
     tries: 0,
@@ -115,7 +125,7 @@ export const peerMachine = peerSetup.createMachine({
           on: {
             'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
             'hello.received': [
-              { guard: 'fits', target: 'connected', actions: 'rememberHello' },
+              { guard: 'fits', target: 'proving', actions: 'rememberHello' },
               { target: '#peer.backingOff', actions: 'noteFailedDial', description: 'Another peer, attempt or role.' },
             ],
             'link.farewell': { target: '#peer.backingOff', actions: 'noteFailedDial' },
@@ -124,6 +134,34 @@ export const peerMachine = peerSetup.createMachine({
             'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
           },
           after: { handshakeTimeout: { target: '#peer.backingOff', actions: 'noteFailedDial' } },
+        },
+        proving: {
+          description: 'The actor is proving: HELLOs fit, and who says so is still to be shown, by both ends.',
+          entry: 'proveLink',
+          on: {
+            'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
+            'link.proven': { target: 'connected', actions: 'rememberLink' },
+            'link.unproven': { target: 'refusing', actions: ['noteUnproven', 'reportUnproven'] },
+            'link.farewell': {
+              target: '#peer.backingOff',
+              actions: ['noteUnproven', 'reportUnproven'],
+              description: 'The remote did not take our proof.',
+            },
+            'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'link.failed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
+          },
+          after: { proofTimeout: { target: 'refusing', actions: ['noteUnproven', 'reportUnproven'] } },
+        },
+        refusing: {
+          description: 'The actor is refusing: nothing goes over this channel but the word why.',
+          entry: 'sayGoodbye',
+          on: {
+            'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
+            'link.closed': '#peer.backingOff',
+            'peer.release': { target: '#peer.closed', actions: 'rememberRelease' },
+          },
+          after: { drainTimeout: '#peer.backingOff' },
         },
         connected: {
           description: 'The actor is connected: the link carries messages.',

@@ -1,10 +1,12 @@
 /** What the peer chart is made of: its actions, guards and delays. Decisions are in `peer.core.ts`; each of these carries one out. */
 import { assign, enqueueActions, sendParent, sendTo, setup } from 'xstate';
+import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { LinkSignal } from '../../runtime/ports/signaling.ts';
 import type { Hello } from '../../runtime/wire/messages.ts';
 import {
   DRAIN_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
+  PROOF_TIMEOUT_MS,
   REDIAL_TIMEOUT_MS,
   RESTART_TIMEOUT_MS,
   RESTARTS_MAX,
@@ -17,6 +19,7 @@ import {
   afterFailedDial,
   afterLoss,
   afterRefusal,
+  afterUnproven,
   backoffMs,
   farewellReason,
   farewellWords,
@@ -63,7 +66,13 @@ const toldBy = (hello: Hello, context: PeerContext) => ({
   restartsHeard: 0,
 });
 
-const NO_HEIR = { heir: undefined, heirOffer: undefined } as const;
+const NO_HEIR = { heir: undefined, heirOffer: undefined, heirHello: undefined } as const;
+
+/** Why the other end counts as unproven. A time-out of a wait says it by not being any of these. */
+function codeOf(event: PeerEvent): ProofCode {
+  if (event.type === 'link.unproven' || event.type === 'heir.unproven') return event.code;
+  return event.type === 'link.farewell' ? 'PROOF_REFUSED' : 'PROOF_TIMEOUT';
+}
 
 const fitsHeir = ({ remote, random, heir }: PeerContext, hello: Hello): boolean =>
   heir !== undefined && fits({ remote, random, attempt: heir }, hello);
@@ -85,10 +94,12 @@ function spokenOf(
   answered = 0,
 ): Utterance {
   if (signal.kind === 'candidate') return { ...signal, attempt };
-  const { kind, sdp } = signal;
+  const { kind, sdp, nonce } = signal;
+  const share = nonce === undefined ? {} : { nonce };
   const restart = kind === 'offer' ? restarts : answered;
   const numbered = restart === 0 ? {} : { restart };
-  return kind === 'answer' ? { kind, attempt, sdp, ...numbered } : { kind, attempt, sdp, ...about, ...numbered };
+  if (kind === 'answer') return { kind, attempt, sdp, ...share, ...numbered };
+  return { kind, attempt, sdp, ...share, ...about, ...numbered };
 }
 
 /** Everything the chart names. */
@@ -124,14 +135,14 @@ export const peerSetup = setup({
     }),
     rememberHello: assign(({ context, event }) => {
       const { hello } = as(event, 'hello.received');
-      return {
-        ...toldBy(hello, context),
-        session: context.attempt,
-        openedAtMs: context.ports.clock.now(),
-        failures: 0,
-        patienceMs: undefined,
-      };
+      return toldBy(hello, context);
     }),
+    rememberLink: assign(({ context }) => ({
+      session: context.attempt,
+      openedAtMs: context.ports.clock.now(),
+      failures: 0,
+      patienceMs: undefined,
+    })),
     rememberFarewellSignal: assign(({ event }) => {
       const { reason } = as(event, 'signal.close').signal;
       return { reason: farewellReason(reason), words: farewellWords(reason), alternatives: [] };
@@ -151,6 +162,13 @@ export const peerSetup = setup({
     forgetSetbacks: assign({ setbacks: 0 }),
     forgetRefusal: assign({ refusal: undefined }),
     noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined, ...NO_HEIR })),
+    noteUnproven: assign(({ context, event }) => ({
+      ...afterUnproven(context),
+      words: codeOf(event),
+      alternatives: [],
+      refusal: undefined,
+      ...NO_HEIR,
+    })),
     noteLoss: assign(({ context }) => ({
       ...afterLoss(context, context.ports.clock.now()),
       refusal: undefined,
@@ -166,15 +184,16 @@ export const peerSetup = setup({
     makeHeir: assign(({ context }) => {
       const { clock, random } = context.ports;
       const heir = laterAttempt(context, clock.now(), random.bytes(4));
-      return { heir, mark: heir, heirOffer: undefined };
+      return { heir, mark: heir, heirOffer: undefined, heirHello: undefined };
     }),
     rememberHeirOffer: assign(({ event }) => {
       const offer = as(event, 'signal.offer').signal;
-      return { heir: offer.attempt, heirOffer: offer, voidUpTo: offer.attempt };
+      return { heir: offer.attempt, heirOffer: offer, heirHello: undefined, voidUpTo: offer.attempt };
     }),
+    rememberHeirHello: assign(({ event }) => ({ heirHello: as(event, 'hello.received').hello })),
     /** The heir's channel is the link's from now on. */
-    rememberSuccession: assign(({ context, event }) => ({
-      ...toldBy(as(event, 'hello.received').hello, context),
+    rememberSuccession: assign(({ context }) => ({
+      ...(context.heirHello !== undefined && toldBy(context.heirHello, context)),
       attempt: context.heir ?? context.attempt,
       ...NO_HEIR,
     })),
@@ -201,6 +220,7 @@ export const peerSetup = setup({
       mark,
       resume: session,
     })),
+    proveHeir: sendTo('link', { type: 'heir.prove' }),
     letResume: sendTo('link', { type: 'heir.succeed', resumes: true }),
     letReplace: sendTo('link', { type: 'heir.succeed', resumes: false }),
     /** Drops the heir, if there is one, and tells the remote, which may wait for it. */
@@ -227,6 +247,7 @@ export const peerSetup = setup({
       cap: context.cap,
       mark: context.mark,
     })),
+    proveLink: sendTo('link', { type: 'link.prove' }),
     admitLink: sendTo('link', { type: 'link.admit' }),
     sayGoodbye: sendTo('link', ({ context }) => ({
       type: 'link.close',
@@ -279,6 +300,11 @@ export const peerSetup = setup({
       reason: context.reason,
       refusal: context.refusal,
     })),
+    reportUnproven: report(({ context, event }) => ({
+      type: 'peer.unproven',
+      remote: context.remote,
+      code: codeOf(event),
+    })),
     reportRested: report(({ context }) => ({ type: 'peer.rested', remote: context.remote })),
     reportLinkFailure: sendParent(({ context, event }: { context: PeerContext; event: unknown }) => ({
       type: 'actor.failed',
@@ -327,8 +353,7 @@ export const peerSetup = setup({
     isOurs: ({ event }) => event.type === 'link.silent' && event.ours === true,
     isOursToRestart: ({ context, event }) =>
       event.type === 'link.silent' && event.ours === true && mayRestart(context, context.ports.link.capabilities),
-    resumes: ({ context, event }) =>
-      event.type === 'hello.received' && fitsHeir(context, event.hello) && event.hello.resume === context.session,
+    resumes: ({ context }) => context.heirHello?.resume === context.session,
     fitsHeir: ({ context, event }) => event.type === 'hello.received' && fitsHeir(context, event.hello),
     endedByItself: ({ event }) => event.type === 'link.closed' && event.error !== undefined,
     isFarewell: ({ context, event }) =>
@@ -338,6 +363,7 @@ export const peerSetup = setup({
   delays: {
     dialTimeout: ({ context }) => context.patienceMs ?? context.dialTimeoutMs,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    proofTimeout: PROOF_TIMEOUT_MS,
     suspectTimeout: SUSPECT_TIMEOUT_MS,
     drainTimeout: DRAIN_TIMEOUT_MS,
     takeover: TAKEOVER_MS,

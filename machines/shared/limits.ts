@@ -28,6 +28,11 @@ export const JOIN_TIMEOUT_MS = 30_000;
 export const DIAL_TIMEOUT_MS = 10_000;
 /** From the open channel to the other side's HELLO. Guess: three slow round trips. */
 export const HANDSHAKE_TIMEOUT_MS = 3_000;
+/**
+ * From HELLO to a proof that holds. It was signed while the connection was made, so that it comes right behind HELLO; a
+ * signer that asks somebody (a hardware key) may take longer, but not as long as it likes: the slot is taken meanwhile.
+ */
+export const PROOF_TIMEOUT_MS = 3_000;
 /** A slot kept for a peer that was told to dial: it may need a whole dial. */
 export const RESERVATION_TIMEOUT_MS = DIAL_TIMEOUT_MS + 2_000;
 /** From LOCK to LOCKED. Guess: two slow round trips. */
@@ -155,6 +160,8 @@ export const TTL_LIMIT_MS = 4_294_967_295;
 /** Arrays and objects in each other in an application's data. */
 export const PAYLOAD_DEPTH_MAX = 64;
 export const SDP_CHARS_MAX = 65_536;
+/** Random bytes that each end adds to what both sign: no two of them are ever the same. */
+export const NONCE_BYTES = 16;
 /** Send buffer of a link: between these marks a channel runs at full speed. Above high it is congested. */
 export const LINK_BUFFER_LOW_BYTES = 65_536;
 export const LINK_BUFFER_HIGH_BYTES = 1_048_576;
@@ -287,7 +294,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
     PAYLOAD_BYTES_MAX + 3 * (NETWORK_NAME_MAX + TOPIC_NAME_MAX) + ENVELOPE_FIXED_BYTES_MAX <= ENVELOPE_BYTES_MAX,
   ],
   ['a reservation outlasts a dial', RESERVATION_TIMEOUT_MS > DIAL_TIMEOUT_MS],
-  ['a handshake is shorter than a dial', HANDSHAKE_TIMEOUT_MS < DIAL_TIMEOUT_MS],
+  ['a handshake and a proof are shorter than a dial', HANDSHAKE_TIMEOUT_MS + PROOF_TIMEOUT_MS < DIAL_TIMEOUT_MS],
   ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],
   ['a peer is pinged before it is suspected', PING_AFTER_MS + SWEEP_MS < SUSPECT_AFTER_MS],
   ['a suspect has time to answer before it counts as silent', SUSPECT_AFTER_MS + SWEEP_MS + 500 <= SILENT_AFTER_MS],

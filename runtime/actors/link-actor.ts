@@ -1,14 +1,16 @@
 /**
  * The link port of a peer chart: one channel of a link adapter, and while the link is being healed an heir beside it. It
- * translates and decides nothing: the chart hears signals, openings and ends; the exchange gets the frames.
+ * translates and decides nothing: the chart hears signals, openings, results of proofs and ends; the exchange gets the frames.
  */
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
 import type { AttemptId } from '../../machines/shared/ids.ts';
-import { EARLY_FRAMES_MAX } from '../../machines/shared/limits.ts';
+import { EARLY_FRAMES_MAX, NONCE_BYTES } from '../../machines/shared/limits.ts';
+import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link, LinkHandlers } from '../ports/link.ts';
 import type { LinkSignal, OfferSignal } from '../ports/signaling.ts';
 import type { Hello } from '../wire/messages.ts';
+import { LinkProof } from './link-proof.ts';
 
 type Role = 'link' | 'heir';
 
@@ -16,6 +18,7 @@ interface Channel {
   role: Role;
   readonly attempt: AttemptId;
   readonly link: Link;
+  readonly proof: LinkProof;
   /** Frames that came before the channel was open. */
   early: Uint8Array[] | undefined;
   /** Nobody waits for it any longer: an old attempt that opens late must not take the place of a newer one. */
@@ -39,7 +42,6 @@ class Channels {
   begin(): void {
     const { attempt, offer } = this.#input;
     this.#channel = this.#open('link', attempt, offer);
-    if (offer !== undefined) this.#channel.link.signal({ kind: 'offer', sdp: offer.sdp });
   }
 
   /** Cuts all that is open. */
@@ -54,7 +56,9 @@ class Channels {
     const link = this.#channel?.link;
     switch (command.type) {
       case 'link.take':
-        return link?.signal(command.signal);
+        return this.#take(this.#channel, command.signal);
+      case 'link.prove':
+        return this.#channel?.proof.demand();
       case 'link.greet':
         return this.#greet(this.#channel, command);
       case 'link.admit':
@@ -72,7 +76,9 @@ class Channels {
       case 'heir.open':
         return this.#openHeir(command.attempt, command.offer);
       case 'heir.take':
-        return this.#heir?.link.signal(command.signal);
+        return this.#take(this.#heir, command.signal);
+      case 'heir.prove':
+        return this.#heir?.proof.demand();
       case 'heir.greet':
         return this.#greet(this.#heir, command);
       case 'heir.succeed':
@@ -95,8 +101,39 @@ class Channels {
         options,
         this.#handlers(() => channel),
       ),
+      proof: this.#proofOf(attempt, () => channel),
     };
+    if (offer !== undefined) this.#take(channel, offer);
     return channel;
+  }
+
+  #proofOf(attempt: AttemptId, channelOf: () => Channel): LinkProof {
+    const { ports, remote } = this.#input;
+    return new LinkProof({
+      identity: ports.identity,
+      remote,
+      attempt,
+      entropy: ports.random.bytes(NONCE_BYTES),
+      fingerprints: () => channelOf().link.fingerprints,
+      signerFailed: (cause) =>
+        ports.logger.log('error', `The identity signed nothing: ${String(cause)}`, { remote, attempt }),
+      send: (proof) => void ports.exchange?.send(remote, proof, attempt),
+      tell: (result) => {
+        const { role } = channelOf();
+        if (result.type === 'proven') return this.#tell({ type: `${role}.proven` });
+        ports.exchange?.count(`unproven.${result.code}`);
+        this.#tell({ type: `${role}.unproven`, code: result.code });
+      },
+    });
+  }
+
+  /** A signal of the remote; its first description brings its share of what both sign. */
+  #take(channel: Channel | undefined, signal: LinkSignal): void {
+    if (channel === undefined) return;
+    if (signal.kind === 'candidate') return channel.link.signal(signal);
+    const { kind, sdp, nonce } = signal;
+    channel.link.signal({ kind, sdp });
+    channel.proof.heard(nonce);
   }
 
   #handlers(channelOf: () => Channel): LinkHandlers {
@@ -106,7 +143,7 @@ class Channels {
       if (!channel.freed) act(channel);
     };
     return {
-      onSignal: (signal: LinkSignal) => ifHeld(({ role }) => this.#tell({ type: `${role}.signal`, signal })),
+      onSignal: (signal: LinkSignal) => ifHeld((channel) => this.#say(channel, signal)),
       onOpen: () => ifHeld((channel) => this.#opened(channel)),
       onFrame: (frame) => {
         const { attempt, early } = channelOf();
@@ -124,12 +161,23 @@ class Channels {
     };
   }
 
+  /** A signal for the remote. A description that comes before the channel stands brings our share of what both sign. */
+  #say({ role, proof, early }: Channel, signal: LinkSignal): void {
+    const isFirst = signal.kind !== 'candidate' && early !== undefined;
+    this.#tell({ type: `${role}.signal`, signal: isFirst ? { ...signal, nonce: proof.nonce } : signal });
+    if (isFirst) proof.prepare();
+  }
+
   #opened(channel: Channel): void {
     const { exchange } = this.#input.ports;
     const { remote } = this.#input;
     const { attempt, link, role, early = [] } = channel;
-    if (role === 'link') exchange?.attach(remote, attempt, link, this.#tell);
-    else exchange?.attachHeir(remote, attempt, link, this.#tell);
+    const tell = (fact: ChannelFact): void => {
+      if (fact.type !== 'proof.received') this.#tell(fact);
+      else if (!channel.proof.take(fact.proof)) exchange?.count('ignored.proof');
+    };
+    if (role === 'link') exchange?.attach(remote, attempt, link, tell);
+    else exchange?.attachHeir(remote, attempt, link, tell);
     this.#tell({ type: `${role}.opened` });
     channel.early = undefined;
     for (const frame of early) exchange?.receive(remote, attempt, frame);
@@ -155,12 +203,12 @@ class Channels {
     const goesOn = resume === undefined ? {} : { resume };
     const hello = { type: 'HELLO', peerId, attempt, mark, random, cap, features, ...goesOn } as const;
     ports.exchange?.send(remote, hello, attempt);
+    channel.proof.greeted();
   }
 
   #openHeir(attempt: AttemptId, offer: OfferSignal | undefined): void {
     this.#dropHeir();
     this.#heir = this.#open('heir', attempt, offer);
-    if (offer !== undefined) this.#heir.link.signal({ kind: 'offer', sdp: offer.sdp });
   }
 
   #dropHeir(): void {
@@ -185,6 +233,7 @@ class Channels {
     if (channel === undefined) return;
     const { ports, remote } = this.#input;
     channel.freed = true;
+    channel.proof.end();
     ports.exchange?.detach(remote, channel.attempt);
     channel.link.close();
     channel.link.close();

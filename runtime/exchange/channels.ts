@@ -4,7 +4,7 @@
  */
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
-import type { LinkFact } from '../ports/exchange.ts';
+import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { Ack } from '../wire/messages.ts';
 import type { Batches } from './batches.ts';
@@ -24,12 +24,12 @@ export class Channels {
     this.#options = options;
   }
 
-  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void {
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void {
     const { links, clock } = this.#options;
     links.add(new LinkEntry(remote, attempt, link, tell, clock.now()));
   }
 
-  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void {
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void {
     const { links, clock } = this.#options;
     links.addHeir(new LinkEntry(remote, attempt, link, tell, clock.now()));
   }

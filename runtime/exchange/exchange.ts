@@ -33,6 +33,7 @@ export interface RunningExchange extends Exchange {
 /** Once a link, or the data plane's own: these have other bounds. */
 const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'HELLO',
+  'PROOF',
   'CLOSE',
   'ACK',
   'RELAY',
@@ -40,6 +41,9 @@ const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'GOSSIP',
   'RECEIPT',
 ]);
+
+/** Heard before a link is admitted. */
+const GREETINGS: ReadonlySet<Message['type']> = new Set(['HELLO', 'PROOF', 'CLOSE']);
 
 export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);
@@ -189,9 +193,11 @@ class MeshExchange implements RunningExchange {
     const { messages, unknownTypes, unknownFields } = decoded.value;
     if (unknownTypes > 0) this.count('ignored.unknownType', unknownTypes);
     if (unknownFields > 0) this.count('ignored.unknownField', unknownFields);
-    if (!entry.admitted && messages.some((m) => m.type !== 'HELLO' && m.type !== 'CLOSE')) {
+    if (!entry.admitted && messages.some((m) => !GREETINGS.has(m.type))) {
       if (!entry.keepEarly(frame)) this.count('dropped.early');
-      for (const message of messages) if (message.type === 'HELLO') this.#handle(entry, message);
+      for (const message of messages) {
+        if (message.type === 'HELLO' || message.type === 'PROOF') this.#handle(entry, message);
+      }
       return;
     }
     for (const message of messages) this.#handle(entry, message);
@@ -204,6 +210,9 @@ class MeshExchange implements RunningExchange {
       case 'HELLO':
         if (!entry.admitted) entry.tell({ type: 'hello.received', hello: message });
         return;
+      case 'PROOF':
+        if (entry.admitted) return this.count('ignored.proof');
+        return entry.tell({ type: 'proof.received', proof: message });
       case 'CLOSE':
         return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
       case 'PING':

@@ -16,7 +16,7 @@ import {
   MISBEHAVIOUR_WINDOW_MS,
   RELAYS_MAX,
 } from '../../machines/shared/limits.ts';
-import type { LinkFact, LinkMode } from '../ports/exchange.ts';
+import type { ChannelFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { encodeFrame, encodeMessage } from '../wire/codec.ts';
@@ -25,6 +25,7 @@ import { Session } from './session.ts';
 
 /** In the place of a link that is gone, until another one takes over. */
 const NO_LINK: Link = {
+  fingerprints: undefined,
   signal: () => undefined,
   send: () => false,
   bufferedBytes: 0,
@@ -39,7 +40,7 @@ export class LinkEntry {
   link: Link;
   /** Survives a change of the channel. */
   readonly session = new Session();
-  readonly tell: (fact: LinkFact) => void;
+  readonly tell: (fact: ChannelFact) => void;
   admitted = false;
   /** CLOSE went out: what still arrives is taken in, nothing more is sent. */
   retired = false;
@@ -71,7 +72,7 @@ export class LinkEntry {
   #controls = 0;
   #controlsSinceMs: number;
 
-  constructor(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void, nowMs: number) {
+  constructor(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void, nowMs: number) {
     this.remote = remote;
     this.attempt = attempt;
     this.link = link;

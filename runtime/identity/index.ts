@@ -7,11 +7,12 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
 import { MeshError } from '../errors.ts';
-import type { Identity } from '../ports/identity.ts';
+import type { Claim, Identity } from '../ports/identity.ts';
 import type { RandomPort } from '../ports/random.ts';
 import { systemRandom } from '../random.ts';
 import { toBase64Url } from './base64url.ts';
 import { nativeSigner, nativeVerify } from './native-ed25519.ts';
+import { webVerify } from './web-ed25519.ts';
 
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 
@@ -40,6 +41,20 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
     // noble throws on bytes that are no point of the curve: such a key verifies nothing.
     return false;
   }
+}
+
+/**
+ * Whether the holder of the key behind a peer id signed. Total, like `verify`. At once in Node; in browsers by WebCrypto
+ * where it knows Ed25519, which does not hold up the page, else in pure JavaScript.
+ */
+export function verifyClaim({ peerId, publicKey, message, signature }: Claim): boolean | Promise<boolean> {
+  if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  if (peerIdOf(publicKey) !== peerId) return false;
+  const native = nativeVerify(publicKey, message, signature);
+  if (native !== undefined) return native;
+  const web = webVerify(publicKey, message, signature);
+  if (web === undefined) return verify(publicKey, message, signature);
+  return web.then((held) => held ?? verify(publicKey, message, signature));
 }
 
 /** The secret is in a private field: neither JSON, nor `inspect`, nor a spread shows it. */

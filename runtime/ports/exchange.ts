@@ -3,7 +3,7 @@
  * plainly for every frame and tells the charts facts only.
  */
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
-import type { Hello, Message } from '../wire/messages.ts';
+import type { Hello, Message, Proof } from '../wire/messages.ts';
 import type { Link } from './link.ts';
 import type { PeerAd, PeerSignal } from './signaling.ts';
 
@@ -20,6 +20,9 @@ export type LinkFact =
   | { readonly type: 'link.shaken'; readonly moved: boolean }
   /** The other side said goodbye: the link ends now. */
   | { readonly type: 'link.farewell'; readonly reason: string; readonly alternatives: readonly PeerAd[] };
+
+/** What the exchange tells of a channel: facts for the peer chart, and the remote's proof for whoever checks it. */
+export type ChannelFact = LinkFact | { readonly type: 'proof.received'; readonly proof: Proof };
 
 /** How gossip treats a link. */
 export type LinkMode = 'forwarding' | 'congested' | 'muted';
@@ -56,10 +59,10 @@ export interface SignalRelay {
 
 export interface Exchange {
   readonly relays: SignalRelay;
-  /** A link's channel is open. Until `admit` only HELLO and CLOSE are heard; a few early frames wait. */
-  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
-  /** The channel of a link that may take the place of the attached one is open: HELLO and CLOSE are heard of it. */
-  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: LinkFact) => void): void;
+  /** A link's channel is open. Until `admit` only HELLO, PROOF and CLOSE are heard; a few early frames wait. */
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void;
+  /** The channel of a link that may take the place of the attached one is open: HELLO, PROOF and CLOSE are heard of it. */
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void;
   /**
    * The heir takes over. `resumes`: it goes on with the link, and what the other end has not received is sent again.
    * Otherwise it is a link of its own, to be admitted, and what the old one kept is gone.

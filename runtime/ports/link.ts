@@ -66,7 +66,22 @@ export interface LinkOptions {
   readonly initiator: boolean;
 }
 
+/**
+ * Whom a connection is between, in terms of its encryption: what each end's certificate hashes to. An implementation
+ * refuses a certificate that does not fit the description, so that these name the two ends whoever carried the signals.
+ */
+export interface LinkFingerprints {
+  readonly local: string;
+  readonly remote: string;
+}
+
 export interface Link {
+  /**
+   * Known once both first descriptions are, at the latest when the link opens; the same from then on. Both ends write each
+   * in the same way. A later description with another certificate is not taken in. Undefined for ever: no proof can be
+   * made, and no mesh uses the link.
+   */
+  readonly fingerprints: LinkFingerprints | undefined;
   /**
    * Takes in what the other side's `onSignal` gave. A bad signal ends in `onClosed`, never in a throw. An offer on a link
    * that stands is a restart by the other side and is answered through `onSignal`.

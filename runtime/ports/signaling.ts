@@ -27,6 +27,11 @@ export interface SessionDescription {
   readonly kind: 'offer' | 'answer';
   /** At most 64 KiB of SDP. */
   readonly sdp: string;
+  /**
+   * Part of what both ends sign: 16 random bytes of the sender's for this channel, base64url, in its first description.
+   * Adapters neither make nor read it.
+   */
+  readonly nonce?: string;
 }
 
 export interface IceCandidate {
@@ -46,6 +51,8 @@ export interface OfferSignal {
   readonly kind: 'offer';
   readonly attempt: AttemptId;
   readonly sdp: string;
+  /** See SessionDescription. */
+  readonly nonce?: string;
   readonly key: string;
   /** This link is born `random`. */
   readonly random: boolean;
@@ -66,6 +73,8 @@ export interface AnswerSignal {
   readonly kind: 'answer';
   readonly attempt: AttemptId;
   readonly sdp: string;
+  /** See SessionDescription. */
+  readonly nonce?: string;
   /** Answers this restart of the offerer's. */
   readonly restart?: number;
 }

@@ -2,8 +2,7 @@
  * One simulated peer: a production mesh on a clock, an identity and ports of its own. Owns its fate: running, asleep,
  * crashed, left. It reports what its app would see to the simulation and nothing else.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { type PeerId, toHex } from '../../machines/shared/ids.ts';
+import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshOptions } from '../api.ts';
 import { createMeshActor, type MeshActor } from '../create-mesh.ts';
 import type { Identity } from '../ports/identity.ts';
@@ -35,25 +34,6 @@ export interface SimPeerSetup {
   readonly identity: Identity;
   readonly adversary?: Adversary;
   readonly inspect: unknown;
-}
-
-/**
- * An identity that costs microseconds: its key is random bytes, its peer id follows the real rule, its signatures are no
- * signatures. Good where nobody verifies, as simulated hubs do not.
- */
-export function cheapIdentity(random: SeededRandom): Identity {
-  const publicKey = random.bytes(32);
-  return {
-    publicKey,
-    peerId: toHex(sha256(publicKey).subarray(0, 20)),
-    sign: (message) => {
-      const digest = sha256(message);
-      const signature = new Uint8Array(64);
-      signature.set(digest);
-      signature.set(publicKey, 32);
-      return signature;
-    },
-  };
 }
 
 export class SimPeer {

@@ -3,7 +3,7 @@
  * of the model and an adversary's hooks on the way. Owns what gets lost, doubled and late; decides nothing else.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
-import type { Link, LinkHandlers, LinkOptions, LinkPort } from '../ports/link.ts';
+import type { Link, LinkFingerprints, LinkHandlers, LinkOptions, LinkPort } from '../ports/link.ts';
 import type {
   LinkSignal,
   PeerSignal,
@@ -136,6 +136,7 @@ export class SimPorts {
       this.world.count('connectionsRefused');
       clock.setTimeout(() => handlers.onClosed(new Error('Cannot create so many PeerConnections')), 0);
       return {
+        fingerprints: undefined,
         signal: () => undefined,
         send: () => false,
         bufferedBytes: 0,
@@ -176,6 +177,10 @@ class SimLink implements Link, LinkHandlers {
 
   get bufferedBytes(): number {
     return this.#base?.bufferedBytes ?? 0;
+  }
+
+  get fingerprints(): LinkFingerprints | undefined {
+    return this.#base?.fingerprints;
   }
 
   signal(signal: LinkSignal): void {

@@ -21,6 +21,7 @@ export const MESSAGE_TYPES = {
   ACK: 8,
   RELAY: 9,
   UNROUTED: 10,
+  PROOF: 11,
   LOCK: 16,
   LOCKED: 17,
   LOCK_REFUSED: 18,
@@ -51,6 +52,21 @@ export interface Hello {
   readonly features: readonly string[];
   /** Attempt of the first link in the row that this one goes on with; the field is left out of a link that begins. */
   readonly resume?: AttemptId;
+}
+
+/**
+ * Sent by both ends behind HELLO: the sender holds the key behind its peer id, and this very connection is its own. `sig`
+ * is over the UTF-8 bytes of `xstate-mesh/link/1`, a line feed, and the JSON list of attempt, then id, nonce and fingerprint
+ * of the sender, then those of the receiver. Nonces came with offer and answer, fingerprints are the certificates' in both
+ * descriptions. A receiver for whom it does not hold refuses the link with CLOSE and a ProofCode as its reason; until it
+ * holds nothing else is heard. One a channel, further ones are ignored. Always 102 bytes.
+ */
+export interface Proof {
+  readonly type: 'PROOF';
+  /** Ed25519 public key, 32 bytes. */
+  readonly key: Uint8Array;
+  /** 64 bytes. */
+  readonly sig: Uint8Array;
 }
 
 /** The last message on a link that is closed on purpose. The receiver reports `reason` and may dial the alternatives. */
@@ -228,6 +244,7 @@ export interface Receipt {
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
 export type Message =
   | Hello
+  | Proof
   | Close
   | Ping
   | Pong

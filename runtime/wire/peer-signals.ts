@@ -26,6 +26,8 @@ const links = count(NEIGHBOURS_MAX);
 const restarts = count(Number.MAX_SAFE_INTEGER);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
 const key = v.custom<string>(isPublicKeyText);
+/** 16 random bytes in base64url without padding. */
+const nonce = v.pipe(v.string(), v.regex(/^[\w-]{22}$/));
 
 /** What a peer announces of itself. */
 export const presenceSchema = v.object({ v: v.literal(1), key, free: slots, degree: links });
@@ -35,6 +37,7 @@ const offerMesh = v.object({
   v: v.literal(1),
   kind: v.literal('offer'),
   attempt: attemptId,
+  nonce: v.exactOptional(nonce),
   key,
   random: v.boolean(),
   degree: links,
@@ -49,6 +52,7 @@ const answerMesh = v.object({
   v: v.literal(1),
   kind: v.literal('answer'),
   attempt: attemptId,
+  nonce: v.exactOptional(nonce),
   restart: v.exactOptional(restarts),
 });
 const candidateMesh = v.object({ v: v.literal(1), kind: v.literal('candidate'), attempt: attemptId });

@@ -27,6 +27,7 @@ export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEI
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
 const NO_KEY = new Uint8Array(0);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Index on the wire; the order is part of the protocol. */
@@ -135,6 +136,14 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
       m.features,
       ...(m.resume === undefined ? [] : [bytesOf('resume', m.resume, isAttemptId)]),
     ],
+  },
+  PROOF: {
+    count: 2,
+    schema: v.pipe(
+      v.tuple([bytes(KEY_BYTES), bytes(SIGNATURE_BYTES)]),
+      v.transform(([key, sig]) => ({ type: 'PROOF' as const, key, sig })),
+    ),
+    fields: (m) => [m.key, m.sig],
   },
   CLOSE: {
     count: 2,

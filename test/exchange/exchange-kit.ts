@@ -1,7 +1,7 @@
 /** Exchanges that are joined by links of the test: frames go through the clock, buffers are what the test says. */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
-import type { DeliveredMessage, DeliveryReceipt, LinkFact } from '../../runtime/ports/exchange.ts';
+import type { ChannelFact, DeliveredMessage, DeliveryReceipt } from '../../runtime/ports/exchange.ts';
 import type { Link } from '../../runtime/ports/link.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
@@ -17,6 +17,7 @@ export const THIRD = 'c'.repeat(40);
 /** A link whose send buffer the test fills and drains. */
 export class TestLink implements Link {
   readonly sent: Uint8Array[] = [];
+  readonly fingerprints = { local: 'ours', remote: 'theirs' };
   bufferedBytes = 0;
   /** Bytes that stay in the buffer with each frame: a remote that does not read. */
   keeps = false;
@@ -102,7 +103,7 @@ export function single(options: { readonly admitted?: boolean } = {}) {
   const clock = new HeapClock(1_000_000);
   const node = makeNode(clock, 'a');
   const link = new TestLink();
-  const told: LinkFact[] = [];
+  const told: ChannelFact[] = [];
   node.exchange.attach(REMOTE, ATTEMPT, link, (fact) => told.push(fact));
   if (options.admitted !== false) node.exchange.admit(REMOTE, ATTEMPT);
   const receive = (...messages: Message[]) => node.exchange.receive(REMOTE, ATTEMPT, frameOf(...messages));

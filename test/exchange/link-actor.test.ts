@@ -22,6 +22,7 @@ function world(over: Partial<Link> = {}) {
         signal: (signal) => void record.signals.push(signal),
         send: () => true,
         bufferedBytes: 0,
+        fingerprints: undefined,
         restart: () => undefined,
         close: () => void record.closes++,
         ...over,

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { TAKEOVER_MS } from '../../machines/shared/limits.ts';
 import type { OfferSignal } from '../../runtime/ports/signaling.ts';
-import { connect, HIGH, LOW, OURS, offer, type Peer } from './peer-kit.ts';
+import { connect, HIGH, hello, LOW, OURS, offer, type Peer } from './peer-kit.ts';
 
 export const FAILED = { type: 'link.closed', error: 'ice failed' };
 export const gone = (of: string) => ({ type: 'signal.undeliverable', attempt: of, unknown: true });
@@ -62,5 +62,12 @@ export const reanswering = (): Peer => {
   peer.run.send(resumption(200));
   expect(healthOf(peer)).toEqual({ restarting: 'reanswering' });
   peer.run.take();
+  return peer;
+};
+/** The fresh channel is open and says what it should; who says so is still to be shown. */
+export const provingHeir = (peer: Peer = redialing(), more: object = { resume: OURS }): Peer => {
+  peer.link.last.tell({ type: 'heir.opened' });
+  peer.run.send(hello(peer.remote, heirOf(peer), more));
+  expect(healthOf(peer)).toEqual({ restarting: 'proving' });
   return peer;
 };

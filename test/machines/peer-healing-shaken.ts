@@ -46,6 +46,9 @@ export function shaken(): void {
     peer.run.send({ type: 'link.shaken', moved: true });
     expect(healthOf(peer)).toEqual({ restarting: 'greeting' });
     peer.run.send(hello(LOW, heir, { resume: OURS }));
+    peer.run.send({ type: 'link.shaken', moved: true });
+    expect(healthOf(peer)).toEqual({ restarting: 'proving' });
+    peer.link.last.tell({ type: 'heir.proven' });
     expect(healthOf(peer)).toBe('healthy');
   });
 

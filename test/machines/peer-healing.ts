@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   HANDSHAKE_TIMEOUT_MS,
+  PROOF_TIMEOUT_MS,
   REDIAL_TIMEOUT_MS,
   RESTART_TIMEOUT_MS,
   RESTARTS_MAX,
@@ -19,6 +20,7 @@ import {
   healthOf,
   heirOf,
   isLost,
+  provingHeir,
   reanswering,
   redialing,
   restartOffer,
@@ -224,6 +226,10 @@ function redials(): void {
     // The old channel may speak now: both ends are past it.
     peer.run.send({ type: 'link.lively' });
     peer.run.send(hello(LOW, heir, { resume: OURS, features: ['restart'] }));
+    expect(commands(peer)).toEqual(['heir.greet', 'heir.prove']);
+    peer.run.send({ type: 'link.lively' });
+    expect(healthOf(peer)).toEqual({ restarting: 'proving' });
+    peer.link.last.tell({ type: 'heir.proven' });
     expect(peer.link.last.commands.at(-1)).toEqual({ type: 'heir.succeed', resumes: true });
     expect(healthOf(peer)).toBe('healthy');
     expect(peer.types()).toEqual(['peer.recovered']);
@@ -238,8 +244,10 @@ function redials(): void {
     const heir = heirOf(peer);
     peer.run.take();
     peer.run.send(hello(LOW, heir));
+    expect(peer.types()).toEqual([]);
+    peer.link.last.tell({ type: 'heir.proven' });
     expect(peer.types()).toEqual(['peer.reopening', 'peer.opened']);
-    expect(commands(peer)).toEqual(['heir.succeed', 'link.admit']);
+    expect(commands(peer)).toEqual(['heir.prove', 'heir.succeed', 'link.admit']);
     expect(peer.run.context).toMatchObject({ attempt: heir, session: heir, heir: undefined });
     expect(healthOf(peer)).toBe('healthy');
   });
@@ -259,6 +267,10 @@ function redials(): void {
     },
     'a channel that closed while greeting': ({ link }) => {
       link.last.tell({ type: 'heir.opened' });
+      link.last.tell({ type: 'heir.closed', error: undefined });
+    },
+    'a channel that closed while proving': (peer) => {
+      const { link } = provingHeir(peer);
       link.last.tell({ type: 'heir.closed', error: undefined });
     },
   };
@@ -295,6 +307,7 @@ function redials(): void {
     expect(peer.run.take()).toMatchObject([{ signal: { kind: 'answer', attempt: attempt(200), sdp: 'a' } }]);
     peer.link.last.tell({ type: 'heir.opened' });
     peer.run.send(hello(HIGH, attempt(200), { resume: OURS }));
+    peer.link.last.tell({ type: 'heir.proven' });
     expect(healthOf(peer)).toBe('healthy');
     const stranger = healable(true);
     stranger.run.send(resumption(200, { resume: attempt(3) }));
@@ -316,15 +329,48 @@ function redials(): void {
   });
 }
 
+function proofs(): void {
+  const UNPROVEN: Record<string, readonly [code: string, happen: (peer: Peer) => void]> = {
+    'a proof that does not hold': [
+      'PROOF_FAILED',
+      ({ link }) => link.last.tell({ type: 'heir.unproven', code: 'PROOF_FAILED' }),
+    ],
+    'no proof in time': ['PROOF_TIMEOUT', ({ run }) => run.clock.runFor(PROOF_TIMEOUT_MS)],
+  };
+  it.each(Object.entries(UNPROVEN))(
+    '%s: the heir does not take over, and the app hears why',
+    (_name, [code, happen]) => {
+      for (const more of [{ resume: OURS }, {}]) {
+        const peer = provingHeir(redialing(), more);
+        const heir = heirOf(peer);
+        peer.run.take();
+        happen(peer);
+        expect(healthOf(peer)).toEqual({ restarting: 'pausing' });
+        expect(peer.run.take()).toEqual([
+          { type: 'peer.unproven', remote: LOW, code },
+          expect.objectContaining({ signal: expect.objectContaining({ kind: 'close', attempt: heir }) }),
+        ]);
+        expect(commands(peer).slice(-1)).toEqual(['heir.drop']);
+        expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, heir: undefined, heirHello: undefined });
+        // The link itself, when it speaks again, is as good as it was.
+        peer.run.send({ type: 'link.lively' });
+        expect(healthOf(peer)).toBe('healthy');
+      }
+    },
+  );
+}
+
 export function healing(): void {
   describe('suspicion', suspicion);
   describe('restarts of ICE', restarts);
   describe('fresh dials', redials);
   describe('a change of our own network', shaken);
+  describe('the proof of an heir', proofs);
   describe('the end of a silent link', ends);
   it('a link that healed may be opened anew later', () => {
     const peer = greeting();
     peer.run.send(hello(LOW, heirOf(peer), { resume: OURS }));
+    peer.link.last.tell({ type: 'heir.proven' });
     peer.run.send({ type: 'signal.offer', signal: offer(0xffffffffff) });
     expect(peer.run.value).toEqual({ link: 'answering' });
     open(peer);

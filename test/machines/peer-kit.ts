@@ -88,6 +88,16 @@ export function connect(options: Options = {}, more: object = {}): Peer {
 export function open({ run, link, remote }: Peer, more: object = {}): void {
   link.last.tell({ type: 'link.opened' });
   run.send(hello(remote, run.context.attempt, more));
+  if (link.last.commands.at(-1)?.type === 'link.prove') link.last.tell({ type: 'link.proven' });
+}
+
+/** The channel is open and HELLOs fit; who says so is still to be shown. */
+export function proving(options: Options = {}): Peer {
+  const peer = start(options);
+  peer.link.last.tell({ type: 'link.opened' });
+  peer.run.send(hello(peer.remote, peer.run.context.attempt, { random: options.offer?.random ?? false }));
+  expect(peer.run.value).toEqual({ link: 'proving' });
+  return peer;
 }
 
 /** Every way in which an attempt fails, by what brings it about. */
@@ -111,6 +121,11 @@ export const FAILURES: Record<string, (peer: Peer) => void> = {
     link.last.tell({ type: 'link.opened' });
     run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
   },
+  'a link that closes while proving': (peer) => {
+    peer.link.last.tell({ type: 'link.opened' });
+    peer.run.send(hello(peer.remote, peer.run.context.attempt));
+    peer.link.last.tell(CLOSED);
+  },
   'a link that closes while greeting': ({ link }) => {
     link.last.tell({ type: 'link.opened' });
     link.last.tell(CLOSED);
@@ -129,6 +144,15 @@ export const RELEASED_IN: Record<string, { readonly make: () => Peer; readonly t
         return peer;
       },
       told: 'close',
+    },
+    proving: { make: () => proving(), told: 'close' },
+    refusing: {
+      make: () => {
+        const peer = proving();
+        peer.link.last.tell({ type: 'link.unproven', code: 'PROOF_FAILED' });
+        return peer;
+      },
+      told: 'nothing',
     },
     connected: { make: () => connect(), told: 'CLOSE' },
     backingOff: {

@@ -32,6 +32,7 @@ import {
   refusal,
   start,
 } from './peer-kit.ts';
+import { proofs } from './peer-proof.ts';
 
 describe('the peer chart', () => {
   it('reaches every state by some path', () => {
@@ -50,8 +51,10 @@ describe('the peer chart', () => {
       refusal(OURS),
       close(OURS),
       { type: 'signal.undeliverable', attempt: undefined },
+      { type: 'link.unproven', code: 'PROOF_FAILED' },
       hello(LOW, OURS, { features: ['restart'] }),
       hello(HIGH, OURS),
+      hello(LOW, attempt(250)),
       CLOSED,
       { type: 'link.farewell', reason: 'left', alternatives: [] },
       { type: 'link.signal', signal: { kind: 'offer', sdp: '' } },
@@ -94,6 +97,9 @@ describe('the peer chart', () => {
     link.last.tell({ type: 'link.opened' });
     expect(link.last.commands.at(-1)).toEqual({ type: 'link.greet', random: false, cap: 8, mark: OURS });
     run.send(hello(LOW, OURS));
+    expect(link.last.commands.at(-1)).toEqual({ type: 'link.prove' });
+    expect(types()).toEqual([]);
+    link.last.tell({ type: 'link.proven' });
     expect(link.last.commands.at(-1)).toEqual({ type: 'link.admit' });
     expect(types()).toEqual(['peer.opened']);
     run.clock.runFor(PEER_BACKOFF_MAX_MS);
@@ -109,6 +115,7 @@ describe('the peer chart', () => {
     ]);
     link.last.tell({ type: 'link.opened' });
     run.send(hello(LOW, attempt(50), { random: true }));
+    link.last.tell({ type: 'link.proven' });
     expect(run.take()).toMatchObject([{ type: 'peer.opened', random: true, cap: 4 }]);
   });
 
@@ -154,7 +161,7 @@ describe('the peer chart', () => {
       expect(link.last.freed).toBe(false);
     });
 
-    it('repeated and older offers do nothing while answering, handshaking and connected', () => {
+    it('repeated and older offers do nothing while answering, handshaking, proving and connected', () => {
       const peer = start({ offer: offer(50) });
       const again = () => {
         for (const n of [50, 49]) peer.run.send({ type: 'signal.offer', signal: offer(n) });
@@ -166,6 +173,8 @@ describe('the peer chart', () => {
       peer.link.last.tell({ type: 'link.opened' });
       again();
       peer.run.send(hello(LOW, attempt(50)));
+      again();
+      peer.link.last.tell({ type: 'link.proven' });
       peer.types();
       again();
     });
@@ -334,6 +343,8 @@ describe('the peer chart', () => {
       expect(gone.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'lost' }]);
     });
   });
+
+  describe('the proof', proofs);
 
   describe('healing', healing);
 

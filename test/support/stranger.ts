@@ -7,6 +7,7 @@ import type { MemoryWorld } from './memory-mesh.ts';
 /** base64url of 32 zero bytes. */
 export const SOME_KEY = 'A'.repeat(43);
 const NETWORK = 'test';
+const nonce = 'A'.repeat(22);
 
 /** A made-up peer id: `tail` in hex behind `f`s, so that crossing offers go its way and no beacon of its own stands. */
 export const idOf = (tail: number): string => tail.toString(16).padStart(40, 'f');
@@ -49,13 +50,13 @@ export class Stranger {
     const attempt = this.attempt();
     const rest = { attempt, key: SOME_KEY, random: false, degree: 7, cap: 8, free: 1, ...offer };
     const onSignal = (signal: LinkSignal): void =>
-      this.signal(to, (signal.kind === 'offer' ? { ...rest, ...signal } : { ...signal, attempt }) as PeerSignal);
+      this.signal(to, (signal.kind === 'offer' ? { ...rest, ...signal, nonce } : { ...signal, attempt }) as PeerSignal);
     this.#open(to, attempt, rest.random, true, onSignal);
   }
 
   /** Takes an offer. */
   answer(from: string, { attempt, sdp, random }: OfferSignal): void {
-    const onSignal = (signal: LinkSignal): void => this.signal(from, { ...signal, attempt } as PeerSignal);
+    const onSignal = (signal: LinkSignal): void => this.signal(from, { ...signal, nonce, attempt } as PeerSignal);
     this.#open(from, attempt, random, false, onSignal).signal({ kind: 'offer', sdp });
   }
 
@@ -64,8 +65,8 @@ export class Stranger {
       { local: this.id, remote, initiator },
       {
         onSignal,
-        onOpen: () =>
-          this.say(remote, {
+        onOpen: () => {
+          const hello = {
             type: 'HELLO',
             peerId: this.id,
             attempt,
@@ -73,7 +74,9 @@ export class Stranger {
             random,
             cap: 8,
             features: [],
-          }),
+          } as const;
+          this.say(remote, hello, { type: 'PROOF', key: new Uint8Array(32), sig: new Uint8Array(64) });
+        },
         onFrame: (frame) => {
           this.frames++;
           const decoded = decodeFrame(frame);

@@ -56,6 +56,11 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     { requiredKeys: ['type', 'peerId', 'attempt', 'mark', 'random', 'cap', 'features'] },
   ),
   fc.record({
+    type: fc.constant('PROOF' as const),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    sig: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+  }),
+  fc.record({
     type: fc.constant('CLOSE' as const),
     reason: text(0, limits.REASON_MAX),
     alternatives: fc.array(ad, { maxLength: limits.ALTERNATIVES_MAX }),

@@ -22,6 +22,7 @@ const OP_HEX = `c408${OP}`;
 /** Frames of one message each, written down once. A change here is a new wire version. */
 const VECTORS: Readonly<Record<Message['type'], string>> = {
   HELLO: `019801c414${A}c40a018c0000000000000007c40a018c0000000000000006c30891a3646874c40a018c0000000000000006`,
+  PROOF: `01930bc420${'ab'.repeat(32)}c440${'cd'.repeat(64)}`,
   CLOSE: `019302a76576696374656491${AD_HEX}`,
   PING: '019203cb4278bcfe56800800',
   PONG: '019204cf0000018bcfe56800',

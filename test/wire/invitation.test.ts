@@ -126,7 +126,9 @@ describe('a text', () => {
         ['wss://hub.example.org/x'],
       ]),
     );
-    expect(text).toMatchInlineSnapshot(`"mwEBpGRlbW_EIIqI4910CfGV_VLbLTy6XXLKZwm_HZQSG_N0iAG0D29czwAAAYvP5WgAzgAJJ8DEDKurq6urq6urq6urqwMFApG3d3NzOi8vaHViLmV4YW1wbGUub3JnL3hR_CEUd7o9YKbUlwN7olSEoTNqfC1T_1kYzmT7gpoIz_-M4wP4pWDuL5X-qRkxpy_ETGVu1s_y8NgjCV7UL-4L"`);
+    expect(text).toMatchInlineSnapshot(
+      `"mwEBpGRlbW_EIIqI4910CfGV_VLbLTy6XXLKZwm_HZQSG_N0iAG0D29czwAAAYvP5WgAzgAJJ8DEDKurq6urq6urq6urqwMFApG3d3NzOi8vaHViLmV4YW1wbGUub3JnL3hR_CEUd7o9YKbUlwN7olSEoTNqfC1T_1kYzmT7gpoIz_-M4wP4pWDuL5X-qRkxpy_ETGVu1s_y8NgjCV7UL-4L"`,
+    );
   });
 
   it('is read however it was pasted: with line breaks, or as the link it came in', async () => {

@@ -36,6 +36,7 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
     features: ['dht'],
     resume: MARK,
   },
+  PROOF: { type: 'PROOF', key: new Uint8Array(32).fill(0xab), sig: new Uint8Array(64).fill(0xcd) },
   CLOSE: { type: 'CLOSE', reason: 'evicted', alternatives: [AD] },
   PING: { type: 'PING', stampMs: 1_700_000_000_000.5 },
   PONG: { type: 'PONG', stampMs: 1_700_000_000_000 },
