@@ -9,11 +9,14 @@ export type ChatLine =
   | { readonly type: 'say'; readonly text: string }
   | { readonly type: 'whisper'; readonly prefix: string; readonly text: string }
   | { readonly type: 'use'; readonly peer: number }
-  | { readonly type: 'peers' | 'status' | 'leave' | 'help' }
+  | { readonly type: 'peers' | 'status' | 'leave' | 'help' | 'invite' }
+  /** Without a text the following lines are it, up to an empty one. */
+  | { readonly type: 'accept'; readonly text: string }
   | { readonly type: 'unknown'; readonly message: string };
 
 export const CHAT_HELP = [
   'A line you type goes to everybody.  /to ID TEXT  one peer (the first digits of its id are enough)',
+  '/invite  a text for somebody who is not here yet   /accept  takes such a text, pasted after it, up to an empty line',
   '/peers  links   /status  state and figures   /as N  speak as peer N   /leave  go   /help  this text',
 ];
 
@@ -29,7 +32,10 @@ export function readChatLine(line: string, peerCount: number): ChatLine {
     case 'status':
     case 'leave':
     case 'help':
+    case 'invite':
       return { type: name };
+    case 'accept':
+      return { type: 'accept', text: rest };
     case 'quit':
     case 'exit':
       return { type: 'leave' };
@@ -49,6 +55,9 @@ export function readChatLine(line: string, peerCount: number): ChatLine {
 }
 
 export type Resolved = { readonly ok: true; readonly id: string } | { readonly ok: false; readonly message: string };
+
+/** A text to hand over, in lines that a terminal takes back: it cuts a pasted line that is longer than 4,095 characters. */
+export const wrapped = (text: string): string[] => text.match(/.{1,96}/g) ?? [];
 
 /** The one known id that starts with `prefix`. A whole id needs not be known. */
 export function resolvePrefix(prefix: string, known: Iterable<string>): Resolved {

@@ -7,6 +7,7 @@ import type { MeshEvent, MeshMethods, MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
 import type { LoggerPort } from '../ports/logger.ts';
+import type { SignalingPort } from '../ports/signaling.ts';
 import type { JobOutcome, SimulationJob } from './simulation-job.ts';
 import type { SimulationHost } from './simulation-thread.ts';
 
@@ -20,6 +21,21 @@ export interface CliMesh extends MeshMethods {
   on(pattern: '*', handler: (event: MeshEvent) => void): Subscription;
   /** `complete`: the actor has left; `error`: it has failed. */
   subscribe(observer: { complete(): void; error(): void }): Subscription;
+}
+
+/** Texts that people hand over in place of a hub, for one peer. */
+export interface CliInvitations {
+  /** Whose texts they are: the mesh must have it too. */
+  readonly identity: Identity;
+  /** For the mesh. */
+  readonly port: SignalingPort;
+  invite(options: {
+    readonly lifetimeMs?: number;
+    readonly uses?: number;
+    readonly hubs?: readonly string[];
+  }): Promise<{ readonly text: string; readonly expiresMs: number }>;
+  /** Resolves with the text to hand back, if there is anything to say. */
+  accept(text: string): Promise<string | undefined>;
 }
 
 /** The addresses of a hub that listens. */
@@ -80,6 +96,8 @@ export interface CliDependencies {
   now(): number;
   version(): Promise<string>;
   createMesh(options: MeshOptions): Promise<CliMesh>;
+  /** For the identity, or for a new one. */
+  createInvitations(identity: Identity | undefined): Promise<CliInvitations>;
   /** Throws BAD_OPTION for options that cannot be read, NOT_AVAILABLE for those of parts that are not built yet. */
   createHub(setup: HubSetup): Promise<CliHub>;
   /** The first `count` identities of the file, which gets the missing ones appended. Throws BAD_IDENTITY. */

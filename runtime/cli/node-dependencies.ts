@@ -37,6 +37,21 @@ export function nodeDependencies(): CliDependencies {
       const { createMeshActor } = await import('../create-mesh.ts');
       return createMeshActor(options);
     },
+    async createInvitations(given) {
+      const { invitationSignaling, readInvitation } = await import('../../adapters/invitation.ts');
+      const { createIdentity } = await import('../identity/index.ts');
+      const identity = given ?? createIdentity();
+      const port = invitationSignaling({ identity });
+      return {
+        identity,
+        port,
+        async invite(options) {
+          const text = await port.invite(options);
+          return { text, expiresMs: readInvitation(text).expiresMs };
+        },
+        accept: (text) => port.accept(text),
+      };
+    },
     async createHub({ env, logger, http }) {
       const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
       const { options, notAvailable } = hubOptionsFromEnv(env);

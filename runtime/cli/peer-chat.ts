@@ -1,6 +1,7 @@
 /**
  * The chat that a person has with `peer`: shows events, takes typed lines. The rules of both are in `chat-protocol.ts`.
  */
+import { INVITATION_CHARS_MAX } from '../../machines/shared/limits.ts';
 import type { MeshEvent } from '../api.ts';
 import {
   CHAT_HELP,
@@ -11,8 +12,9 @@ import {
   readChatLine,
   resolvePrefix,
   shortId,
+  wrapped,
 } from './chat-protocol.ts';
-import type { CliMesh } from './dependencies.ts';
+import type { CliInvitations, CliMesh } from './dependencies.ts';
 import { HubNews } from './hub-news.ts';
 import type { LineEvent } from './lines.ts';
 import type { Output } from './output.ts';
@@ -24,13 +26,17 @@ const SENDERS_MAX = 256;
 export class Chat {
   readonly #output: Output;
   readonly #meshes: readonly CliMesh[];
+  readonly #invitations: readonly CliInvitations[];
   readonly #senders = new Set<string>();
   /** By index of the peer. */
   readonly #hubNews: readonly HubNews[];
   #speaker = 0;
+  /** Lines of a text that is being pasted. */
+  #pasted: string | undefined;
   #leave: (reason: string) => Promise<unknown> = () => Promise.resolve();
 
-  constructor(output: Output, meshes: readonly CliMesh[]) {
+  constructor(output: Output, meshes: readonly CliMesh[], invitations: readonly CliInvitations[]) {
+    this.#invitations = invitations;
     this.#output = output;
     this.#meshes = meshes;
     this.#hubNews = meshes.map(() => new HubNews());
@@ -39,7 +45,8 @@ export class Chat {
   open(leave: (reason: string) => Promise<unknown>, hubs: readonly string[], network: string): void {
     this.#leave = leave;
     const ids = this.#meshes.map((mesh) => shortId(mesh.peerId)).join(', ');
-    this.#say(`Joining network "${printable(network)}" at ${hubs.join(', ')} as ${ids} …`);
+    const where = hubs.length === 0 ? 'by invitation' : `at ${hubs.join(', ')}`;
+    this.#say(`Joining network "${printable(network)}" ${where} as ${ids} …`);
     for (const line of CHAT_HELP) this.#say(line);
   }
 
@@ -68,6 +75,7 @@ export class Chat {
     if (event.type === 'tooLong') return this.#say('! That line was too long: skipped.');
     const mesh = this.#meshes[this.#speaker];
     if (mesh === undefined) return;
+    if (this.#pasted !== undefined) return this.#paste(event.text.trim());
     try {
       this.#obey(readChatLine(event.text, this.#meshes.length), mesh);
     } catch (error) {
@@ -96,6 +104,12 @@ export class Chat {
       case 'leave':
         void this.#leave('left');
         return;
+      case 'invite':
+        return this.#invite();
+      case 'accept':
+        if (line.text !== '') return this.#accept(line.text);
+        this.#pasted = '';
+        return this.#say('Paste the text now, and an empty line after it.');
       case 'unknown':
         return this.#say(`! ${line.message}`);
     }
@@ -111,6 +125,40 @@ export class Chat {
       (receipt) => this.#say(`  (${shortId(target.id)} got it after ${Math.round(receipt.ms)} ms)`),
       (error: unknown) => this.#complain(error),
     );
+  }
+
+  /** One line more of a pasted text; an empty one ends it. */
+  #paste(line: string): void {
+    const text = `${this.#pasted ?? ''}${line}`;
+    const isOver = line === '' ? text !== '' : text.length > 2 * INVITATION_CHARS_MAX;
+    this.#pasted = isOver ? undefined : text;
+    if (isOver) this.#accept(text);
+  }
+
+  #invite(): void {
+    this.#invitations[this.#speaker]?.invite({}).then(
+      ({ text, expiresMs }) => {
+        this.#say(`An invitation for one peer, good until ${new Date(expiresMs).toISOString()}:`);
+        this.#show(text);
+        this.#say('Who gets it types /accept and pastes it; bring the text that comes back here, with /accept too.');
+      },
+      (error: unknown) => this.#complain(error),
+    );
+  }
+
+  #accept(text: string): void {
+    this.#invitations[this.#speaker]?.accept(text).then(
+      (answer) => {
+        if (answer === undefined) return this.#say('Accepted: the link is on its way.');
+        this.#say('Accepted. Hand this back:');
+        this.#show(answer);
+      },
+      (error: unknown) => this.#complain(error),
+    );
+  }
+
+  #show(text: string): void {
+    for (const line of ['', ...wrapped(text), '']) this.#say(line);
   }
 
   #complain(error: unknown): void {

@@ -4,7 +4,17 @@
  */
 import * as v from 'valibot';
 import { isPeerId, type PeerId } from '../../machines/shared/ids.ts';
-import { HOPS_LIMIT, MAX_PEERS_MAX, MAX_PEERS_MIN, REASON_MAX, TOPIC_NAME_MAX } from '../../machines/shared/limits.ts';
+import {
+  HOPS_LIMIT,
+  INVITATION_CHARS_MAX,
+  INVITATION_HUBS_MAX,
+  INVITATION_LIFETIME_MAX_MS,
+  INVITATION_USES_MAX,
+  MAX_PEERS_MAX,
+  MAX_PEERS_MIN,
+  REASON_MAX,
+  TOPIC_NAME_MAX,
+} from '../../machines/shared/limits.ts';
 import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
 import { fromJsonData, toJsonData } from './json-data.ts';
@@ -43,6 +53,12 @@ const COMMAND_SCHEMAS = {
     eviction: v.optional(v.boolean()),
     xorRouting: v.optional(v.boolean()),
   }),
+  invite: v.object({
+    lifetimeMs: v.optional(whole(1_000, INVITATION_LIFETIME_MAX_MS)),
+    uses: v.optional(whole(1, INVITATION_USES_MAX)),
+    hubs: v.optional(v.pipe(v.array(v.string()), v.maxLength(INVITATION_HUBS_MAX))),
+  }),
+  accept: v.object({ text: v.pipe(v.string(), v.maxLength(2 * INVITATION_CHARS_MAX)) }),
   leave: v.object({ reason: v.optional(v.pipe(v.string(), v.maxLength(REASON_MAX))) }),
 } as const;
 

@@ -5,7 +5,7 @@
 import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
 import { isStanding } from './chat-protocol.ts';
-import type { CliMesh } from './dependencies.ts';
+import type { CliInvitations, CliMesh } from './dependencies.ts';
 import {
   errorLine,
   errorText,
@@ -20,6 +20,8 @@ import {
 export interface PeerSessionOptions {
   readonly index: number;
   readonly mesh: CliMesh;
+  /** Absent where nobody is invited. */
+  readonly invitations?: CliInvitations;
   /** Takes the lines. `droppable` ones may be lost to a slow reader. */
   readonly print: (line: OutputLine, droppable?: boolean) => void;
   /** Hears every event of the mesh, and `joined` and `left` as they are told. For human output. */
@@ -31,6 +33,7 @@ export class PeerSession {
   readonly mesh: CliMesh;
   /** Resolves when the mesh has left; false when leaving failed. */
   readonly ended: Promise<boolean>;
+  readonly #invitations: CliInvitations | undefined;
   readonly #print: PeerSessionOptions['print'];
   readonly #watch: (event: MeshEvent) => void;
   #resolveEnded: (good: boolean) => void = () => undefined;
@@ -44,6 +47,7 @@ export class PeerSession {
   constructor(options: PeerSessionOptions) {
     this.mesh = options.mesh;
     this.owner = { peer: options.index, peerId: options.mesh.peerId };
+    this.#invitations = options.invitations;
     this.#print = options.print;
     this.#watch = options.watch ?? (() => undefined);
     this.ended = new Promise((resolve) => {
@@ -165,7 +169,20 @@ export class PeerSession {
         return null;
       case 'set':
         return this.#set(command);
+      case 'invite': {
+        const { lifetimeMs, uses, hubs } = command;
+        return this.#texts().invite(given({ lifetimeMs, uses, hubs }));
+      }
+      case 'accept':
+        return this.#texts()
+          .accept(command.text)
+          .then((text) => ({ text: text ?? null }));
     }
+  }
+
+  #texts(): CliInvitations {
+    if (this.#invitations !== undefined) return this.#invitations;
+    throw new MeshError('NOT_AVAILABLE', 'Nobody is invited here.');
   }
 
   #set(command: Extract<PeerCommand, { readonly cmd: 'set' }>): unknown {

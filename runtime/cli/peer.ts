@@ -16,7 +16,7 @@ import type { MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
 import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
-import type { CliDependencies, CliMesh } from './dependencies.ts';
+import type { CliDependencies, CliInvitations, CliMesh } from './dependencies.ts';
 import type { Flag, FlagValues } from './flags.ts';
 import { LINE_CHARS_MAX, type LineEvent, LineSplitter } from './lines.ts';
 import { RTC_NAMES } from './link-ports.ts';
@@ -36,7 +36,7 @@ const FLAGS = [
     value: 'URL[,URL]',
     default: [`ws://localhost:${HUB_PORT}`],
     itemsMax: HUBS_MAX,
-    describe: 'Hubs to announce at, ws:// or wss://; may be given more than once',
+    describe: 'Hubs to announce at, ws:// or wss://; may be given more than once; "none": links by invitations only',
   },
   {
     kind: 'text',
@@ -120,8 +120,9 @@ export const peerCommand = defineCommand(
     summary: 'Run Node peers: a chat for people, JSON lines for programs',
     flags: FLAGS,
     notes: [
+      'Without any hub peers link by texts that people hand over: /invite and /accept, with --json the commands of that name.',
       'With --json, stdin takes one command a line, such as {"cmd":"broadcast","peer":0,"data":"hello","ref":"a1"}:\n' +
-        'broadcast {data}, direct {to, data}, status, peers, explain, connect {to}, connectAll, disconnect {to}, set {maxPeers, …}, leave.\n' +
+        'broadcast {data}, direct {to, data}, status, peers, explain, connect {to}, connectAll, disconnect {to}, set {maxPeers, …}, invite, accept {text}, leave.\n' +
         'Without "peer" every peer does it. Bytes are {"$bytes": base64}. docs/cli.md has the whole protocol.',
     ],
     examples: ['xstate-mesh peer --hub ws://localhost:3000 --network demo', 'xstate-mesh peer --count 5 --json'],
@@ -135,21 +136,25 @@ async function runPeers(values: PeerFlags, running: Running): Promise<number> {
   const rtc = await requireLinkPort(dependencies, values.rtc);
   const identities = await identitiesFor(values, dependencies);
   const meshes: CliMesh[] = [];
+  const texts: CliInvitations[] = [];
   for (let index = 0; index < values.count; index++) {
-    meshes.push(await dependencies.createMesh(meshOptions(values, rtc, identities?.[index], running)));
+    const invitations = await dependencies.createInvitations(identities?.[index]);
+    texts.push(invitations);
+    meshes.push(await dependencies.createMesh(meshOptions(values, rtc, invitations, running)));
   }
-  const chat = output.json ? undefined : new Chat(output, meshes);
+  const chat = output.json ? undefined : new Chat(output, meshes, texts);
   const sessions = meshes.map(
     (mesh, index) =>
       new PeerSession({
         index,
         mesh,
+        invitations: texts[index] as CliInvitations,
         print: output.event,
         ...(chat === undefined ? {} : { watch: (event) => chat.show(index, event) }),
       }),
   );
   const leaveAll = (reason: string) => Promise.all(sessions.map((session) => session.leave(reason)));
-  chat?.open(leaveAll, values.hub, values.network);
+  chat?.open(leaveAll, hubsOf(values), values.network);
   for (const session of sessions) session.start(values['join-timeout']);
   const stdinEnded = readLines(dependencies, (event) =>
     chat === undefined ? takeLine(event, sessions, running) : chat.take(event),
@@ -170,12 +175,16 @@ async function runPeers(values: PeerFlags, running: Running): Promise<number> {
 }
 
 function checkFlags(values: PeerFlags): void {
-  for (const hub of values.hub) checkHubUrl(hub);
+  for (const hub of hubsOf(values)) checkHubUrl(hub);
   const minPeers = values['min-peers'];
   if (minPeers !== undefined && minPeers >= values['max-peers']) {
     throw new UsageError(`--min-peers ${minPeers} must be below --max-peers ${values['max-peers']}`);
   }
 }
+
+/** `--hub none` stands for no hub at all. */
+const hubsOf = ({ hub }: Pick<PeerFlags, 'hub'>): readonly string[] =>
+  hub.length === 1 && hub[0] === 'none' ? [] : hub;
 
 /** Throws a UsageError unless `text` is a WebSocket URL. */
 export function checkHubUrl(text: string): void {
@@ -199,13 +208,13 @@ async function identitiesFor(
   return dependencies.identitiesFromFile(values.identity, values.count);
 }
 
-function meshOptions(values: PeerFlags, rtc: LinkPort, identity: Identity | undefined, running: Running): MeshOptions {
+function meshOptions(values: PeerFlags, rtc: LinkPort, texts: CliInvitations, running: Running): MeshOptions {
   return {
-    signaling: values.hub,
+    signaling: [...hubsOf(values), texts.port],
+    identity: texts.identity,
     network: values.network,
     maxPeers: values['max-peers'],
     ...(values['min-peers'] === undefined ? {} : { minPeers: values['min-peers'] }),
-    ...(identity === undefined ? {} : { identity }),
     rtc,
     autoDiscovery: values['no-auto-discovery'] !== true,
     eviction: values['no-eviction'] !== true,

@@ -195,6 +195,23 @@ export function fakeWorld(overrides: Partial<CliDependencies> = {}): FakeWorld {
       meshes.push(mesh);
       return mesh;
     },
+    createInvitations: async (given) => {
+      const identity = given ?? { peerId: idOf(0), publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) };
+      return {
+        identity,
+        port: {
+          url: 'invitation:',
+          connect: () => {
+            throw new Error('no signals here');
+          },
+        },
+        invite: async (options) => ({ text: `invitation ${JSON.stringify(options)}`, expiresMs: 1_700_000_000_000 }),
+        accept: async (text) => {
+          if (text === 'old') throw new MeshError('EXPIRED', 'This text was good until 5 s ago.');
+          return text === 'last' ? undefined : `answer to ${text}`;
+        },
+      };
+    },
     createHub: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'No hub here.')),
     identitiesFromFile: async () => [],
     newIdentities: async (count) =>

@@ -36,7 +36,7 @@ describe('peer --json', () => {
   it('hands its flags to the meshes', async () => {
     const world = await peers('--hub', 'ws://a,wss://b', '--network', 'n', '--max-peers', '4', '--no-eviction');
     expect(world.options[0]).toMatchObject({
-      signaling: ['ws://a', 'wss://b'],
+      signaling: ['ws://a', 'wss://b', { url: 'invitation:' }],
       network: 'n',
       maxPeers: 4,
       eviction: false,
@@ -44,6 +44,35 @@ describe('peer --json', () => {
       rtc: { name: 'simple-peer' },
     });
     expect(world.options[0]).not.toHaveProperty('minPeers');
+    world.signal('SIGINT');
+    await world.code;
+  });
+
+  it('runs without any hub', async () => {
+    const world = await peers('--hub', 'none');
+    expect(world.options[0]).toMatchObject({ signaling: [{ url: 'invitation:' }] });
+    world.signal('SIGINT');
+    await world.code;
+  });
+
+  it('writes invitations and takes texts', async () => {
+    const world = await peers();
+    say(
+      world,
+      { cmd: 'invite', uses: 2, lifetimeMs: 60_000, ref: 'i' },
+      { cmd: 'accept', text: 'first', ref: 'a' },
+      { cmd: 'accept', text: 'last', ref: 'l' },
+      { cmd: 'accept', text: 'old', ref: 'o' },
+      { cmd: 'invite', uses: 65, ref: 'u' },
+      { cmd: 'accept', ref: 'n' },
+    );
+    const text = 'invitation {"lifetimeMs":60000,"uses":2}';
+    expect(await reply(world, 'i')).toMatchObject({ ok: true, result: { text, expiresMs: 1_700_000_000_000 } });
+    expect(await reply(world, 'a')).toMatchObject({ ok: true, result: { text: 'answer to first' } });
+    expect(await reply(world, 'l')).toMatchObject({ ok: true, result: { text: null } });
+    expect(await reply(world, 'o')).toMatchObject({ ok: false, error: { code: 'EXPIRED' } });
+    expect(await reply(world, 'u')).toMatchObject({ ok: false, error: { code: 'BAD_COMMAND' } });
+    expect(await reply(world, 'n')).toMatchObject({ ok: false, error: { code: 'BAD_COMMAND' } });
     world.signal('SIGINT');
     await world.code;
   });
@@ -204,6 +233,37 @@ describe('peer for people', () => {
     world.stdin.write('/leave\n');
     expect(await code).toBe(0);
     expect(world.stdout.lines.at(-1)).toBe('00000000 has left.');
+  });
+
+  it('shows invitations in lines that a terminal takes, and takes texts that were pasted in lines', async () => {
+    const text = 'abcdefgh'.repeat(500);
+    const accepted: string[] = [];
+    const { createInvitations } = fakeWorld().dependencies;
+    const world = fakeWorld({
+      createInvitations: async (given) => ({
+        ...(await createInvitations(given)),
+        invite: async () => ({ text, expiresMs: 1_700_000_000_000 }),
+        accept: async (pasted) => {
+          accepted.push(pasted);
+          return pasted.length > 100 ? 'here you are' : undefined;
+        },
+      }),
+    });
+    const code = runCli(['peer', '--hub', 'none'], world.dependencies);
+    await world.stdout.until(({ text: said }) => said.includes('Joined as'));
+    world.stdin.write('/invite\n');
+    await world.stdout.until(({ text: said }) => said.includes('good until 2023-11-14T22:13:20.000Z'));
+    const shown = world.stdout.lines.filter((line) => /^[a-h]+$/.test(line));
+    expect(shown.join('')).toBe(text);
+    expect(Math.max(...shown.map((line) => line.length))).toBeLessThan(100);
+    world.stdin.write(`/accept\n\n${shown.join('\n')}\n\n`);
+    await world.stdout.until(({ text: said }) => said.includes('here you are'));
+    world.stdin.write('/accept short\nhello\n');
+    await world.stdout.until(({ text: said }) => said.includes('the link is on its way'));
+    expect(accepted).toEqual([text, 'short']);
+    expect(world.meshes[0]?.asked).toEqual([['broadcast', 'hello', undefined]]);
+    world.signal('SIGINT');
+    await code;
   });
 
   it('says when joining takes too long, and goes on', async () => {
