@@ -8,6 +8,7 @@ export { meshMachine } from './mesh/mesh-charts.ts';
 export { meshInput } from './mesh/mesh-input.ts';
 export { asMesh, type Mesh, type MeshRef } from './mesh/methods.ts';
 export type { MeshClock } from './ports/clock.ts';
+export type { EnvironmentChange, EnvironmentPort } from './ports/environment.ts';
 export type { Claim, Identity, ProofCode } from './ports/identity.ts';
 export type {
   Link,

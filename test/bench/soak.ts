@@ -12,6 +12,7 @@ import { medianOf } from './report.ts';
 type Scenario = () => Promise<scenarios.Figures>;
 const all: Readonly<Record<string, Scenario>> = {
   twenty: () => scenarios.twentyPeers(),
+  thirty: () => scenarios.thirtyPeers(),
   capped: () => scenarios.cappedPeers(1),
   'capped-processes': () => scenarios.cappedPeers(5),
   restart: () => scenarios.hubRestart(),

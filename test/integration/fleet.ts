@@ -29,7 +29,13 @@ export class Program {
   #rest = '';
   readonly #onLine = new Set<() => void>();
 
-  constructor(script: string, args: readonly string[], env: Record<string, string> = {}) {
+  /** `within`: a command that starts the process somewhere else, such as another network namespace. */
+  constructor(
+    script: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    within: readonly string[] = [],
+  ) {
     // Variables of the surroundings that the hub would read must not decide a test.
     const {
       PORT: _port,
@@ -39,7 +45,8 @@ export class Program {
       NODE_OPTIONS: _node,
       ...clean
     } = process.env;
-    this.child = spawn(process.execPath, [script, ...args], { cwd: ROOT, env: { ...clean, ...env } });
+    const [file = '', ...rest] = [...within, process.execPath, script, ...args];
+    this.child = spawn(file, rest, { cwd: ROOT, env: { ...clean, ...env } });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const pieces = (this.#rest + text).split('\n');
       this.#rest = pieces.pop() ?? '';
@@ -213,34 +220,42 @@ export interface PeerOptions {
   readonly network: string;
   readonly count?: number;
   readonly args?: readonly string[];
+  readonly within?: readonly string[];
 }
 
 /** Every process of one scenario. */
 export class Fleet {
   readonly programs: Program[] = [];
 
-  launch(script: string, args: readonly string[], env: Record<string, string> = {}): Program {
-    const program = new Program(script, args, env);
+  launch(
+    script: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    within: readonly string[] = [],
+  ): Program {
+    const program = new Program(script, args, env, within);
     this.programs.push(program);
     return program;
   }
 
-  cli(args: readonly string[], env: Record<string, string> = {}): Program {
-    return this.launch(MAIN, args, env);
+  cli(args: readonly string[], env: Record<string, string> = {}, within: readonly string[] = []): Program {
+    return this.launch(MAIN, args, env, within);
   }
 
   async hub(
     args: readonly string[] = ['--port', '0'],
     env: Record<string, string> = {},
+    within: readonly string[] = [],
   ): Promise<{ hub: Program; url: string }> {
-    const hub = this.cli(['hub', '--json', ...args], env);
+    const hub = this.cli(['hub', '--json', ...args], env, within);
     const { url } = await hub.line({ event: 'listening' });
     return { hub, url: String(url) };
   }
 
   /** Starts `count` peers in one process and waits until each has joined. */
-  async peers({ hub, network, count = 1, args = [] }: PeerOptions): Promise<FleetPeer[]> {
-    const program = this.cli(['peer', '--json', '--hub', hub, '--network', network, '--count', String(count), ...args]);
+  async peers({ hub, network, count = 1, args = [], within = [] }: PeerOptions): Promise<FleetPeer[]> {
+    const given = ['peer', '--json', '--hub', hub, '--network', network, '--count', String(count), ...args];
+    const program = this.cli(given, {}, within);
     const joined = await program.linesOf({ event: 'joined' }, count);
     const peers = joined.map((line) => ({ program, index: Number(line['peer']), peerId: String(line['peerId']) }));
     return peers.sort((a, b) => a.index - b.index);

@@ -2,6 +2,7 @@
  * What a mesh of real processes must do, as functions that throw when it does not and return figures when it does. The
  * tests of this folder run each once or twice; `test/bench/soak.ts NAME --runs N` as often as one likes.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   ask,
@@ -98,6 +99,41 @@ export function twentyPeers(): Promise<Figures> {
     must(componentsOf(statuses).length === 1, 'the component broke afterwards');
     await endsWell(fleet);
     return { joinedMs, componentMs, ...told, degreeMin: Math.min(...degrees), degreeMax: most };
+  });
+}
+
+/** Resident memory of a process in MB, on Linux. */
+function residentMb(pid: number | undefined): number {
+  const [, kb] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kb) / 1_024;
+}
+
+/**
+ * 30 peers in 6 processes: one component soon after the last has started, 100 broadcasts delivered to everybody, and what a
+ * peer costs: the memory of a process of five against that of a process of one in the same network.
+ */
+export function thirtyPeers(): Promise<Figures> {
+  return withFleet(async (fleet) => {
+    const { url } = await fleet.hub();
+    const network = { hub: url, network: 'thirty' };
+    const startMs = performance.now();
+    const groups = await Promise.all([1, 2, 3, 4, 5, 6].map(() => fleet.peers({ ...network, count: 5 })));
+    const peers = groups.flat();
+    const joinedMs = sinceMs(startMs);
+    await oneComponent(peers, 30_000);
+    const componentMs = sinceMs(startMs);
+    const told = await broadcastAll(peers, 100);
+    const [alone] = await fleet.peers(network);
+    must(alone !== undefined, 'no 31st peer');
+    await oneComponent([...peers, alone]);
+    await broadcastAll([...peers, alone], 20);
+    const sizes = programsOf(peers).map(({ child }) => residentMb(child.pid));
+    const mean = sizes.reduce((sum, mb) => sum + mb, 0) / sizes.length;
+    const aloneMb = residentMb(alone.program.child.pid);
+    await endsWell(fleet);
+    const peerMb = Math.round(((mean - aloneMb) / 4) * 100) / 100;
+    const afterJoinMs = componentMs - joinedMs;
+    return { joinedMs, componentMs, afterJoinMs, ...told, aloneMb: Math.round(aloneMb), peerMb };
   });
 }
 
