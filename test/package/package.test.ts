@@ -119,6 +119,14 @@ describe('Node', () => {
     }
   });
 
+  it('runs the example of invitations in docs/api.md as it stands, without any hub', async () => {
+    const blocks = readFileSync(join(ROOT, 'docs/api.md'), 'utf8').matchAll(/```js\n(.*?)```/gs);
+    const example = [...blocks].map(([, code = '']) => code).find((code) => code.includes('invitationSignaling')) ?? '';
+    consumer.write('invitations.mjs', example);
+    const printed = await consumer.run(process.execPath, 'invitations.mjs');
+    expect(printed).toMatch(/id: '[0-9a-f]{32}',\s+to: '[0-9a-f]{40}',\s+hops: 1,\s+ms: /);
+  });
+
   it('starts the command line', async () => {
     expect(await consumer.run('npx', '--no-install', 'xstate-mesh', '--help')).toContain('xstate-mesh');
   });
