@@ -13,7 +13,18 @@ import {
   OPERATIONS_ACCEPTED_WINDOW_MS,
   OPERATIONS_PER_NEIGHBOUR_MAX,
 } from '../shared/limits.ts';
-import { emit, freeSlots, learn, linkCount, linksOf, neighbourAds, neighboursOf, patch, shapeFor, slotsHeld } from './ledger.core.ts';
+import {
+  emit,
+  freeSlots,
+  learn,
+  linkCount,
+  linksOf,
+  neighbourAds,
+  neighboursOf,
+  patch,
+  shapeFor,
+  slotsHeld,
+} from './ledger.core.ts';
 import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { refuse, utter } from './routes.core.ts';

@@ -16,8 +16,8 @@
  * When and who: the end with the larger id begins, as it wins when offers cross; the other takes over after TAKEOVER_MS.
  * No jitter before the first try: silence counts from the last arrival, which heartbeats spread over two seconds already;
  * pauses between later tries are jittered. Where both ports can, ICE is restarted on the standing channel, RESTARTS_MAX
- * times: it keeps SCTP's buffers. Then, or where they cannot, or when nothing is heard although ICE is well (SCTP's own
- * timers back off further than ours), a fresh channel is dialed that *resumes* the link: session and slot stay, what the
+ * times: it keeps SCTP's buffers. Then, or where they cannot, or when nothing is heard LISTEN_TIMEOUT_MS after ICE is well
+ * (SCTP's own timers have backed off, and sleep up to seconds more), a fresh channel is dialed that *resumes* the link: session and slot stay, what the
  * other end has not acknowledged is sent again. A channel that opened is not given up when the old one speaks: else the two
  * ends might choose different ones. All of it ends RESUME_WINDOW_MS after the link was last healthy, with reason `lost`.
  *
@@ -179,10 +179,16 @@ const restarting = peerSetup.createStateConfig({
           { guard: 'isUndeliverable', target: 'pausing' },
         ],
         'link.closed': { target: 'redialing', actions: 'spendRestarts' },
+        'link.found': { target: 'listening', actions: 'muteLink' },
       },
       after: {
         restartTimeout: [{ guard: 'mayRestart', target: 'reviving', reenter: true }, { target: 'redialing' }],
       },
+    },
+    listening: {
+      description: 'The actor is listening: ICE has a path again; SCTP may sleep for seconds before it uses it.',
+      on: { 'link.closed': { target: 'redialing', actions: 'spendRestarts' } },
+      after: { listenTimeout: 'redialing' },
     },
     redialing,
     reanswering,

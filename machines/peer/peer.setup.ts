@@ -6,6 +6,7 @@ import type { Hello } from '../../runtime/wire/messages.ts';
 import {
   DRAIN_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
+  LISTEN_TIMEOUT_MS,
   PROOF_TIMEOUT_MS,
   REDIAL_TIMEOUT_MS,
   RESTART_TIMEOUT_MS,
@@ -368,6 +369,7 @@ export const peerSetup = setup({
     drainTimeout: DRAIN_TIMEOUT_MS,
     takeover: TAKEOVER_MS,
     restartTimeout: RESTART_TIMEOUT_MS,
+    listenTimeout: LISTEN_TIMEOUT_MS,
     redialTimeout: REDIAL_TIMEOUT_MS,
     retryPause: ({ context }) => retryMs(context.tries, context.ports.random.next()),
     resumeWindow: ({ context }) => Math.max(0, context.lostAtMs - context.ports.clock.now()),

@@ -86,6 +86,8 @@ export const RESUME_WINDOW_MS = 16_000;
 /** One restart of ICE, from its offer to a frame; and how many there are before the link is dialed afresh. Guess. */
 export const RESTART_TIMEOUT_MS = 2_500;
 export const RESTARTS_MAX = 2;
+/** ICE has a path again: the channel has this long to carry a frame. A fresh one takes about as long. */
+export const LISTEN_TIMEOUT_MS = 750;
 /** The end that does not begin waits this long for the other before it takes over. Guess: the other one's silence began up to a heartbeat later. */
 export const TAKEOVER_MS = 2_000;
 /** One fresh dial of a silent link. Short, since checks of a path slow down while it is closed. */
@@ -307,6 +309,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
     'all restarts, a take-over and a redial fit into the window',
     TAKEOVER_MS + RESTARTS_MAX * RESTART_TIMEOUT_MS + RETRY_MAX_MS + REDIAL_TIMEOUT_MS < RESUME_WINDOW_MS,
   ],
+  ['a restart that found its path is not waited for as one that did not', LISTEN_TIMEOUT_MS < RESTART_TIMEOUT_MS],
   ['a link keeps what may be under way', KEPT_BYTES_MAX >= 2 * LINK_BUFFER_HIGH_BYTES + ACK_AFTER_BYTES],
   ['low water is below high water', LINK_BUFFER_LOW_BYTES < LINK_BUFFER_HIGH_BYTES],
   ['a beacon may miss two raises before it is stale', BEACON_STALE_MS > 3 * BEACON_INTERVAL_MS],

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   HANDSHAKE_TIMEOUT_MS,
+  LISTEN_TIMEOUT_MS,
   PROOF_TIMEOUT_MS,
   REDIAL_TIMEOUT_MS,
   RESTART_TIMEOUT_MS,
@@ -140,6 +141,23 @@ function restarts(): void {
     silent(peer);
     expect(healthOf(peer)).toEqual({ restarting: 'reviving' });
     expect(peer.run.context.restarts).toBe(RESTARTS_MAX + 1);
+  });
+
+  it('ICE is back and nothing is heard: a fresh channel is dialed soon, and the old one may still speak first', () => {
+    const peer = silent(healable(true));
+    commands(peer);
+    peer.link.last.tell({ type: 'link.found' });
+    expect(healthOf(peer)).toEqual({ restarting: 'listening' });
+    expect(commands(peer)).toEqual(['link.ping']);
+    peer.run.clock.runFor(LISTEN_TIMEOUT_MS);
+    expect(healthOf(peer)).toEqual({ restarting: 'redialing' });
+    peer.run.send({ type: 'link.lively' });
+    expect(healthOf(peer)).toBe('healthy');
+    expect(commands(peer)).toEqual(['heir.open', 'heir.drop']);
+    const closed = silent(healable(true));
+    closed.link.last.tell({ type: 'link.found' });
+    closed.run.send(FAILED);
+    expect(healthOf(closed)).toEqual({ restarting: 'redialing' });
   });
 
   it('the other end knocks, waits, and takes over', () => {
