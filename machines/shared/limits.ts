@@ -141,8 +141,20 @@ export const SHUFFLE_MAX = 8;
 export const WIRE_VERSION = 1;
 /** Data-channel messages above 16 KiB are not portable between browsers. */
 export const FRAME_BYTES_MAX = 16_384;
-/** Application data in one message: an envelope and its header stay within a frame. */
+/** Application data in one envelope: it and its header stay within a frame. */
 export const PAYLOAD_BYTES_MAX = 15_360;
+/** Application data in one message. What does not fit one envelope travels in parts. */
+export const MESSAGE_BYTES_MAX = 2_097_152;
+export const PARTS_MAX = Math.ceil(MESSAGE_BYTES_MAX / PAYLOAD_BYTES_MAX);
+/**
+ * Parts that wait for the rest of their message: of one source, brought by one neighbour (which can claim any source), and
+ * in all. Messages that wait, and how long, from their last part on. Guess: links that carry a part each 10 s are no use.
+ */
+export const JOINING_BYTES_MAX_A_SOURCE = 2 * MESSAGE_BYTES_MAX;
+export const JOINING_BYTES_MAX_A_LINK = 4 * MESSAGE_BYTES_MAX;
+export const JOINING_BYTES_MAX = 8 * MESSAGE_BYTES_MAX;
+export const JOINING_MESSAGES_MAX = 64;
+export const JOINING_TIMEOUT_MS = 10_000;
 export const MESSAGES_PER_FRAME_MAX = 256;
 /** Neighbours in a NEIGHBOURS message: a full set of links, one of them over the cap. */
 export const NEIGHBOURS_MAX = MAX_PEERS_MAX + LINKS_OVER_CAP;
@@ -155,8 +167,8 @@ export const FEATURE_NAME_MAX = 32;
 export const HELLO_BYTES_MAX = 512;
 /** An encoded envelope: version, type, hops and headers of GOSSIP fit into the rest of a frame. */
 export const ENVELOPE_BYTES_MAX = FRAME_BYTES_MAX - 64;
-/** An envelope without network, topic and payload: ids, numbers in their longest form, headers. */
-export const ENVELOPE_FIXED_BYTES_MAX = 128;
+/** An envelope without network, topic and payload: ids, numbers in their longest form, the place of a part, headers. */
+export const ENVELOPE_FIXED_BYTES_MAX = 160;
 /** Longest life of a message that an envelope can carry: 2^32 - 1, about 50 days. */
 export const TTL_LIMIT_MS = 4_294_967_295;
 /** Arrays and objects in each other in an application's data. */
@@ -295,6 +307,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
     'the largest payload fits an envelope with the longest names, at 3 bytes a UTF-16 unit',
     PAYLOAD_BYTES_MAX + 3 * (NETWORK_NAME_MAX + TOPIC_NAME_MAX) + ENVELOPE_FIXED_BYTES_MAX <= ENVELOPE_BYTES_MAX,
   ],
+  ['the largest message fits the queue of a full link', MESSAGE_BYTES_MAX + PARTS_MAX * 1_024 <= LINK_QUEUE_BYTES_MAX],
   ['a reservation outlasts a dial', RESERVATION_TIMEOUT_MS > DIAL_TIMEOUT_MS],
   ['a handshake and a proof are shorter than a dial', HANDSHAKE_TIMEOUT_MS + PROOF_TIMEOUT_MS < DIAL_TIMEOUT_MS],
   ['a leave outlasts a drain', LEAVE_TIMEOUT_MS > DRAIN_TIMEOUT_MS],

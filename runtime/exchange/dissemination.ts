@@ -1,21 +1,28 @@
 /**
  * Messages that spread through the mesh: what comes is looked at once, delivered and passed on; what is ours goes out and
- * its receipts are awaited. Owns the seen cache, the inbox of one turn and the open receipts.
+ * its receipts are awaited. Owns the seen cache, the inbox of one turn, the open receipts and what waits to be joined.
  */
 import { cameFrom, createFlood, isSeen, receive, remember } from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
-import { HOPS_MAX_DEFAULT, HOPS_MAX_SMALL_CAP, INBOX_MAX, SMALL_CAP } from '../../machines/shared/limits.ts';
+import {
+  HOPS_MAX_DEFAULT,
+  HOPS_MAX_SMALL_CAP,
+  INBOX_MAX,
+  LINK_QUEUE_BYTES_MAX,
+  SMALL_CAP,
+} from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, OutgoingOptions } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
-import type { Envelope, Gossip, Receipt } from '../wire/messages.ts';
+import type { Envelope, Gossip, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
-import { packEnvelope } from './outgoing.ts';
+import { type Packed, packEnvelopes } from './outgoing.ts';
+import { Joiner } from './parts.ts';
 import { PendingDirects } from './pending-directs.ts';
 
 export interface DisseminationOptions {
@@ -40,6 +47,7 @@ export class Dissemination {
   readonly #counters: Counters;
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
+  readonly #joiner: Joiner;
   #inbox: DeliveredMessage[] = [];
   #seq = 0;
 
@@ -53,6 +61,7 @@ export class Dissemination {
     this.#links = links;
     this.#counters = counters;
     this.#directs = new PendingDirects(ports.clock);
+    this.#joiner = new Joiner(ports.clock, counters);
   }
 
   // ---- messages in -------------------------------------------------------------------------------------------------
@@ -75,8 +84,19 @@ export class Dissemination {
       if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#options.fault(entry);
       return;
     }
-    if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
+    const { part } = envelope;
+    if (decision.deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
+    else if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
     if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
+  }
+
+  /** A part is relayed whatever comes of the whole: the others may have taken another way. */
+  #join(entry: LinkEntry, envelope: Envelope, part: Part, hops: number): void {
+    const joined = this.#joiner.take(entry.remote, envelope, part, hops);
+    if (joined === undefined) return;
+    // The first part's way back is the one that relays remember for the whole.
+    const first = this.#links.get(cameFrom(this.#flood, part.whole) ?? '') ?? entry;
+    this.#deliver(first, { ...envelope, id: part.whole, payload: joined.payload }, joined.hops);
   }
 
   /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
@@ -85,8 +105,8 @@ export class Dissemination {
     const decoded = decodePayload(envelope.payload);
     if (!decoded.ok) {
       this.#counters.add('dropped.badPayload');
-      // Whoever relays a direct message does not look inside: only its source is to blame.
-      if (kind === 'broadcast' || from === entry.remote) this.#options.fault(entry);
+      // Whoever relays a direct message, or a part, does not look inside: only its source is to blame.
+      if ((kind === 'broadcast' && envelope.part === undefined) || from === entry.remote) this.#options.fault(entry);
       return false;
     }
     this.#counters.addType('delivered', kind);
@@ -120,8 +140,8 @@ export class Dissemination {
   // ---- messages out ------------------------------------------------------------------------------------------------
 
   broadcast(data: unknown, options: OutgoingOptions): MessageId {
-    const { id, envelope } = this.#envelope('broadcast', data, options);
-    this.#relay(envelope, 1, undefined, undefined);
+    const { id, packed } = this.#pack('broadcast', data, options);
+    for (const { envelope } of packed) this.#relay(envelope, 1, undefined, undefined);
     return id;
   }
 
@@ -129,33 +149,43 @@ export class Dissemination {
     if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
     if (to === this.#self) throw new MeshError('BAD_OPTION', 'A direct message goes to somebody else.', { peerId: to });
     if (this.#directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
-    const { id, envelope } = this.#envelope('direct', data, options, to);
+    const { id, packed } = this.#pack('direct', data, options, to);
     this.#directs.add(id, to, options.timeoutMs, settle);
-    if (this.#relay(envelope, 1, undefined, to) === 0) {
+    let copies = 0;
+    for (const { envelope } of packed) copies += this.#relay(envelope, 1, undefined, to);
+    if (copies === 0) {
       const error = new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
       this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
     }
     return () => this.#directs.cancel(id);
   }
 
-  #envelope(
+  /** What is ours to send, remembered and counted. Throws when it is no message, or larger than any link has room for. */
+  #pack(
     kind: Envelope['kind'],
     data: unknown,
     options: OutgoingOptions,
     to?: PeerId,
-  ): { id: MessageId; envelope: Uint8Array } {
-    const id = toHex(this.#ports.random.bytes(16));
+  ): { id: MessageId; packed: readonly Packed[] } {
+    const nextId = (): MessageId => toHex(this.#ports.random.bytes(16));
+    const id = nextId();
     const sentAtMs = this.#ports.clock.now();
     const source = { network: this.#network, source: this.#self, seq: this.#seq + 1, hopsMax: this.#hopsMax };
-    const envelope = packEnvelope(
-      { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) },
-      data,
-      options,
-    );
-    this.#seq++;
-    remember(this.#flood, id, undefined, sentAtMs);
+    const base = { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) };
+    const packed = packEnvelopes(base, data, options, nextId);
+    if (packed.length > 1) this.#checkRoom(packed);
+    this.#seq += packed.length;
+    for (const part of packed) remember(this.#flood, part.id, undefined, sentAtMs);
     this.#counters.add(`originated.${kind}`);
-    return { id, envelope };
+    return { id, packed };
+  }
+
+  /** A large message that misses a part is lost: it is not begun when no link has room for all of it. */
+  #checkRoom(packed: readonly Packed[]): void {
+    const bytes = packed.reduce((sum, { envelope }) => sum + envelope.length, 0);
+    const links = [...this.#links.all()].filter((entry) => entry.carries);
+    if (links.length === 0 || links.some((entry) => entry.queuedBytes + bytes <= LINK_QUEUE_BYTES_MAX)) return;
+    throw new MeshError('QUEUE_FULL', 'What was sent before still waits for every link: try again later.');
   }
 
   /** Sends an envelope on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
@@ -194,6 +224,7 @@ export class Dissemination {
   }
 
   stop(): void {
+    this.#joiner.stop();
     this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
   }
 }

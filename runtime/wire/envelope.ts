@@ -1,20 +1,22 @@
 /**
  * Envelopes: what the source of a message says, in bytes that every relay passes on untouched. A MessagePack array
  * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct, to: bin 20 | nil, hopsMax: int,
- * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`; further fields are ignored.
+ * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message followed by
+ * `[whole: bin 16, index: int, count: int]` (or nil); further fields are ignored.
  */
 import { isMessageId, isPeerId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
   HOPS_LIMIT,
   NETWORK_NAME_MAX,
+  PARTS_MAX,
   PAYLOAD_BYTES_MAX,
   TOPIC_NAME_MAX,
   TTL_LIMIT_MS,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import { checkInteger, checkRange, checkText, encoder, fail, guarded } from './checks.ts';
-import type { Decoded, Envelope } from './messages.ts';
+import type { Decoded, Envelope, Part } from './messages.ts';
 import { Cursor, plainView } from './msgpack-cursor.ts';
 import { bytesOf } from './schemas.ts';
 
@@ -40,7 +42,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
     checkInteger('hopsMax', envelope.hopsMax, 1, HOPS_LIMIT);
     checkInteger('ttlMs', envelope.ttlMs, 0, TTL_LIMIT_MS);
     checkRange('sentAtMs', envelope.sentAtMs, 0, Number.MAX_SAFE_INTEGER);
-    return encoder.encode([
+    const fields = [
       bytesOf('id', envelope.id, isMessageId),
       envelope.network,
       bytesOf('source', envelope.source, isPeerId),
@@ -52,8 +54,26 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
       envelope.ttlMs,
       topic ?? null,
       envelope.payload,
-    ]);
+    ];
+    return encoder.encode(envelope.part === undefined ? fields : [...fields, encodedPart(envelope.part)]);
   });
+}
+
+function encodedPart({ whole, index, count }: Part): unknown[] {
+  checkInteger('part.count', count, 2, PARTS_MAX);
+  checkInteger('part.index', index, 0, count - 1);
+  return [bytesOf('part.whole', whole, isMessageId), index, count];
+}
+
+/** The cursor stands before a place, or before nil. */
+function readPart(cursor: Cursor): Part | undefined {
+  if (cursor.nil()) return undefined;
+  const fields = cursor.array();
+  const whole = cursor.hex(16);
+  const index = cursor.integer(0, PARTS_MAX - 1);
+  const count = cursor.integer(Math.max(2, index + 1), PARTS_MAX);
+  for (let left = fields - 3; left > 0 && cursor.ok; left--) cursor.skip();
+  return { whole, index, count };
 }
 
 /**
@@ -90,7 +110,9 @@ export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
   const topic = cursor.nil() ? undefined : cursor.text(0, TOPIC_NAME_MAX);
   const payload = cursor.binary(0, PAYLOAD_BYTES_MAX);
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
-  for (let left = count - FIELDS; left > 0 && cursor.ok; left--) cursor.skip();
+  const part = count > FIELDS ? readPart(cursor) : undefined;
+  if (!cursor.ok) return brokenEnvelope(cursor.bytes);
+  for (let left = count - FIELDS - 1; left > 0 && cursor.ok; left--) cursor.skip();
   if (!cursor.ok || cursor.at !== bytes.length) return fail('BAD_ENCODING', 'the envelope is cut off or has a tail');
   if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
   const envelope: Envelope = {
@@ -104,11 +126,9 @@ export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
     ttlMs,
     payload,
   };
-  if (to === undefined && topic === undefined) return { ok: true, value: envelope };
-  return {
-    ok: true,
-    value: { ...envelope, ...(to === undefined ? {} : { to }), ...(topic === undefined ? {} : { topic }) },
-  };
+  if (to === undefined && topic === undefined && part === undefined) return { ok: true, value: envelope };
+  const rest = { ...(to === undefined ? {} : { to }), ...(topic === undefined ? {} : { topic }) };
+  return { ok: true, value: { ...envelope, ...rest, ...(part === undefined ? {} : { part }) } };
 }
 
 function brokenEnvelope(bytes: Uint8Array): Decoded<never> {

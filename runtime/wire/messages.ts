@@ -226,8 +226,21 @@ export interface Envelope {
   /** Life in ms from `sentAtMs`. */
   readonly ttlMs: number;
   readonly topic?: string;
-  /** The application's data, MessagePack. */
+  /** The application's data, MessagePack; a piece of it when there is a `part`. */
   readonly payload: Uint8Array;
+  readonly part?: Part;
+}
+
+/**
+ * The place of a piece of a large message, which the receiver joins. Each part is an envelope with an id of its own, so that
+ * relays treat it like any other; the first has the id of the whole.
+ */
+export interface Part {
+  readonly whole: MessageId;
+  /** 0 to count - 1. */
+  readonly index: number;
+  /** 2 to PARTS_MAX. */
+  readonly count: number;
 }
 
 /** The addressee of a direct message confirms it. Travels back the way the message came, link by link. */

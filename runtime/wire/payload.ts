@@ -12,7 +12,7 @@
  * rather than sent as something else. Text that is not well-formed Unicode may arrive with U+FFFD in it.
  */
 import { Decoder, Encoder, ExtData } from '@msgpack/msgpack';
-import { PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
+import { MESSAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { Decoded, DecodeError } from './messages.ts';
 import { Cursor } from './msgpack-cursor.ts';
@@ -23,19 +23,19 @@ const UINT64_MAX = 2n ** 64n - 1n;
 const encoder = new Encoder({ useBigInt64: true, maxDepth: PAYLOAD_DEPTH_MAX + 2 });
 const decoder = new Decoder({
   useBigInt64: true,
-  maxStrLength: PAYLOAD_BYTES_MAX,
-  maxBinLength: PAYLOAD_BYTES_MAX,
-  maxArrayLength: PAYLOAD_BYTES_MAX,
-  maxMapLength: PAYLOAD_BYTES_MAX,
-  maxExtLength: PAYLOAD_BYTES_MAX,
+  maxStrLength: MESSAGE_BYTES_MAX,
+  maxBinLength: MESSAGE_BYTES_MAX,
+  maxArrayLength: MESSAGE_BYTES_MAX,
+  maxMapLength: MESSAGE_BYTES_MAX,
+  maxExtLength: MESSAGE_BYTES_MAX,
 });
 
 const refuse = (path: string, why: string): MeshError => new MeshError('BAD_OPTION', `${path} cannot be sent: ${why}.`);
 const tooLarge = (): MeshError =>
-  new MeshError('TOO_LARGE', `A message carries at most ${PAYLOAD_BYTES_MAX} bytes of data once encoded.`);
+  new MeshError('TOO_LARGE', `A message carries at most ${MESSAGE_BYTES_MAX} bytes of data once encoded.`);
 
 /**
- * The bytes of an application's data, at most PAYLOAD_BYTES_MAX. Throws BAD_OPTION for a value that cannot travel, with
+ * The bytes of an application's data, at most MESSAGE_BYTES_MAX. Throws BAD_OPTION for a value that cannot travel, with
  * its path; TOO_LARGE. What it does not throw for arrives as the table above says.
  */
 export function encodePayload(data: unknown): Uint8Array {
@@ -48,7 +48,7 @@ export function encodePayload(data: unknown): Uint8Array {
     throw new MeshError('BAD_OPTION', `The data cannot be read: ${String(cause)}`, { cause });
   }
   const bytes = encoder.encode(ready);
-  if (bytes.length > PAYLOAD_BYTES_MAX) throw tooLarge();
+  if (bytes.length > MESSAGE_BYTES_MAX) throw tooLarge();
   return bytes;
 }
 
@@ -108,7 +108,7 @@ class Walk {
 
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes > PAYLOAD_BYTES_MAX) throw tooLarge();
+    if (this.#bytes > MESSAGE_BYTES_MAX) throw tooLarge();
   }
 }
 
@@ -127,7 +127,7 @@ const fail = (code: DecodeError['code'], why: string): Decoded<never> => ({ ok: 
  * the length of the input, and the result shares no memory with it.
  */
 export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
-  if (bytes.length > PAYLOAD_BYTES_MAX) return fail('TOO_LARGE', `${bytes.length} bytes, at most ${PAYLOAD_BYTES_MAX}`);
+  if (bytes.length > MESSAGE_BYTES_MAX) return fail('TOO_LARGE', `${bytes.length} bytes, at most ${MESSAGE_BYTES_MAX}`);
   if (bytes.length === 0) return fail('EMPTY', 'no bytes');
   const cursor = new Cursor();
   cursor.reset(bytes, 0);

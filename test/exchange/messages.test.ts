@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PAYLOAD_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
+import { MESSAGE_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
 import type { Gossip } from '../../runtime/wire/messages.ts';
 import { ATTEMPT, join, REMOTE, row, settled, single, THIRD } from './exchange-kit.ts';
 import { direct, gossip } from './gossip-kit.ts';
@@ -86,7 +86,7 @@ describe('direct messages', () => {
     };
     expect(code(() => exchange.direct('me', 1, direct, end))).toBe('UNKNOWN_PEER');
     expect(code(() => exchange.direct(node.id, 1, direct, end))).toBe('BAD_OPTION');
-    expect(code(() => exchange.direct(REMOTE, new Uint8Array(PAYLOAD_BYTES_MAX), direct, end))).toBe('TOO_LARGE');
+    expect(code(() => exchange.direct(REMOTE, new Uint8Array(MESSAGE_BYTES_MAX), direct, end))).toBe('TOO_LARGE');
     expect(code(() => exchange.broadcast('x', { hopsMax: 0 }))).toBe('BAD_OPTION');
     expect(code(() => exchange.broadcast('x', { ttlMs: -1 }))).toBe('BAD_OPTION');
     expect(code(() => exchange.broadcast('x', { topic: 'x'.repeat(1_000) }))).toBe('BAD_OPTION');

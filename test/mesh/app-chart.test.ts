@@ -57,7 +57,7 @@ describe('a mesh inside a chart of the app', () => {
     ref.send({ type: 'mesh.broadcast', data: 'all', ref: 'b' });
     ref.send({ type: 'mesh.direct', to: other.peerId, data: 'you', ref: 'd' });
     ref.send({ type: 'mesh.direct', to: 'nobody', data: 'you', ref: 'e' });
-    ref.send({ type: 'mesh.broadcast', data: new Uint8Array(100_000), ref: 'f' });
+    ref.send({ type: 'mesh.broadcast', data: new Uint8Array(3_000_000), ref: 'f' });
     other.broadcast('to you');
     world.clock.runFor(1_000);
     const byRef = Object.fromEntries(replies().map((reply) => [reply.ref, reply]));

@@ -121,6 +121,9 @@ const envelope: fc.Arbitrary<Envelope> = fc
       ttlMs: fc.integer({ min: 0, max: limits.TTL_LIMIT_MS }),
       topic: text(0, limits.TOPIC_NAME_MAX),
       payload: bytes(limits.PAYLOAD_BYTES_MAX),
+      part: fc
+        .record({ whole: hex(32), count: fc.integer({ min: 2, max: limits.PARTS_MAX }), at: fc.nat() })
+        .map(({ whole, count, at }) => ({ whole, index: at % count, count })),
     },
     { requiredKeys: ['id', 'network', 'source', 'seq', 'hopsMax', 'sentAtMs', 'ttlMs', 'payload'] },
   )

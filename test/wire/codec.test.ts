@@ -194,7 +194,12 @@ describe('what a newer version may send', () => {
 
   it('reads an envelope with further fields', () => {
     const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
-    expect(decodeEnvelope(encode([...fields, 'signature', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
+    expect(decodeEnvelope(encode([...fields, null, 'signature', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
+    const place = [new Uint8Array(16).fill(0xcd), 1, 3];
+    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 'signature']))).toEqual({
+      ok: true,
+      value: { ...ENVELOPE, part: { whole: 'cd'.repeat(16), index: 1, count: 3 } },
+    });
   });
 });
 
@@ -271,9 +276,18 @@ describe('what is refused', () => {
       [9, 'x'.repeat(129)],
       [10, 'text'],
       [10, new Uint8Array(limits.PAYLOAD_BYTES_MAX + 1)],
+      [11, 'text'],
+      [11, [new Uint8Array(15), 0, 2]],
+      [11, [new Uint8Array(16), 2, 2]],
+      [11, [new Uint8Array(16), 0, limits.PARTS_MAX + 1]],
+      [11, [new Uint8Array(16), 0]],
+      [11, [new Uint8Array(16), 0, 1]],
     ];
     for (const [index, value] of wrong) {
-      expect(decodeEnvelope(encode(fields.with(index, value))), `field ${index} = ${value}`).toMatchObject({
+      expect(
+        decodeEnvelope(encode(index < fields.length ? fields.with(index, value) : [...fields, value])),
+        `field ${index} = ${value}`,
+      ).toMatchObject({
         ok: false,
         error: { code: 'BAD_MESSAGE' },
       });
@@ -357,6 +371,7 @@ describe('what is never sent', () => {
       sentAtMs: 1.7e12 + 0.5,
       ttlMs: limits.TTL_LIMIT_MS,
       payload: new Uint8Array(limits.PAYLOAD_BYTES_MAX),
+      part: { whole: 'cd'.repeat(16), index: limits.PARTS_MAX - 1, count: limits.PARTS_MAX },
     });
     const names = 3 * (limits.NETWORK_NAME_MAX + limits.TOPIC_NAME_MAX);
     expect(envelope.length - names - limits.PAYLOAD_BYTES_MAX).toBeLessThanOrEqual(limits.ENVELOPE_FIXED_BYTES_MAX);

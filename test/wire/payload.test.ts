@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
+import { MESSAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
 import { decodePayload, encodePayload } from '../../runtime/wire/payload.ts';
 
 const roundTrip = (data: unknown): unknown => {
@@ -143,15 +143,15 @@ describe('what is refused, by path', () => {
   });
 
   it('takes data of exactly the largest size and refuses one byte more', () => {
-    expect(encodePayload(new Uint8Array(PAYLOAD_BYTES_MAX - 3)).length).toBe(PAYLOAD_BYTES_MAX);
-    expect(roundTrip('x'.repeat(PAYLOAD_BYTES_MAX - 3))).toHaveLength(PAYLOAD_BYTES_MAX - 3);
+    expect(encodePayload(new Uint8Array(MESSAGE_BYTES_MAX - 5)).length).toBe(MESSAGE_BYTES_MAX);
+    expect(roundTrip('x'.repeat(MESSAGE_BYTES_MAX - 5))).toHaveLength(MESSAGE_BYTES_MAX - 5);
     for (const data of [
-      new Uint8Array(PAYLOAD_BYTES_MAX - 2),
-      'x'.repeat(PAYLOAD_BYTES_MAX - 2),
-      '\u20ac'.repeat(PAYLOAD_BYTES_MAX / 2),
+      new Uint8Array(MESSAGE_BYTES_MAX - 4),
+      'x'.repeat(MESSAGE_BYTES_MAX - 4),
+      '\u20ac'.repeat(MESSAGE_BYTES_MAX / 2),
       'x'.repeat(100_000_000),
       new Array(1_000_000_000),
-      Array.from({ length: PAYLOAD_BYTES_MAX }, () => 0),
+      Array.from({ length: MESSAGE_BYTES_MAX }, () => 0),
     ]) {
       expect(thrown(data)).toMatchObject({ name: 'MeshError', code: 'TOO_LARGE' });
     }
@@ -196,6 +196,6 @@ describe('bytes from strangers', () => {
 
   it('refuses nothing, and too much', () => {
     expect(decodePayload(new Uint8Array(0))).toMatchObject({ error: { code: 'EMPTY' } });
-    expect(decodePayload(new Uint8Array(PAYLOAD_BYTES_MAX + 1))).toMatchObject({ error: { code: 'TOO_LARGE' } });
+    expect(decodePayload(new Uint8Array(MESSAGE_BYTES_MAX + 1))).toMatchObject({ error: { code: 'TOO_LARGE' } });
   });
 });
