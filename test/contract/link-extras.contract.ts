@@ -99,6 +99,51 @@ export const laneCases: Readonly<Record<string, Case>> = {
   },
 };
 
+export const identityCases: Readonly<Record<string, Case>> = {
+  'tells by what certificates its ends are known, each as the other does, and no two the same': async (harness) => {
+    const fresh = pair(harness);
+    check(fresh.left.link.fingerprints === undefined, 'nothing is known before there is a description');
+    await until(harness, () => fresh.left.opens > 0 && fresh.right.opens > 0, 'both ends open');
+    const other = await openPair(harness);
+    const seen = new Set<string>();
+    for (const { left, right } of [fresh, other]) {
+      const [ours, theirs] = [left.link.fingerprints, right.link.fingerprints];
+      check(ours !== undefined && theirs !== undefined, 'both ends tell once they are open');
+      check(
+        ours.local === theirs.remote && ours.remote === theirs.local,
+        `${ours.local} and ${ours.remote} on both ends`,
+      );
+      check(left.link.fingerprints?.local === ours.local, 'the same each time');
+      seen.add(ours.local).add(ours.remote);
+    }
+    check(seen.size === 4, 'a certificate is used for one link');
+    for (const ends of [fresh, other]) await closePair(harness, ends);
+  },
+  'takes in no restart of somebody else on a link that stands': async (harness) => {
+    if (!canRestart(harness)) return;
+    const ends = await openPair(harness);
+    const stranger = await openPair(harness);
+    const stolen: LinkSignal[] = [];
+    stranger.left.onSignal = (signal) => void stolen.push(signal);
+    stranger.left.link.restart();
+    await until(harness, () => stolen.some(({ kind }) => kind === 'offer'), 'the offer of the stranger');
+    const answered = answers(ends.right).length;
+    const before = ends.right.link.fingerprints?.remote;
+    for (const signal of stolen) ends.right.signal(signal);
+    await harness.settle?.();
+    // What is the other end's own is taken in as ever, and behind it nothing can still be under way.
+    await checkFlow(harness, ends, 4);
+    ends.left.link.restart();
+    await until(harness, () => answers(ends.right).length > answered, 'an answer to the true end');
+    const isBack = (end: End) => end.connectivity.includes('connected');
+    await until(harness, () => isBack(ends.left) && isBack(ends.right), 'connected again');
+    check(answers(ends.right).length === answered + 1, 'no answer to the stranger');
+    check(ends.right.link.fingerprints?.remote === before, 'the same certificate');
+    await checkFlow(harness, ends, 5);
+    for (const each of [ends, stranger]) await closePair(harness, each);
+  },
+};
+
 const canRestart = ({ left, right }: LinkHarness): boolean => left.capabilities.restart && right.capabilities.restart;
 const offers = (end: End): LinkSignal[] => end.signals.filter(({ kind }) => kind === 'offer');
 const answers = (end: End): LinkSignal[] => end.signals.filter(({ kind }) => kind === 'answer');

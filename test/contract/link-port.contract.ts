@@ -6,7 +6,7 @@ import { FRAME_BYTES_MAX, LINK_BUFFER_HIGH_BYTES, LINK_BUFFER_LOW_BYTES } from '
 import type { LinkSignal } from '../../runtime/ports/signaling.ts';
 import { type ContractRunner, check, turn, until } from './contract.ts';
 import { type Case, checkEnd, closePair, End, type LinkHarness, openPair, pair, patterned, same } from './link-ends.ts';
-import { laneCases, restartCases } from './link-extras.contract.ts';
+import { identityCases, laneCases, restartCases } from './link-extras.contract.ts';
 
 export type { LinkHarness } from './link-ends.ts';
 
@@ -258,6 +258,7 @@ export const linkPortCases: Readonly<Record<string, Case>> = {
   ...carrying,
   ...closing,
   ...failing,
+  ...identityCases,
   ...laneCases,
   ...restartCases,
 };

@@ -1,16 +1,19 @@
 /** Goal: the actor around a link adapter frees the link in every ending, hands frames on in order, and lets no old attempt disturb a newer one. */
+import { encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { type AnyEventObject, createActor, createMachine } from 'xstate';
 import type { LinkPortInput } from '../../machines/peer/peer.events.ts';
 import { linkActor } from '../../runtime/actors/link-actor.ts';
 import { createExchange } from '../../runtime/exchange/exchange.ts';
+import type { Claim } from '../../runtime/ports/identity.ts';
 import type { Link, LinkHandlers, LinkPort } from '../../runtime/ports/link.ts';
-import { encodeEnvelope } from '../../runtime/wire/codec.ts';
+import { decodeFrame, encodeEnvelope, encodeFrame } from '../../runtime/wire/codec.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
 import { encodePayload } from '../../runtime/wire/payload.ts';
 import { fakePorts } from '../machines/harness.ts';
 import { ATTEMPT, frameOf, OLDER, REMOTE } from './exchange-kit.ts';
 
-function world(over: Partial<Link> = {}) {
+function world(over: Partial<Link> = {}, verify: (claim: Claim) => boolean = () => false) {
   const opened: { handlers: LinkHandlers; closes: number; signals: unknown[] }[] = [];
   const port: LinkPort = {
     name: 'test',
@@ -29,7 +32,9 @@ function world(over: Partial<Link> = {}) {
       };
     },
   };
-  const ports = fakePorts({ link: port });
+  const base = fakePorts({ link: port });
+  const { peerId, publicKey } = base.identity;
+  const ports = { ...base, identity: { peerId, publicKey, sign: () => new Uint8Array(64), verify } };
   const heard: unknown[] = [];
   const exchange = createExchange({
     ports,
@@ -126,6 +131,111 @@ describe('the link actor', () => {
     expect(opened[1]?.closes).toBe(0);
     opened[1]?.handlers.onConnectivity('failed');
     expect(opened[1]?.closes).toBe(1);
+  });
+
+  describe('and proofs', () => {
+    const nonce = 'A'.repeat(22);
+    const answer = { kind: 'answer', attempt: ATTEMPT, sdp: 'theirs', nonce };
+    const hello = {
+      type: 'HELLO',
+      peerId: REMOTE,
+      attempt: ATTEMPT,
+      mark: ATTEMPT,
+      random: false,
+      cap: 8,
+      features: [],
+    } as const;
+    const proof = { type: 'PROOF', key: new Uint8Array(32).fill(1), sig: new Uint8Array(64) } as const;
+
+    /** A dialed channel that is open, with HELLO out and the chart waiting for the proof. */
+    function waiting() {
+      const sent: Message[] = [];
+      const claims: Claim[] = [];
+      const link = {
+        fingerprints: { local: 'ours', remote: 'theirs' },
+        send: (frame: Uint8Array) => {
+          const decoded = decodeFrame(frame);
+          if (decoded.ok) sent.push(...decoded.value.messages);
+          return true;
+        },
+      };
+      const made = world(link, (claim) => {
+        claims.push(claim);
+        return claim.publicKey[0] === 1;
+      });
+      const actor = made.start(ATTEMPT);
+      const handlers = made.opened[0]?.handlers as LinkHandlers;
+      handlers.onSignal({ kind: 'offer', sdp: 'ours' });
+      actor.send({ type: 'link.take', signal: answer });
+      handlers.onOpen();
+      actor.send({ type: 'link.greet', random: false, cap: 8, mark: ATTEMPT });
+      actor.send({ type: 'link.prove' });
+      const count = (name: string): number => made.exchange.counters()[name] ?? 0;
+      return { ...made, ...actor, handlers, sent, claims, count };
+    }
+
+    it('adds its random number to the first descriptions only, and hands the port none', () => {
+      const { facts, opened, handlers, send } = waiting();
+      expect(facts[0]).toEqual({
+        type: 'link.signal',
+        signal: { kind: 'offer', sdp: 'ours', nonce: expect.stringMatching(/^[\w-]{22}$/) },
+      });
+      handlers.onSignal({ kind: 'offer', sdp: 'restart' });
+      expect(facts.at(-1)).toEqual({ type: 'link.signal', signal: { kind: 'offer', sdp: 'restart' } });
+      send({ type: 'link.take', signal: { kind: 'candidate', candidate: 'c', attempt: ATTEMPT } });
+      expect(opened[0]?.signals[0]).toEqual({ kind: 'answer', sdp: 'theirs' });
+    });
+
+    it('sends ours behind HELLO, and tells the chart what theirs is worth', () => {
+      for (const [key, fact] of [
+        [1, { type: 'link.proven' }],
+        [2, { type: 'link.unproven', code: 'PROOF_FAILED' }],
+      ] as const) {
+        const { sent, handlers, facts, claims, count } = waiting();
+        expect(sent.map(({ type }) => type)).toEqual(['HELLO', 'PROOF']);
+        handlers.onFrame(frameOf(hello, { ...proof, key: new Uint8Array(32).fill(key) }));
+        expect(facts.slice(-2)).toEqual([{ type: 'hello.received', hello }, fact]);
+        expect(claims.map(({ peerId }) => peerId)).toEqual([REMOTE]);
+        expect(count('unproven.PROOF_FAILED')).toBe(key - 1);
+      }
+    });
+
+    it('counts only the first, before and after the link is admitted', () => {
+      const { handlers, facts, claims, count, send } = waiting();
+      handlers.onFrame(frameOf(hello, proof, proof));
+      handlers.onFrame(frameOf(proof));
+      send({ type: 'link.admit' });
+      handlers.onFrame(frameOf(proof));
+      expect(claims.length).toBe(1);
+      expect(count('ignored.proof')).toBe(3);
+      expect(facts.filter(({ type }) => type === 'link.proven').length).toBe(1);
+    });
+
+    it.each<[string, readonly unknown[]]>([
+      ['a short key', [11, new Uint8Array(31), new Uint8Array(64)]],
+      ['a long signature', [11, new Uint8Array(32), new Uint8Array(65)]],
+      ['a huge signature', [11, new Uint8Array(32), new Uint8Array(15_000)]],
+      ['text', [11, 'key', 'sig']],
+      ['no signature', [11, new Uint8Array(32)]],
+    ])('drops and counts one with %s: the chart goes on waiting', (_name, message) => {
+      const { handlers, facts, claims, count, stop, opened } = waiting();
+      const before = facts.length;
+      handlers.onFrame(encodeFrame([encode(message)]));
+      handlers.onFrame(new Uint8Array(20_000).fill(1));
+      expect([facts.length, claims.length]).toEqual([before, 0]);
+      expect(count('dropped.BAD_MESSAGE')).toBe(1);
+      expect(count('dropped.TOO_LARGE')).toBe(1);
+      stop();
+      expect(opened[0]?.closes).toBeGreaterThan(0);
+    });
+
+    it('tells nothing of one that comes when nobody waits any more', () => {
+      const { handlers, facts, claims, stop } = waiting();
+      const before = facts.length;
+      stop();
+      handlers.onFrame(frameOf(hello, proof));
+      expect([facts.length, claims.length]).toEqual([before, 0]);
+    });
   });
 
   it('an older attempt that opens after its end takes nothing from a newer one', () => {

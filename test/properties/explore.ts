@@ -142,7 +142,7 @@ class World {
     });
     const connected = states.map((state) => state.startsWith('connected'));
     if (connected[0] !== connected[1]) return { connected: false, wrong: `they disagree: ${states.join(', ')}` };
-    if (states.some((state) => /dialing|answering|handshaking|draining/.test(state))) {
+    if (states.some((state) => /dialing|answering|handshaking|proving|refusing|draining/.test(state))) {
       return { connected: false, wrong: `still negotiating: ${states.join(', ')}` };
     }
     const ends = this.network.openEnds;

@@ -7,9 +7,11 @@ import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../../machines/peer/peer.core.ts';
 import {
   DIAL_TIMEOUT_MS,
+  DRAIN_TIMEOUT_MS,
   FAILED_DIALS_MAX,
   HANDSHAKE_TIMEOUT_MS,
   PEER_BACKOFF_MAX_MS,
+  PROOF_TIMEOUT_MS,
   SUSPECT_AFTER_MS,
   SUSPECT_TIMEOUT_MS,
 } from '../../machines/shared/limits.ts';
@@ -17,6 +19,8 @@ import { type Adversary, type SimPeer, Simulation } from '../../runtime/testing.
 import { budget } from './support.ts';
 
 /** The state of one peer's actor for another, from its public status. */
+const NEGOTIATING: ReadonlySet<string> = new Set(['dialing', 'answering', 'handshaking', 'proving', 'refusing']);
+
 const stateOf = (peer: SimPeer, other: SimPeer): string =>
   peer.mesh.status().links.find(({ peerId }) => peerId === other.peerId)?.state ?? 'none';
 
@@ -93,14 +97,14 @@ describe('a pair', () => {
     for (let i = 0; i < 600; i++) {
       simulation.runFor(100);
       const state = stateOf(honest, other);
-      if (state !== 'dialing' && state !== 'answering' && state !== 'handshaking') {
+      if (!NEGOTIATING.has(state)) {
         inNegotiationSinceMs = undefined;
         continue;
       }
       repeated++;
       inNegotiationSinceMs ??= simulation.nowMs;
       // A dial may turn into an answer once; each has its own time-out.
-      const boundMs = 2 * DIAL_TIMEOUT_MS + HANDSHAKE_TIMEOUT_MS + 200;
+      const boundMs = 2 * DIAL_TIMEOUT_MS + HANDSHAKE_TIMEOUT_MS + PROOF_TIMEOUT_MS + DRAIN_TIMEOUT_MS + 200;
       expect(simulation.nowMs - inNegotiationSinceMs).toBeLessThanOrEqual(boundMs);
     }
     expect(repeated, 'instants in negotiation').toBeGreaterThan(50);
