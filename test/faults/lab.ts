@@ -109,12 +109,14 @@ export class Lab {
     host.address = next;
   }
 
-  /** Removes everything. Processes in it must have ended: they would keep the namespaces alive. */
+  /** Removes everything, and ends what still runs in it: after a signal nobody else does. */
   close(): void {
     if (!open.delete(this)) return;
     for (const line of ip('netns', 'list').split('\n')) {
       const [netns = ''] = line.split(' ');
-      if (netns.startsWith(this.#name)) ip('netns', 'del', netns);
+      if (!netns.startsWith(this.#name)) continue;
+      for (const pid of ip('netns', 'pids', netns).split('\n')) if (pid !== '') process.kill(Number(pid), 'SIGKILL');
+      ip('netns', 'del', netns);
     }
   }
 }

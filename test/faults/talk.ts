@@ -4,7 +4,7 @@ import { type FleetPeer, type Line, must, until } from '../integration/fleet.ts'
 const EVERY_MS = 50;
 /** Every so many broadcasts a direct message, whose receipt is awaited. */
 const DIRECT_EACH = 5;
-const DIRECT_TIMEOUT_MS = 60_000;
+const DIRECT_TIMEOUT_MS = 30_000;
 
 interface Said {
   readonly key: string;
