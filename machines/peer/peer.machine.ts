@@ -96,7 +96,16 @@ export const peerMachine = peerSetup.createMachine({
               { guard: 'isVoidOffer', description: 'A late or repeated offer.' },
               { guard: 'outranksRemote', description: 'Offers cross and ours stands: the remote will answer it.' },
             ],
-            'signal.answer': { guard: 'isOfThisAttempt', actions: 'passToLink' },
+            'signal.answer': [
+              {
+                guard: 'isHandedOver',
+                target: 'dialing',
+                reenter: true,
+                actions: ['passToLink', 'losePatience'],
+                description: 'People have done their part: the rest takes no longer than any dial.',
+              },
+              { guard: 'isOfThisAttempt', actions: 'passToLink' },
+            ],
             'signal.refusal': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'rememberRefusal' },
             'signal.close': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'signal.undeliverable': { guard: 'isUndeliverable', target: '#peer.backingOff', actions: 'noteFailedDial' },

@@ -161,6 +161,7 @@ export const peerSetup = setup({
       refusal: as(event, 'signal.refusal').signal,
     })),
     forgetSetbacks: assign({ setbacks: 0 }),
+    losePatience: assign({ patienceMs: undefined }),
     forgetRefusal: assign({ refusal: undefined }),
     noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined, ...NO_HEIR })),
     noteUnproven: assign(({ context, event }) => ({
@@ -317,6 +318,8 @@ export const peerSetup = setup({
     hasOffer: ({ context }) => context.offer !== undefined,
     isOfThisAttempt: ({ context, event }) =>
       'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.attempt,
+    isHandedOver: ({ context, event }) =>
+      event.type === 'signal.answer' && event.signal.attempt === context.attempt && context.patienceMs !== undefined,
     isVoidOffer: ({ context, event }) =>
       (event.type === 'signal.offer' && isVoidOffer(context.voidUpTo, event.signal)) ||
       (event.type === 'peer.answer' && isVoidOffer(context.voidUpTo, event.offer)),

@@ -113,6 +113,18 @@ describe('two peers without any hub', () => {
     expect(ada.mesh.has(bob.mesh.peerId)).toBe(true);
   });
 
+  it('wait no longer than for any dial once the last text was accepted', async () => {
+    const { world, ada, bob } = pair();
+    const offer = await soon(world, bob.port.accept(await soon(world, ada.port.invite())));
+    const answer = await soon(world, ada.port.accept(offer ?? ''));
+    await soon(world, ada.mesh.leave());
+    world.clock.runFor(5 * MINUTE);
+    expect(bob.mesh.status().links[0]?.state).toBe('dialing');
+    await soon(world, bob.port.accept(answer ?? ''));
+    world.clock.runFor(11_000);
+    expect(bob.events).toContain('peer.timedOut');
+  });
+
   it('that invite each other at once link as well', async () => {
     const { world, ada, bob } = pair();
     const [byAda, byBob] = [await soon(world, ada.port.invite()), await soon(world, bob.port.invite())];
