@@ -7,6 +7,7 @@ import type { MeshOptions } from '../api.ts';
 import { createMeshActor, type MeshActor } from '../create-mesh.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
+import { cheapIdentity } from './cheap-identity.ts';
 import type { HeapClock } from './heap-clock.ts';
 import type { TimerMode } from './model.ts';
 import { PeerClock } from './peer-clock.ts';
@@ -35,6 +36,9 @@ export interface SimPeerSetup {
   readonly adversary?: Adversary;
   readonly inspect: unknown;
 }
+
+/** Who a peer is, unless the test says so: a stream of its own, which changes no other draw. */
+export const identityFor = (random: SeededRandom): Identity => cheapIdentity(random.fork('identity'));
 
 export class SimPeer {
   /** Numbers the peers of a simulation from 0. */

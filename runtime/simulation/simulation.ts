@@ -2,12 +2,10 @@
  * The simulator: any number of production meshes in one process, unchanged, on virtual time and a network with faults.
  * Owns the world (clock, hubs, wires, the seed's streams), the peers, their faults, and the checks between steps.
  */
-
 import type { MemoryNetwork } from '../../adapters/memory.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
-import { cheapIdentity } from './cheap-identity.ts';
 import { type Figures, figuresOf, type Violation } from './figures.ts';
 import { components, type Graph, mutual } from './graph.ts';
 import { HeapClock } from './heap-clock.ts';
@@ -23,7 +21,7 @@ import {
 import { Oracles } from './oracles.ts';
 import { type RandomStreams, streams } from './random-streams.ts';
 import { Recorder } from './recorder.ts';
-import { type MeshKnobs, SimPeer } from './sim-peer.ts';
+import { identityFor, type MeshKnobs, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
 import type { Property, SimulationOptions } from './simulation-options.ts';
 import { Watcher } from './watcher.ts';
@@ -110,7 +108,7 @@ export class Simulation {
   ): SimPeer {
     const index = this.ledger.started(this.nowMs);
     const random = this.streams.fork(`peer:${index}`);
-    const identity = setup.identity ?? cheapIdentity(random.fork('identity'));
+    const identity = setup.identity ?? identityFor(random);
     const { mesh } = this.#options;
     const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
     const { clockSkewMs } = this.#faults;
