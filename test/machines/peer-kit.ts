@@ -48,6 +48,8 @@ export interface Options {
   readonly remote?: string;
   readonly offer?: OfferSignal;
   readonly op?: string;
+  /** People carry the signals. */
+  readonly patienceMs?: number;
   readonly link?: ReturnType<typeof fakePort>;
   /** The port can restart ICE. */
   readonly restart?: boolean;
@@ -69,6 +71,7 @@ export function start(options: Options = {}) {
     cap: 8,
     dialTimeoutMs: DIAL_TIMEOUT_MS,
     ...(options.op === undefined ? {} : { op: options.op }),
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     ...(options.offer === undefined ? {} : { offer: options.offer }),
   };
   const run = runUnderParent(machine, input, ports.clock, coverage.inspect);

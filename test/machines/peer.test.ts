@@ -106,6 +106,28 @@ describe('the peer chart', () => {
     expect(types()).toEqual([]);
   });
 
+  it('waits as long as people take who carry its signals, and from their answer on as long as ever', () => {
+    const patienceMs = 100 * DIAL_TIMEOUT_MS;
+    const { run, taken } = start({ patienceMs });
+    run.clock.runFor(patienceMs - 1);
+    expect(run.value).toEqual({ link: 'dialing' });
+    run.send(answer(OURS));
+    expect(taken()).toEqual([OURS]);
+    run.clock.runFor(DIAL_TIMEOUT_MS - 1);
+    expect(run.value).toEqual({ link: 'dialing' });
+    run.clock.runFor(1);
+    expect(run.value).toEqual({ backingOff: 'waiting' });
+    // The next attempt takes another way, or is told anew.
+    run.send({ type: 'peer.dial', attempt: attempt(200), random: false, cap: 8 });
+    run.clock.runFor(DIAL_TIMEOUT_MS);
+    expect(run.value).toEqual({ backingOff: 'waiting' });
+    run.send({ type: 'peer.answer', offer: offer(300), cap: 8, patienceMs });
+    run.clock.runFor(patienceMs - 1);
+    expect(run.value).toEqual({ link: 'answering' });
+    run.clock.runFor(1);
+    expect(run.value).toEqual({ backingOff: 'waiting' });
+  });
+
   it('answers an offer with the offer’s attempt', () => {
     const { run, link, remote } = start({ offer: offer(50, { random: true }) });
     expect(link.last.input).toMatchObject({ attempt: attempt(50), offer: { sdp: 'offer 50' } });
