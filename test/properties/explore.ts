@@ -4,6 +4,7 @@
  * the start and the choices are walked depth first (stateless model checking, as in VeriSoft, Godefroid 1997).
  */
 import { MemoryNetwork } from '../../adapters/memory.ts';
+import { RESTART_TIMEOUT_MS, RESUME_WINDOW_MS } from '../../machines/shared/limits.ts';
 import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
 import type { PeerSignal, SignalingFact, SignalingPort } from '../../runtime/ports/signaling.ts';
 import { cheapIdentity, HeapClock, streams } from '../../runtime/testing.ts';
@@ -27,6 +28,15 @@ export interface Exploration {
   readonly faultsMax: number;
   /** Who dials: both make crossing offers. */
   readonly dialers: readonly number[];
+  /**
+   * Explores how the link heals instead of how it came about: peer 0 has got another address, messages are under way, and
+   * the two restart ICE, or dial afresh where links cannot restart.
+   */
+  readonly heals?: 'restart' | 'redial';
+  /** How far back replayed signals go. Default: to the first. */
+  readonly replaysMax?: number;
+  /** Whether a long delay is among the faults. Default true. */
+  readonly delays?: boolean;
   /** Stops after this many, for a bounded part in every test run. Default: no bound. */
   readonly limit?: number;
 }
@@ -37,6 +47,8 @@ export interface Explored {
   readonly complete: boolean;
   readonly connected: number;
   readonly unconnected: number;
+  /** Of those with a link to heal: the app never heard of it, and got each message once. */
+  readonly healed: number;
   readonly faults: Readonly<Record<string, number>>;
   /** The first that went wrong: its choices and what was wrong. */
   readonly failure?: { readonly steps: readonly string[]; readonly wrong: string };
@@ -44,6 +56,11 @@ export interface Explored {
 
 /** Longer than a dial may take: whatever waited is late now. */
 const DELAY_MS = 12_000;
+/** While a link heals: longer than a try, so that its answer meets the next one. Longer ones pile up tries by the dozen. */
+const HEALING_DELAY_MS = RESTART_TIMEOUT_MS + 500;
+/** A link has healed or is given up within this. */
+const HEALING_MS = RESUME_WINDOW_MS + 8_000;
+const MESSAGES = 3;
 
 class World {
   readonly clock = new HeapClock(1_767_225_600_000);
@@ -56,11 +73,22 @@ class World {
   readonly #listeners: ((fact: SignalingFact) => void)[] = [];
   #faultsLeft: number;
   #delayed = false;
+  readonly #heals: boolean;
+  readonly #delayMs: number;
+  readonly #replaysMax: number;
+  #healingUntilMs = 0;
+  /** What the app of each peer heard, and the links that it lost. */
+  readonly #heard: unknown[][] = [[], []];
+  #lost = 0;
 
-  constructor({ faultsMax, dialers }: Exploration) {
+  constructor({ faultsMax, dialers, heals, replaysMax, delays }: Exploration) {
     this.#faultsLeft = faultsMax;
+    this.#replaysMax = replaysMax ?? Number.POSITIVE_INFINITY;
+    this.#delayed = delays === false;
+    this.#heals = heals !== undefined;
+    this.#delayMs = this.#heals ? HEALING_DELAY_MS : DELAY_MS;
     const { clock } = this;
-    this.network = new MemoryNetwork({ clock, latencyMs: 1, setupMs: () => 2 });
+    this.network = new MemoryNetwork({ clock, latencyMs: 1, setupMs: () => 2, restart: heals !== 'redial' });
     const random = streams('explore');
     this.meshes = [0, 1].map((index) => {
       const own = random.fork(`peer:${index}`);
@@ -80,6 +108,29 @@ class World {
     clock.runFor(10);
     for (const dialer of dialers) this.meshes[dialer]?.connectTo(this.meshes[1 - dialer]?.peerId ?? '');
     clock.runFor(1);
+    if (this.#heals) this.#breakLink();
+  }
+
+  /** The link comes about without a fault, and then its path is gone while both ends send. */
+  #breakLink(): void {
+    const { clock, meshes } = this;
+    while (this.inFlight) this.#deliverAll();
+    clock.runFor(3_000);
+    for (const [index, mesh] of meshes.entries()) {
+      mesh.on('message', ({ data }) => this.#heard[index]?.push(data));
+      mesh.on('peer.disconnected', () => {
+        this.#lost++;
+      });
+    }
+    this.network.move(meshes[0]?.peerId ?? '');
+    for (const mesh of meshes) for (let i = 0; i < MESSAGES; i++) mesh.broadcast(i);
+    this.#healingUntilMs = clock.now() + HEALING_MS;
+    this.awaitSignals();
+  }
+
+  /** Lets time pass until somebody says something, as long as the link may still heal. */
+  awaitSignals(): void {
+    while (!this.inFlight && this.clock.now() < this.#healingUntilMs) this.clock.runFor(50);
   }
 
   get inFlight(): boolean {
@@ -95,7 +146,8 @@ class World {
       options.push({ do: 'drop', to }, { do: 'twice', to });
       if ((this.#queues[to] as Flight[]).length > 1) options.push({ do: 'overtake', to });
     }
-    for (let at = 0; at < this.#said.length; at++) options.push({ do: 'replay', at });
+    const first = Math.max(0, this.#said.length - this.#replaysMax);
+    for (let at = first; at < this.#said.length; at++) options.push({ do: 'replay', at });
     if (!this.#delayed) options.push({ do: 'delay' });
     return options;
   }
@@ -108,8 +160,8 @@ class World {
     switch (option.do) {
       case 'delay':
         this.#delayed = true;
-        this.steps.push(`${DELAY_MS} ms pass`);
-        this.clock.runFor(DELAY_MS);
+        this.steps.push(`${this.#delayMs} ms pass`);
+        this.clock.runFor(this.#delayMs);
         return;
       case 'replay':
         return this.#deliver(this.#said[option.at] as Flight, 'again ');
@@ -125,13 +177,33 @@ class World {
 
   /** Everything still under way arrives in order, then all waits run out. */
   settle(): void {
-    for (let round = 0; round < 400; round++) {
-      for (const queue of this.#queues) {
-        const flight = queue.shift();
-        if (flight !== undefined) this.#deliver(flight, '');
-      }
+    for (let round = 0; round < (this.#heals ? 120 : 400); round++) {
+      this.#deliverAll();
       this.clock.runFor(this.inFlight ? 1 : 250);
     }
+  }
+
+  #deliverAll(): void {
+    for (const queue of this.#queues) {
+      const flight = queue.shift();
+      if (flight !== undefined) this.#deliver(flight, '');
+    }
+  }
+
+  /** The link healed without its app noticing. */
+  get healed(): boolean {
+    return this.#heals && this.#lost === 0;
+  }
+
+  /** Of a link that healed every message arrived once and in order; of one that was lost none came twice. */
+  #wrongMessages(): string | undefined {
+    for (const [index, heard] of this.#heard.entries()) {
+      const fits = this.healed
+        ? heard.join() === [...Array(MESSAGES).keys()].join()
+        : new Set(heard).size === heard.length;
+      if (!fits) return `peer ${index} heard ${heard.join() || 'nothing'}, ${this.#lost} ends were lost`;
+    }
+    return undefined;
   }
 
   /** What is wrong in the end; undefined when both agree and nothing is left. */
@@ -147,6 +219,8 @@ class World {
     }
     const ends = this.network.openEnds;
     if (ends !== (connected[0] ? 2 : 0)) return { connected: false, wrong: `${ends} link ends, ${states.join(', ')}` };
+    const wrongMessages = this.#heals ? this.#wrongMessages() : undefined;
+    if (wrongMessages !== undefined) return { connected: connected[0] === true, wrong: wrongMessages };
     for (const mesh of this.meshes) void mesh.leave();
     this.clock.runFor(5_000);
     const left = this.meshes.every((mesh) => mesh.getSnapshot().status === 'done');
@@ -199,6 +273,7 @@ export function explore(exploration: Exploration): Explored {
   const faults: Record<string, number> = {};
   let interleavings = 0;
   let connected = 0;
+  let healed = 0;
   let path: { choice: number; count: number }[] = [];
   for (;;) {
     const world = new World(exploration);
@@ -206,13 +281,16 @@ export function explore(exploration: Exploration): Explored {
       const options = world.options();
       path[depth] ??= { choice: 0, count: options.length };
       world.take(options[path[depth]?.choice ?? 0] as Option);
+      world.awaitSignals();
     }
     world.settle();
+    // The farewells at its end are no losses.
+    if (world.healed) healed++;
     const verdict = world.verdict();
     interleavings++;
     if (verdict.connected) connected++;
     for (const [name, count] of Object.entries(world.faults)) faults[name] = (faults[name] ?? 0) + count;
-    const result = { interleavings, connected, unconnected: interleavings - connected, faults };
+    const result = { interleavings, connected, unconnected: interleavings - connected, healed, faults };
     if (verdict.wrong !== undefined) {
       return { ...result, complete: false, failure: { steps: world.steps, wrong: verdict.wrong } };
     }

@@ -2,6 +2,8 @@
 import { expect, it } from 'vitest';
 import { deliversOnce, firstFailure, givesNothingUp, keepsOneLink, resumesExactly } from './bodies.ts';
 
-it.each([deliversOnce, keepsOneLink, givesNothingUp, resumesExactly])('$name holds', (property) => {
+const PROPERTIES = [deliversOnce, keepsOneLink, givesNothingUp, resumesExactly];
+
+it.each(PROPERTIES.map((property) => [property.name, property] as const))('%s holds', (_name, property) => {
   expect(firstFailure(property)).toBeUndefined();
 });
