@@ -147,7 +147,11 @@ class MeshExchange implements RunningExchange {
 
   send(...[remote, message, attempt]: Parameters<Exchange['send']>): boolean {
     const entry = attempt === undefined ? this.#links.get(remote) : this.#links.of(remote, attempt);
-    return entry !== undefined && this.#sendOn(entry, message);
+    if (entry === undefined) return false;
+    if (entry.admitted || GREETINGS.has(message.type)) return this.#sendOn(entry, message);
+    // Nobody knows yet who is there.
+    this.count('dropped.unproven');
+    return false;
   }
 
   /** Total: charts and timers send by it, and a value that a stranger slipped in must cost its message, not the data plane. */

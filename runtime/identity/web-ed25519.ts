@@ -1,7 +1,7 @@
 /** Ed25519 by WebCrypto, where a page has it: secure origins of recent browsers. It works beside the page's own thread. */
 
-/** Undefined until the first try told whether the platform knows the algorithm. */
-let isKnown: boolean | undefined;
+/** The platform said that it does not know the algorithm: it is not asked again. */
+let isUnknown = false;
 
 /**
  * Whether the signature holds; undefined, at once or later, where WebCrypto cannot say. Lengths are checked by the caller.
@@ -12,7 +12,8 @@ export function webVerify(
   signature: Uint8Array,
 ): Promise<boolean | undefined> | undefined {
   const subtle = (globalThis as { crypto?: Partial<Crypto> }).crypto?.subtle;
-  if (subtle === undefined || isKnown === false) return undefined;
+  if (subtle === undefined || isUnknown) return undefined;
+  // Copies of their own memory: the work is done elsewhere, later.
   return check(subtle, new Uint8Array(publicKey), new Uint8Array(message), new Uint8Array(signature));
 }
 
@@ -24,11 +25,10 @@ async function check(
 ): Promise<boolean | undefined> {
   try {
     const key = await subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
-    isKnown = true;
     return await subtle.verify('Ed25519', key, signature, message);
-  } catch {
-    // Before the first success: an old platform. After it: bytes that are no key, under which nothing verifies.
-    isKnown ??= false;
-    return isKnown ? false : undefined;
+  } catch (error) {
+    // Bytes that are no key, or a platform without the algorithm: whoever asked checks in another way.
+    if (error instanceof Error && error.name === 'NotSupportedError') isUnknown = true;
+    return undefined;
   }
 }

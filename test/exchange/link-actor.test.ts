@@ -110,8 +110,11 @@ describe('the link actor', () => {
 
   it('frees link and entry when it is stopped, and reports the end when the link ends', () => {
     const { opened, start, exchange } = world();
-    const { stop, types } = start(ATTEMPT);
+    const { stop, types, send } = start(ATTEMPT);
     opened[0]?.handlers.onOpen();
+    // Nobody knows yet who is there.
+    expect(exchange.send(REMOTE, { type: 'PING', stampMs: 1 })).toBe(false);
+    send({ type: 'link.admit' });
     expect(exchange.send(REMOTE, { type: 'PING', stampMs: 1 })).toBe(true);
     opened[0]?.handlers.onClosed(new Error('gone'));
     expect(types()).toEqual(['link.opened', 'link.closed']);

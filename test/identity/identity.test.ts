@@ -11,6 +11,7 @@ import {
   peerIdOf,
   toBase64Url,
   verify,
+  verifyClaim,
 } from '../../runtime/identity/index.ts';
 
 /** RFC 8032 §7.1, tests 1 to 3; peer ids computed with another SHA-256. */
@@ -55,6 +56,7 @@ async function withoutNode(): Promise<IdentityModule> {
   }
 }
 afterEach(() => {
+  vi.unstubAllGlobals();
   vi.resetModules();
 });
 
@@ -193,5 +195,52 @@ describe('base64url', () => {
     for (const text of ['A', 'AA=', 'AB', 'AA==', 'A+AA', 'A/AA', 'AAAAA', 'AAB', '\u0141AAA', 'AA\n']) {
       expect(fromBase64Url(text), text).toBeUndefined();
     }
+  });
+});
+
+describe('the claim of a peer id', () => {
+  const identity = createIdentity();
+  const message = new Uint8Array([1, 2, 3]);
+  const signature = identity.sign(message) as Uint8Array;
+  const claim = { peerId: identity.peerId, publicKey: identity.publicKey, message, signature };
+  const other = createIdentity();
+  const FALSE: Record<string, Partial<typeof claim>> = {
+    'another id': { peerId: other.peerId },
+    'another key': { publicKey: other.publicKey },
+    'another id and key': { peerId: other.peerId, publicKey: other.publicKey },
+    'another message': { message: new Uint8Array([1, 2, 4]) },
+    'an altered signature': { signature: signature.map((byte, i) => (i === 40 ? byte ^ 1 : byte)) },
+    'a signature cut short': { signature: signature.subarray(1) },
+    'a key that is none': { peerId: peerIdOf(new Uint8Array(32).fill(255)), publicKey: new Uint8Array(32).fill(255) },
+  };
+
+  it('holds for the holder of its key and nobody else: in Node, by WebCrypto, and without either', async () => {
+    expect(verifyClaim(claim)).toBe(true);
+    for (const [name, lie] of Object.entries(FALSE)) expect(verifyClaim({ ...claim, ...lie }), name).toBe(false);
+    const browser = await withoutNode();
+    const held = browser.verifyClaim(claim);
+    expect(held).toBeInstanceOf(Promise);
+    expect(await held).toBe(true);
+    for (const [name, lie] of Object.entries(FALSE))
+      expect(await browser.verifyClaim({ ...claim, ...lie }), name).toBe(false);
+    const insecure = await withoutNode();
+    vi.stubGlobal('crypto', { getRandomValues: () => undefined });
+    expect(insecure.verifyClaim(claim)).toBe(true);
+    for (const [name, lie] of Object.entries(FALSE))
+      expect(insecure.verifyClaim({ ...claim, ...lie }), name).toBe(false);
+  });
+
+  it('is checked without WebCrypto where that knows no Ed25519, and it is asked once only', async () => {
+    let asked = 0;
+    const importKey = async (): Promise<never> => {
+      asked++;
+      throw new DOMException('Unrecognized name.', 'NotSupportedError');
+    };
+    vi.stubGlobal('crypto', { subtle: { importKey } });
+    const browser = await withoutNode();
+    expect(await browser.verifyClaim(claim)).toBe(true);
+    expect(browser.verifyClaim(claim)).toBe(true);
+    expect(browser.verifyClaim({ ...claim, message: new Uint8Array(1) })).toBe(false);
+    expect(asked).toBe(1);
   });
 });
