@@ -13,6 +13,8 @@ type Scenario = () => Promise<scenarios.Figures>;
 const all: Readonly<Record<string, Scenario>> = {
   twenty: () => scenarios.twentyPeers(),
   thirty: () => scenarios.thirtyPeers(),
+  'thirty-native': () => scenarios.thirtyPeers('native'),
+  'thirty-node-datachannel': () => scenarios.thirtyPeers('node-datachannel'),
   capped: () => scenarios.cappedPeers(1),
   'capped-processes': () => scenarios.cappedPeers(5),
   restart: () => scenarios.hubRestart(),
