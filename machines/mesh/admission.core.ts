@@ -4,12 +4,22 @@
 import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_ADMIT_INTERVAL_MS } from '../shared/limits.ts';
-import { admissionView, changeKnown, knownPeer, learn, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
-import { answer, dial, evictionId } from './links.core.ts';
+import {
+  admissionView,
+  changeKnown,
+  freeSlots,
+  knownPeer,
+  learn,
+  linkCount,
+  patch,
+  setSlot,
+  slotsHeld,
+} from './ledger.core.ts';
+import { answer, dial, evictionId, part, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
 import { MESH_ROUTE, manualOf, noteHome, refuse, utter } from './routes.core.ts';
-import { admit } from './topology.core.ts';
+import { admit, isWoven } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
 type Probe = Extract<PeerSignal, { kind: 'probe' }>;
@@ -92,6 +102,7 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
  */
 const isIsland = (context: MeshContext, offer: Offer, isInvited: boolean): boolean =>
   context.settings.eviction &&
+  isWoven(context.settings.maxPeers) &&
   context.operation === undefined &&
   linkCount(context) > 0 &&
   (isInvited ||
@@ -114,5 +125,18 @@ function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void
   const isOther = signal.beacon !== context.beacon && context.operation === undefined && context.entry === undefined;
   if (!isOther || !isIdle || knownPeer(context, from) === undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
-  dial(work, from, true, undefined, true);
+  if (isWoven(context.settings.maxPeers)) return dial(work, from, true, undefined, true);
+  if (freeSlots(context) === 0) openCircle(work);
+}
+
+/**
+ * A mesh of two links each is threads and circles. One link more at a peer in the middle of a thread would cost it another
+ * one, and cut the thread: so nobody goes over the cap, and a circle that knows of an island opens at one link that it can
+ * spare. Ends have room, tell so, and find other ends.
+ */
+function openCircle(work: MeshWork): void {
+  const [spare] = work.context.ports.exchange?.redundant() ?? [];
+  if (spare === undefined || !work.context.settings.eviction) return;
+  part(work, spare);
+  release(work, spare, 'stuck');
 }

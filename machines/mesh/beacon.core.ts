@@ -3,6 +3,9 @@
  * number; everyone passes on the smallest root whose number rose lately, else itself. Two peers with different roots are in
  * different components, or in one that has just come together.
  *
+ * Each number runs through the component as a wave, whose first arrivals are a spanning tree. Who hears a number again, from
+ * somebody else, is the neighbour of another branch: the link between them closes a circle and may go without harm.
+ *
  * The state is mutable and belongs to the exchange.
  */
 import type { Beacon } from '../../runtime/wire/messages.ts';
@@ -15,6 +18,10 @@ export interface BeaconState {
   seq: number;
   /** When the number rose last. */
   roseMs: number;
+  /** Who told of this number first; undefined for our own. */
+  parent: PeerId | undefined;
+  /** Who told of this very number besides. */
+  readonly echoes: Set<PeerId>;
   /** Roots that went stale, with their last numbers: an echo of them is not fresh. */
   readonly graves: Map<PeerId, number>;
 }
@@ -24,15 +31,18 @@ export const createBeacon = (self: PeerId, nowMs: number): BeaconState => ({
   root: self,
   seq: 0,
   roseMs: nowMs,
+  parent: undefined,
+  echoes: new Set(),
   graves: new Map(),
 });
 
 export const beaconMessage = (state: BeaconState): Beacon => ({ type: 'BEACON', root: state.root, seq: state.seq });
 
-/** A neighbour's beacon arrived. True when ours changed or rose: it is to be passed on. */
-export function hearBeacon(state: BeaconState, { root, seq }: Beacon, nowMs: number): boolean {
+/** A neighbour's beacon arrived. True when ours changed or rose: it is to be passed on, to all but that neighbour. */
+export function hearBeacon(state: BeaconState, { root, seq }: Beacon, from: PeerId, nowMs: number): boolean {
   // Nobody could rise above the last number of all, not even the root itself.
   if (seq > nowMs + BEACON_AHEAD_MAX) return false;
+  if (root === state.root && seq === state.seq && from !== state.parent) state.echoes.add(from);
   if (root === state.self) {
     // Our own beacon from before a restart is ahead of us: catch up, so that nobody takes ours for an echo.
     if (seq > state.seq && state.root === state.self) state.seq = seq;
@@ -42,9 +52,15 @@ export function hearBeacon(state: BeaconState, { root, seq }: Beacon, nowMs: num
   if (seq <= (state.graves.get(root) ?? -1)) return false;
   state.graves.delete(root);
   state.root = root;
+  rise(state, seq, from, nowMs);
+  return true;
+}
+
+function rise(state: BeaconState, seq: number, parent: PeerId | undefined, nowMs: number): void {
   state.seq = seq;
   state.roseMs = nowMs;
-  return true;
+  state.parent = parent;
+  state.echoes.clear();
 }
 
 /** Time passes. True when our beacon changed or rose: it is to be sent to everybody. */
@@ -52,15 +68,13 @@ export function tickBeacon(state: BeaconState, nowMs: number): boolean {
   const waitedMs = nowMs - state.roseMs;
   if (state.root === state.self) {
     if (waitedMs < BEACON_INTERVAL_MS) return false;
-    state.seq++;
-    state.roseMs = nowMs;
+    rise(state, state.seq + 1, undefined, nowMs);
     return true;
   }
   if (waitedMs < BEACON_STALE_MS) return false;
   bury(state);
   state.root = state.self;
-  state.seq = Math.max(state.seq, Math.floor(nowMs));
-  state.roseMs = nowMs;
+  rise(state, Math.max(state.seq, Math.floor(nowMs)), undefined, nowMs);
   return true;
 }
 

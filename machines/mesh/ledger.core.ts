@@ -6,7 +6,7 @@ import type { PeerAd, Presence } from '../../runtime/ports/signaling.ts';
 import { attemptId, type PeerId } from '../shared/ids.ts';
 import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
 import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
-import { type AdmissionView, type DialView, type LinkView, type Shape, shapeOf } from './topology.core.ts';
+import { type AdmissionView, type DialView, isWoven, type LinkView, type Shape, shapeOf } from './topology.core.ts';
 
 export const shapeFor = (context: MeshContext): Shape => shapeOf(context.settings.maxPeers, context.settings.minPeers);
 
@@ -72,14 +72,18 @@ export function candidatesOf(context: MeshContext): PeerAd[] {
   // The partner of an operation dials us.
   const partner = context.operation?.partner;
   const nowMs = context.ports.clock.now();
+  const freshMs = nowMs - ROOM_FRESH_MS;
+  const woven = isWoven(context.settings.maxPeers);
+  const parted = context.parted !== undefined && nowMs < context.parted.untilMs ? context.parted.id : undefined;
   for (const peer of context.known) {
     const { id } = peer;
-    if (peer.legacy || peer.buried || id === partner) continue;
-    const free = nowMs - peer.saidMs <= ROOM_FRESH_MS ? peer.free : 0;
+    if (peer.legacy || peer.buried || id === partner || id === parted) continue;
+    const free = peer.saidMs >= freshMs ? peer.free : 0;
     ads.push({ id, key: peer.key, free, degree: peer.degree });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
-    if (slot.phase === 'ready' && id !== partner) ads.push({ id, key: slot.key, free: 1, degree: 0 });
+    if (slot.phase !== 'ready' || id === partner || id === parted) continue;
+    ads.push({ id, key: slot.key, free: woven || slot.roomMs >= freshMs ? 1 : 0, degree: 0 });
   }
   return ads;
 }
@@ -173,8 +177,12 @@ export function learn(
   if (id === context.self) return false;
   const index = knownIndex(context, id);
   const before = context.known[index];
-  if (before === undefined && context.slots[id] !== undefined) return false;
   const { radius, saidMs = context.ports.clock.now() } = peer;
+  const slot = before === undefined ? context.slots[id] : undefined;
+  if (slot !== undefined) {
+    if (peer.free > 0 && !isWoven(context.settings.maxPeers)) setSlot(work, id, { ...slot, roomMs: saidMs });
+    return false;
+  }
   if (before !== undefined && !announced && saidMs < before.saidMs) return false;
   const hub = peer.hub || before?.hub || '';
   const buried = announced ? false : (before?.buried ?? false);

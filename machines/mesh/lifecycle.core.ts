@@ -36,6 +36,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   probedMs: Number.NEGATIVE_INFINITY,
   probed: undefined,
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
+  parted: undefined,
   locksGranted: [],
   leaveReason: 'left',
 });

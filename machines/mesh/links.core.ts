@@ -5,6 +5,7 @@ import type { PeerAd, PeerSignal } from '../../runtime/ports/signaling.ts';
 import type { Need } from '../discovery/discovery.events.ts';
 import type { PeerEnd, PeerOutput, PeerReport } from '../peer/peer.events.ts';
 import type { OperationId, PeerId } from '../shared/ids.ts';
+import { PARTED_MS } from '../shared/limits.ts';
 import {
   boundWaiting,
   changeKnown,
@@ -26,7 +27,7 @@ import {
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
 import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
-import { chooseDials } from './topology.core.ts';
+import { chooseDials, isWoven } from './topology.core.ts';
 
 type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
 
@@ -46,6 +47,7 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     shunsMesh: before?.shunsMesh ?? false,
     home: before?.home || known?.hub || '',
     silent: false,
+    roomMs: Number.NEGATIVE_INFINITY,
     op: undefined,
     isBridge: false,
   };
@@ -115,6 +117,8 @@ export function needOf(context: MeshContext): Need {
   const shape = shapeFor(context);
   const links = linkCount(context);
   if (links < shape.floor) return 'belowFloor';
+  // Whoever may open a circle looks out for islands.
+  if (!isWoven(shape.cap) && context.ports.exchange?.redundant().length) return 'belowTarget';
   return links < shape.target ? 'belowTarget' : 'content';
 }
 
@@ -298,12 +302,19 @@ export function onPeerDone(work: MeshWork, { remote, reason, words, alternatives
   }
   if (slot.phase !== 'linked') return;
   unlink(work, remote, reason, words);
+  if (reason === 'stuck') part(work, remote);
   if (reason === 'evicted' || reason === 'handedOver' || reason === 'stuck') {
     emit(work, { type: 'peer.evicted', remote, reason, alternatives });
     learnAlternatives(work, alternatives);
   }
   linksChanged(work);
   dialWanted(work);
+}
+
+/** The link to a peer closed a circle, and one of its ends opened it: they stay apart for a while. */
+export function part(work: MeshWork, id: PeerId): void {
+  if (isWoven(work.context.settings.maxPeers)) return;
+  patch(work, { parted: { id, untilMs: work.context.ports.clock.now() + PARTED_MS } });
 }
 
 /** A peer actor failed. Unlike one that ended it is not dialed at once: it might fail again, for ever. */

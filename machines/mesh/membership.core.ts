@@ -5,7 +5,7 @@
 import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
-import { ISLAND_PROBE_INTERVAL_MS, SHUFFLE_MAX } from '../shared/limits.ts';
+import { DISCOVERY_REST_BELOW_TARGET_MS, ISLAND_PROBE_INTERVAL_MS, SHUFFLE_MAX } from '../shared/limits.ts';
 import type { HubFact, PeerFact } from '../signaling/signaling.events.ts';
 import { onSignal } from './admission.core.ts';
 import {
@@ -27,7 +27,7 @@ import {
 import { dial } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { canSignal, noteHome, utter } from './routes.core.ts';
-import { chooseSwap, nearRadius } from './topology.core.ts';
+import { chooseSwap, isWoven, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
 
@@ -203,11 +203,14 @@ export function improve(work: MeshWork): void {
   if (swap !== undefined) dial(work, swap, false);
 }
 
-/** Asks a peer for its beacon, at most once in ISLAND_PROBE_INTERVAL_MS. */
+/** Asks a peer for its beacon, at most once in ISLAND_PROBE_INTERVAL_MS; with two links as often as it looks. */
 function probe(work: MeshWork, to: PeerId | undefined): void {
   const { ports, probedMs, beacon } = work.context;
   const nowMs = ports.clock.now();
-  if (to === undefined || nowMs - probedMs < ISLAND_PROBE_INTERVAL_MS * 0.8) return;
+  const intervalMs = isWoven(work.context.settings.maxPeers)
+    ? ISLAND_PROBE_INTERVAL_MS
+    : DISCOVERY_REST_BELOW_TARGET_MS;
+  if (to === undefined || nowMs - probedMs < intervalMs * 0.8) return;
   patch(work, { probedMs: nowMs, probed: to });
   utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon, reply: false });
 }

@@ -50,6 +50,8 @@ export interface Slot {
   readonly home: string;
   /** Its link fell silent and tries to come back: it holds the slot and does not count. */
   readonly silent: boolean;
+  /** When it was last said to have room: only a thread's end asks. */
+  readonly roomMs: number;
   readonly op: OperationId | undefined;
   /** We dial it to join another component. */
   readonly isBridge: boolean;
@@ -122,6 +124,8 @@ export interface MeshContext extends MeshInput {
   readonly probed: PeerId | undefined;
   /** When a link for another island was admitted over the cap. */
   readonly islandAdmittedMs: number;
+  /** The peer at the other end of the thread that a circle became when it opened between us. */
+  readonly parted: { readonly id: PeerId; readonly untilMs: number } | undefined;
   /** When locks were granted lately. */
   readonly locksGranted: readonly { readonly owner: PeerId; readonly atMs: number }[];
   readonly leaveReason: string;

@@ -38,6 +38,9 @@ export function shapeOf(cap: number, minPeers?: number): Shape {
 /** The floor that a remote peer with this cap has by default: all that an offer tells us. */
 export const floorOfCap = (cap: number): number => Math.min(5, cap - 1);
 
+/** With so many links each, a mesh survives the loss of any one link; with two it is a thread or a circle. */
+export const isWoven = (cap: number): boolean => cap >= 3;
+
 /** What the rules look at in one link. */
 export interface LinkView {
   readonly id: PeerId;
@@ -103,7 +106,9 @@ export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'silent' |
 export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
   const { shape, self, links, opening } = view;
   const plans: DialPlan[] = [];
-  const pool = view.candidates.filter((c) => c.id !== self);
+  // In the middle of a thread nobody has room: its ends look for ends.
+  const endsOnly = !isWoven(shape.cap) && links.length >= shape.floor;
+  const pool = view.candidates.filter((c) => c.id !== self && (!endsOnly || c.free > 0));
   let inFlight = opening.filter((o) => o.dialed).length;
   let taken = slotsTaken(view);
   let count = links.length + opening.length;

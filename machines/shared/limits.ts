@@ -130,6 +130,8 @@ export const BEACON_AHEAD_MAX = 86_400_000;
 export const BEACON_GRAVES_MAX = 16;
 /** Probes of another component, and links admitted over the cap for one. */
 export const ISLAND_PROBE_INTERVAL_MS = 30_000;
+/** The two ends of a circle that was opened for an island do not close it again within this time. Guess: islands meet meanwhile. */
+export const PARTED_MS = 60_000;
 /** The first probe after joining. Guess: joining is over, beacons have settled. */
 export const ISLAND_FIRST_PROBE_MS = 10_000;
 export const ISLAND_ADMIT_INTERVAL_MS = 60_000;

@@ -136,6 +136,10 @@ class MeshExchange implements RunningExchange {
     return this.#links.get(remote)?.neighbours ?? [];
   }
 
+  redundant(): readonly PeerId[] {
+    return this.#upkeep.redundant();
+  }
+
   rttMs(remote: PeerId): number | null {
     return this.#links.get(remote)?.rttMs ?? null;
   }

@@ -10,6 +10,7 @@ import {
   tickBeacon,
 } from '../../machines/mesh/beacon.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import type { PeerId } from '../../machines/shared/ids.ts';
 import {
   BEACON_TOLD_MIN_MS,
   NEIGHBOURS_MIN_INTERVAL_MS,
@@ -55,7 +56,7 @@ export class Upkeep {
 
   /** A link was admitted: it hears our beacon. The list of neighbours follows when the mesh has counted it. */
   welcome(entry: LinkEntry): void {
-    this.#options.send(entry, beaconMessage(this.#beacon));
+    if (entry.remote !== this.#beacon.parent) this.#options.send(entry, beaconMessage(this.#beacon));
   }
 
   /** The links changed: neighbours hear of it, at most once in NEIGHBOURS_MIN_INTERVAL_MS. */
@@ -75,10 +76,10 @@ export class Upkeep {
   onBeacon(entry: LinkEntry, beacon: Beacon): void {
     const before = this.#beacon.root;
     const nowMs = this.#options.clock.now();
-    if (!hearBeacon(this.#beacon, beacon, nowMs)) return;
+    if (!hearBeacon(this.#beacon, beacon, entry.remote, nowMs)) return;
     // The whole component passes it on: whoever raises it quickly must not make everybody speak as quickly.
     if (nowMs - this.#beaconToldMs < BEACON_TOLD_MIN_MS) this.#beaconWaits = true;
-    else this.#tellBeacon(nowMs, entry);
+    else this.#tellBeacon(nowMs);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
   }
 
@@ -88,16 +89,21 @@ export class Upkeep {
     this.#options.clock.clearTimeout(this.#neighboursTimer);
   }
 
-  #tellAll(message: Message, except?: LinkEntry): void {
+  /** Neighbours whose links close circles: any one of them may go, and everybody still reaches everybody. */
+  redundant(): PeerId[] {
+    return [...this.#beacon.echoes].filter((id) => this.#options.links.get(id)?.carries);
+  }
+
+  #tellAll(message: Message, except?: PeerId): void {
     for (const entry of this.#options.links.all()) {
-      if (entry.carries && entry !== except) this.#options.send(entry, message);
+      if (entry.carries && entry.remote !== except) this.#options.send(entry, message);
     }
   }
 
-  #tellBeacon(nowMs: number, except?: LinkEntry): void {
+  #tellBeacon(nowMs: number): void {
     this.#beaconToldMs = nowMs;
     this.#beaconWaits = false;
-    this.#tellAll(beaconMessage(this.#beacon), except);
+    this.#tellAll(beaconMessage(this.#beacon), this.#beacon.parent);
   }
 
   /** Asks for a sign of life. The next frame tells of it. `silent`: the link counts as silent until then, else it is judged anew. */

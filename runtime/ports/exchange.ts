@@ -91,6 +91,8 @@ export interface Exchange {
   setMode(remote: PeerId, mode: LinkMode): void;
   /** What a neighbour told of its own neighbours last. Empty before it did, and for others. */
   neighbours(remote: PeerId): readonly PeerAd[];
+  /** Neighbours whose links close circles: any one of them may go without parting anybody from anybody. */
+  redundant(): readonly PeerId[];
   /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
   broadcast(data: unknown, options: OutgoingOptions): MessageId;
   /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */

@@ -33,7 +33,8 @@ function start(settings: Partial<MeshSettings> = {}) {
     fromCallback(({ receive, self }) => {
       receive((event) => void heard.push({ ...event, child: self.id }));
       const neighbours = (id: string) => neighbourhood.get(id) ?? [];
-      if (kind === 'exchange') ports.exchange = { neighbours } as Partial<Exchange> as Exchange;
+      if (kind === 'exchange')
+        ports.exchange = { neighbours, redundant: () => [] } as Partial<Exchange> as Exchange;
     });
   const ports = fakePorts({ signaling: [hubPort] });
   const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
@@ -273,10 +274,9 @@ describe('the mesh chart', () => {
   describe('with one link too many', () => {
     /** At its cap, and one more link that bridges to another component. */
     function overfull(): Mesh {
-      const mesh = joined({ autoDiscovery: false });
+      const mesh = joined({ autoDiscovery: false, maxPeers: 3 });
       mesh.clock.runFor(120_000);
-      link(mesh, 1);
-      link(mesh, 2);
+      for (const n of [1, 2, 4]) link(mesh, n);
       signal(mesh, peer(3), offer({ beacon: peer(0), random: true }));
       mesh.send({ type: 'peer.opened', remote: peer(3), random: true, cap: 8, op: undefined });
       mesh.is(`${TOPOLOGY}.overfull`);
