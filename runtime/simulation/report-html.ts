@@ -6,56 +6,120 @@ import type { ScenarioOptions } from './scenario-options.ts';
 const escapeHtml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => (c === '&' ? '&amp;' : c === '<' ? '&lt;' : c === '>' ? '&gt;' : '&quot;'));
 
-const CHART = { width: 640, height: 150, left: 52, bottom: 22 } as const;
+const CHART = { width: 460, height: 170, left: 46, right: 10, top: 26, bottom: 24 } as const;
 
-/** One line chart as SVG: value over virtual seconds. */
+/** A round number at or above `value`, so that an axis has marks that read well. */
+function roundUp(value: number): number {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(1, value)));
+  return (([1, 2, 3, 4, 5, 6, 8, 10].find((step) => step * unit >= value) ?? 10) as number) * unit;
+}
+
+/** Spans of time by what the scenario did in them. */
+function spansOf(samples: readonly Sample[]): { phase: string; fromMs: number; toMs: number }[] {
+  const spans: { phase: string; fromMs: number; toMs: number }[] = [];
+  for (const { phase, atMs } of samples) {
+    const last = spans.at(-1);
+    if (last?.phase === phase) last.toMs = atMs;
+    else spans.push({ phase, fromMs: last?.toMs ?? 0, toMs: atMs });
+  }
+  return spans;
+}
+
+/** One line chart as SVG: value over virtual seconds, with the scenario's phases behind it. */
 function chart(title: string, samples: readonly Sample[], of: (s: Sample) => number): string {
-  const { width, height, left, bottom } = CHART;
-  const top = Math.max(1, ...samples.map(of));
+  const { width, height, left, right, top, bottom } = CHART;
+  const highest = roundUp(Math.max(1, ...samples.map(of)));
   const end = Math.max(1, ...samples.map((s) => s.atMs));
-  const x = (ms: number): number => left + (ms / end) * (width - left - 8);
-  const y = (v: number): number => 8 + (1 - v / top) * (height - bottom - 8);
+  const x = (ms: number): number => left + (ms / end) * (width - left - right);
+  const y = (v: number): number => top + (1 - v / highest) * (height - bottom - top);
   const points = samples.map((s) => `${x(s.atMs).toFixed(1)},${y(of(s)).toFixed(1)}`).join(' ');
-  return `<figure><figcaption>${escapeHtml(title)}</figcaption>
+  const bands = spansOf(samples).map(({ phase, fromMs, toMs }, i) => {
+    const [from, wide] = [x(fromMs), x(toMs) - x(fromMs)];
+    const name =
+      wide > phase.length * 6.5 ? `<text x="${(from + 3).toFixed(1)}" y="${top - 8}">${escapeHtml(phase)}</text>` : '';
+    return `<rect class="band${i % 2}" x="${from.toFixed(1)}" y="${top}" width="${wide.toFixed(1)}" height="${height - bottom - top}"><title>${escapeHtml(phase)}</title></rect>${name}`;
+  });
+  const marks = [0, highest / 2, highest].map(
+    (v) =>
+      `<line x1="${left}" y1="${y(v)}" x2="${width - right}" y2="${y(v)}"/><text x="${left - 6}" y="${y(v) + 4}" text-anchor="end">${v}</text>`,
+  );
+  const last = samples.at(-1);
+  const latest = last === undefined ? '' : `: ${Math.round(of(last) * 100) / 100} in the end`;
+  return `<figure><figcaption>${escapeHtml(title)}<span>${latest}</span></figcaption>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">
-<line x1="${left}" y1="8" x2="${left}" y2="${height - bottom}"/><line x1="${left}" y1="${height - bottom}" x2="${width - 8}" y2="${height - bottom}"/>
-<text x="${left - 6}" y="16" text-anchor="end">${Math.round(top * 10) / 10}</text><text x="${left - 6}" y="${height - bottom}" text-anchor="end">0</text>
-<text x="${width - 8}" y="${height - 6}" text-anchor="end">${Math.round(end / 1_000)} s</text>
+${bands.join('')}${marks.join('')}
+<text x="${left}" y="${height - 7}">0 s</text><text x="${width - right}" y="${height - 7}" text-anchor="end">${Math.round(end / 1_000)} s</text>
 <polyline points="${points}"/></svg></figure>`;
+}
+
+/** How many peers have how many links, as SVG. */
+function histogram(topology: ScenarioResult['topology']): string {
+  const { width, height, left, right, top, bottom } = CHART;
+  const counts = new Map<number, number>();
+  for (const { links } of topology) counts.set(links.length, (counts.get(links.length) ?? 0) + 1);
+  const [low, high] = [Math.min(...counts.keys(), 0), Math.max(...counts.keys(), 1)];
+  const most = Math.max(1, ...counts.values());
+  const step = (width - left - right) / (high - low + 1);
+  const bars = Array.from({ length: high - low + 1 }, (_, i) => {
+    const count = counts.get(low + i) ?? 0;
+    const tall = (count / most) * (height - top - bottom);
+    const middle = (left + (i + 0.5) * step).toFixed(1);
+    // Beyond some thirty columns their numbers would run into each other.
+    const isMarked = step > 14 || i % 5 === 0;
+    return `<rect class="bar" x="${(left + i * step + step * 0.1).toFixed(1)}" y="${(height - bottom - tall).toFixed(1)}" width="${(step * 0.8).toFixed(1)}" height="${tall.toFixed(1)}"/>${
+      isMarked ? `<text x="${middle}" y="${height - 7}" text-anchor="middle">${low + i}</text>` : ''
+    }${count > 0 && step > 22 ? `<text x="${middle}" y="${(height - bottom - tall - 4).toFixed(1)}" text-anchor="middle">${count}</text>` : ''}`;
+  });
+  return `<figure><figcaption>Links each<span>: peers that have so many in the end</span></figcaption>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Links each">${bars.join('')}
+<line x1="${left}" y1="${height - bottom}" x2="${width - right}" y2="${height - bottom}"/></svg></figure>`;
 }
 
 const row = (name: string, value: string): string =>
   `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`;
 
-function table(values: Readonly<Record<string, unknown>>): string {
-  const rows = Object.entries(values).map(([name, value]) =>
-    row(name, typeof value === 'object' ? JSON.stringify(value) : String(value)),
-  );
-  return `<table>${rows.join('')}</table>`;
+/** Plain data in words: `p50 322.1, p99 488.9`. */
+function words(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const entries = Object.entries(value);
+  return entries.length === 0 ? 'none' : entries.map(([name, part]) => `${name} ${words(part)}`).join(', ');
 }
 
-const STYLE = `body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1b2430;background:#fff}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}th{text-align:left;font-weight:500;padding:2px 16px 2px 0;vertical-align:top}
-td{font-family:ui-monospace,monospace;word-break:break-word}figure{margin:0 0 1rem;display:inline-block;width:min(520px,100%)}
-svg line{stroke:#8894a5}svg text{font-size:11px;fill:#55606f}svg polyline{fill:none;stroke:#1668dc;stroke-width:2}
-canvas{width:min(900px,100%);border:1px solid #d5dbe3}.bad{color:#b3261e}
-@media(prefers-color-scheme:dark){body{color:#dfe5ee;background:#12161c}svg text{fill:#9aa7b8}canvas{border-color:#333c48}}`;
+function table(values: Readonly<Record<string, unknown>>): string {
+  return `<table>${Object.entries(values)
+    .map(([name, value]) => row(name, words(value)))
+    .join('')}</table>`;
+}
+
+const STYLE = `:root{color-scheme:light dark;--ink:#1b2430;--soft:#55606f;--paper:#fff;--rule:#d5dbe3;--band:#eef2f7;--line:#1668dc;--mark:#c2570c;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root{--ink:#dfe5ee;--soft:#9aa7b8;--paper:#12161c;--rule:#333c48;--band:#1b222c;--line:#6ea8fe;--mark:#ffb066;--bad:#ff8a80}}
+body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper);overflow-wrap:anywhere}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
+.charts,.tables{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(440px,100%),1fr));gap:1rem 2rem}
+figure{margin:0 0 .5rem}canvas+.charts{margin-top:1.5rem}figcaption{font-weight:500}figcaption span,p.soft{color:var(--soft);font-weight:400}
+svg{display:block;width:100%;height:auto}svg line{stroke:var(--rule)}svg text{font-size:12px;fill:var(--soft)}
+svg polyline{fill:none;stroke:var(--line);stroke-width:2;stroke-linejoin:round}
+.band0{fill:var(--band)}.band1{fill:none}.bar{fill:var(--line)}
+canvas{width:min(760px,100%);display:block;margin:0 auto;border:1px solid var(--rule);border-radius:6px}
+table{border-collapse:collapse;width:100%}tr{border-bottom:1px solid var(--rule)}
+th{text-align:left;font-weight:500;padding:3px 16px 3px 0;vertical-align:top;white-space:nowrap}
+td{font-variant-numeric:tabular-nums}.bad{color:var(--bad)}`;
 
 /** Peers on a ring in the order of their ids, links as chords; a click shows one peer's links. */
 const SCRIPT = `const data=JSON.parse(document.getElementById('topology').textContent);
 const canvas=document.getElementById('graph'),g=canvas.getContext('2d'),say=document.getElementById('picked');
-const size=900,r=size/2-20;canvas.width=canvas.height=size;
+const size=1200,r=size/2-30;canvas.width=canvas.height=size;
 const nodes=data.map(([index,id,links],i)=>({index,id,links,x:size/2+r*Math.cos(2*Math.PI*i/data.length),y:size/2+r*Math.sin(2*Math.PI*i/data.length)}));
-const by=new Map(nodes.map(n=>[n.index,n]));
-function draw(picked){g.clearRect(0,0,size,size);g.lineWidth=1;
-g.strokeStyle='rgba(22,104,220,'+Math.max(.03,Math.min(.5,40/nodes.length))+')';g.beginPath();
-for(const n of nodes)for(const l of n.links){const o=by.get(l);if(o&&n.index<l){g.moveTo(n.x,n.y);g.lineTo(o.x,o.y);}}g.stroke();
-if(picked){g.strokeStyle='#d97706';g.lineWidth=2;g.beginPath();for(const l of picked.links){const o=by.get(l);if(o){g.moveTo(picked.x,picked.y);g.lineTo(o.x,o.y);}}g.stroke();}
-const d=nodes.length>400?2:4;for(const n of nodes){g.fillStyle=n===picked?'#d97706':n.links.length?'#1668dc':'#b3261e';g.beginPath();g.arc(n.x,n.y,n===picked?6:d,0,7);g.fill();}}
+const by=new Map(nodes.map(n=>[n.index,n]));let picked;
+function draw(){const style=getComputedStyle(document.documentElement),ink=name=>style.getPropertyValue(name).trim();
+g.clearRect(0,0,size,size);g.lineWidth=1.5;g.globalAlpha=Math.max(.05,Math.min(.6,40/nodes.length));g.strokeStyle=ink('--line');g.beginPath();
+for(const n of nodes)for(const l of n.links){const o=by.get(l);if(o&&n.index<l){g.moveTo(n.x,n.y);g.lineTo(o.x,o.y);}}g.stroke();g.globalAlpha=1;
+if(picked){g.strokeStyle=ink('--mark');g.lineWidth=3;g.beginPath();for(const l of picked.links){const o=by.get(l);if(o){g.moveTo(picked.x,picked.y);g.lineTo(o.x,o.y);}}g.stroke();}
+const d=nodes.length>400?3:7;for(const n of nodes){g.fillStyle=ink(n===picked?'--mark':n.links.length?'--line':'--bad');g.beginPath();g.arc(n.x,n.y,n===picked?10:d,0,7);g.fill();}}
 canvas.onclick=e=>{const b=canvas.getBoundingClientRect(),x=(e.clientX-b.left)*size/b.width,y=(e.clientY-b.top)*size/b.height;
 let best;for(const n of nodes){const q=(n.x-x)**2+(n.y-y)**2;if(!best||q<best.q)best={n,q};}
-if(best){draw(best.n);say.textContent='Peer '+best.n.index+' ('+best.n.id+'): '+best.n.links.length+' links, to '+best.n.links.join(', ');}};
-draw();`;
+if(best){picked=best.n;draw();say.textContent='Peer '+picked.index+' ('+picked.id+'): '+picked.links.length+' links, to '+picked.links.join(', ');}};
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change',draw);draw();`;
 
 const verdict = (violations: number, complete: boolean): string =>
   (complete ? '' : 'Stopped on its way: the figures are those of that moment. ') +
@@ -76,17 +140,21 @@ export function htmlReport(options: ScenarioOptions, result: ScenarioResult, cos
 <p class="${violations.length === 0 ? '' : 'bad'}">${verdict(violations.length, complete)}</p>
 ${wrong.length === 0 ? '' : `<table>${wrong.join('')}</table>`}
 <h2>Over time</h2>
+<div class="charts">
 ${chart('Living peers', samples, (s) => s.living)}
 ${chart('Components', samples, (s) => s.components)}
 ${chart('Links a peer, mean', samples, (s) => s.degree)}
 ${chart('Deliveries', samples, (s) => s.delivered)}
+</div>
 <h2>Final topology</h2>
-<p>Peers on a ring in the order of their ids; a peer without a link is red. Click one to see its links. <span id="picked"></span></p>
+<p class="soft">Peers on a ring in the order of their ids; a peer without a link is red. Click one to see its links. <span id="picked"></span></p>
 <canvas id="graph"></canvas>
-<h2>Figures</h2>
+<div class="charts">${histogram(result.topology)}</div>
+<div class="tables"><section><h2>Figures</h2>
 ${table({ ...rest, ...notes, ...cost })}
-<h2>Options</h2>
+</section><section><h2>Options</h2>
 ${table({ ...options })}
+</section></div>
 <script type="application/json" id="topology">${JSON.stringify(ring).replace(/</g, '\\u003c')}</script>
 <script>${SCRIPT}</script></body></html>
 `;

@@ -70,7 +70,7 @@ describe('simulate', () => {
     const page = join(folder, 'report.html');
     expect((await run('simulate', ...SMALL, '--html', page)).code).toBe(0);
     const text = readFileSync(page, 'utf8');
-    expect(text.match(/<svg /g)).toHaveLength(4);
+    expect(text.match(/<svg /g)).toHaveLength(5);
     expect(text).toContain('<canvas');
     expect(text).not.toMatch(/https?:\/\/|src=|@import/);
     const topology = JSON.parse(/id="topology">(.*?)<\/script>/s.exec(text)?.[1] ?? '') as unknown[];
