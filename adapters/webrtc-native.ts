@@ -338,6 +338,8 @@ class NativeLink implements Link {
       if (state !== 'connected') this.cut();
       return;
     }
+    // The other side has not begun: its checks may come at any time, and ICE takes them when it has given up, too.
+    if (this.#mode === 'opening' && this.#options.patient) return;
     const isFinal = state === 'failed' && (this.#mode !== 'open' || !this.#traits.capabilities.restart);
     this.#handlers?.onConnectivity(state);
     if (isFinal && this.#isAlive) this.fail(new LinkError('LOST', 'Ice connection failed.'));

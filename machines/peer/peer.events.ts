@@ -177,6 +177,8 @@ export interface Greeting {
 
 export interface LinkPortInput {
   readonly ports: MeshPorts;
+  /** People carry the signals. */
+  readonly patient?: boolean;
   readonly remote: PeerId;
   readonly attempt: AttemptId;
   readonly offer: OfferSignal | undefined;

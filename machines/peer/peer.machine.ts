@@ -68,6 +68,7 @@ export const peerMachine = peerSetup.createMachine({
         input: ({ context }) => ({
           ports: context.ports,
           remote: context.remote,
+          patient: context.patienceMs !== undefined,
           attempt: context.attempt,
           offer: context.offer,
         }),

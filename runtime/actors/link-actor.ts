@@ -90,7 +90,8 @@ class Channels {
 
   #open(role: Role, attempt: AttemptId, offer: OfferSignal | undefined): Channel {
     const { ports, remote } = this.#input;
-    const options = { local: ports.identity.peerId, remote, initiator: offer === undefined };
+    const patient = role === 'link' && this.#input.patient === true;
+    const options = { local: ports.identity.peerId, remote, initiator: offer === undefined, patient };
     // Ports call no handler before `open` has returned.
     const channel: Channel = {
       role,

@@ -64,6 +64,11 @@ export interface LinkOptions {
   readonly remote: PeerId;
   /** Makes the offer. */
   readonly initiator: boolean;
+  /**
+   * The other side may begin minutes later, since people carry the signals: until the link opens ICE may fail without that
+   * being the end. Adapters that cannot wait end such a link as any other.
+   */
+  readonly patient?: boolean;
 }
 
 /**
