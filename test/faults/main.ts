@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { medianOf } from '../bench/report.ts';
 import * as faults from './faults.ts';
 import { labTrouble } from './lab.ts';
+import { pageBlackout } from './page.ts';
 import { relayOnly, turnTrouble } from './relay.ts';
 
 type Scenario = (rtc: string) => Promise<faults.Figures>;
@@ -17,6 +18,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   loss: (rtc) => faults.loss(rtc, 20, 15_000),
   readdress: (rtc) => faults.readdress(rtc),
   stopped: (rtc) => faults.stopped(rtc, 60_000),
+  page: () => pageBlackout(10_000),
   relay: () => relayOnly(),
 };
 
