@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
-import { runScenario, Simulation } from '../../runtime/testing.ts';
+import { describe, expect, it } from 'vitest';
+import { runScenario, runSchedule, type SimPeer, Simulation } from '../../runtime/testing.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..');
@@ -22,7 +22,23 @@ it('is the same in this process and in another one', async () => {
   expect(stdout.trim().split('\n').at(-1)).toBe(one.hash);
 }, 60_000);
 
-it('changes with one delay by 1 ms, and with the seed', () => {
+it('changes with one step that comes 1 ms later, and with nothing else', () => {
+  const hash = (afterMs: number): string => {
+    const simulation = new Simulation({ seed: 1 });
+    simulation.addPeers(3, 100);
+    runSchedule(simulation, [
+      { do: 'broadcast', peer: 0, afterMs: 2_000 },
+      { do: 'broadcast', peer: 1, afterMs },
+    ]);
+    simulation.runFor(3_000 - afterMs);
+    expect(simulation.figures().delivery.delivered).toBe(4);
+    return simulation.finish().hash;
+  };
+  expect(hash(100)).toBe(hash(100));
+  expect(hash(101)).not.toBe(hash(100));
+});
+
+it('changes with all delays by 1 ms, and with the seed', () => {
   const hash = (seed: number, hubMs: number): string => {
     const simulation = new Simulation({ seed, network: { hubLatency: { kind: 'fixed', ms: hubMs } } });
     simulation.addPeers(3, 100);
@@ -32,4 +48,38 @@ it('changes with one delay by 1 ms, and with the seed', () => {
   const hashes = [hash(1, 20), hash(1, 21), hash(2, 20)];
   expect(new Set(hashes).size).toBe(3);
   expect(hash(1, 20)).toBe(hashes[0]);
+});
+
+describe('what stays behind', () => {
+  it('is nothing after all have left', () => {
+    const simulation = new Simulation({ seed: 1 });
+    simulation.addPeers(4, 100);
+    simulation.runFor(3_000);
+    expect(simulation.clock.pending).toBeGreaterThan(0);
+    expect(simulation.network.openEnds).toBeGreaterThan(0);
+    expect(simulation.finish()).toMatchObject({ leaks: { actors: 0, timers: 0 }, violations: [] });
+    expect([simulation.clock.pending, simulation.network.openEnds]).toEqual([0, 0]);
+  });
+
+  it('is told: a timer that an app forgot', () => {
+    const app = (peer: SimPeer) => {
+      if (peer.index === 2) peer.clock.setTimeout(() => undefined, 3_600_000);
+      return undefined;
+    };
+    const simulation = new Simulation({ seed: 1, app });
+    simulation.addPeers(4, 100);
+    simulation.runFor(3_000);
+    const { leaks, violations } = simulation.finish();
+    expect(leaks).toEqual({ actors: 0, timers: 1 });
+    expect(violations).toMatchObject([{ property: 'nothing-left-behind', detail: '0 actors and 1 timers' }]);
+  });
+
+  it('is told: meshes and link ends that had no time to go', () => {
+    const simulation = new Simulation({ seed: 1 });
+    simulation.addPeers(4, 100);
+    simulation.runFor(3_000);
+    const { leaks, violations } = simulation.finish(0);
+    expect(leaks.actors).toBeGreaterThanOrEqual(4);
+    expect(violations.map(({ property }) => property)).toEqual(['nothing-left-behind']);
+  });
 });
