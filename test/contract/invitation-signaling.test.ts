@@ -102,6 +102,7 @@ signalingPortContract(
       port: { url: 'invitation:', connect: (peerId, onFact) => village.connect(peerId, onFact) },
       who: village.who,
       proves: true,
+      manual: true,
       breakDown: () => undefined,
       settle: () => village.settle(),
       leaks: () => village.timers,

@@ -21,6 +21,8 @@ export interface SignalingHarness extends Waiting {
   who?(n: number): { readonly id: string; readonly key: string };
   /** The port itself proves who a peer is. Default false. */
   readonly proves?: boolean;
+  /** People carry its signals, and word of a peer comes with a text alone. Default false. */
+  readonly manual?: boolean;
   /** Connections that the other side still holds: 0 is good. */
   leaks?(): number;
   dispose?(): void | Promise<void>;
@@ -236,6 +238,22 @@ const cases: Record<string, Case> = {
     check(done.networkSize === 2, `two peers in the network, not ${done.networkSize}`);
     check(one.all('peer').length === before + 1, 'the peer was named again');
     check(one.facts.indexOf(done) > one.facts.lastIndexOf(one.all('peer').at(-1) as SignalingFact), 'peers come first');
+    await one.end();
+    await two.end();
+  },
+  'takes what a peer says of itself with discover, and lets others know unless it is to be quiet': async (harness) => {
+    if (harness.manual === true) return;
+    const [one, two] = await joinTwo(harness);
+    await until(harness, () => one.all('peer').length === 1, 'the introduction');
+    const degreesHeard = (): (number | undefined)[] => one.all('peer').map((fact) => fact.presence?.degree);
+    const discover = { type: 'discover', network: NETWORK } as const;
+    two.send({ ...discover, presence: { ...presence(harness, 2), degree: 5 }, quiet: true });
+    await two.first('discovered');
+    one.send(discover);
+    await one.first('discovered');
+    check(degreesHeard().length === 2 && degreesHeard()[1] === 5, `told when asked, not before: ${degreesHeard()}`);
+    two.send({ ...discover, presence: { ...presence(harness, 2), degree: 6 } });
+    await until(harness, () => degreesHeard()[2] === 6, 'what is not quiet');
     await one.end();
     await two.end();
   },

@@ -68,6 +68,19 @@ describe('greeting and presence', () => {
     expect(b.of('peer-discovered')).toHaveLength(2);
   });
 
+  test('discover takes no presence of somebody else', async () => {
+    const { url } = await startHub();
+    const a = await join(url, A);
+    const b = await join(url, B);
+    await b.settle();
+    const mesh = { v: 1, key: '', free: 0, degree: 9 };
+    a.send({ type: 'discover', networkName: 'net', data: { peerId: B, mesh } });
+    expect(await refusal(a)).toMatchObject({ code: 'PEER_ID_MISMATCH' });
+    b.send({ type: 'discover', networkName: 'net' });
+    await b.next('discovered');
+    for (const { data } of b.of('peer-discovered')) expect(data).not.toMatchObject({ mesh: { degree: 9 } });
+  });
+
   test('an announcement without a network joins global', async () => {
     const { url, hub } = await startHub();
     const a = await connect(url, A);
