@@ -47,6 +47,8 @@ function withKeeper(wrtc: Wrtc): Wrtc {
         spare?.close();
         spare = undefined;
       }, ENGINE_LINGER_MS);
+      // The spare one holds the process until then, and nothing else needs to.
+      lingering.unref();
     }
   }
   return { ...wrtc, RTCPeerConnection: KeepingConnection };
