@@ -1,5 +1,9 @@
 /** Properties as plain functions: what holds for the real charts, and must fail once a core is broken on purpose. */
+import { vi } from 'vitest';
 import { type SimPeer, Simulation } from '../../runtime/testing.ts';
+
+// Virtual time costs as much as the machine is busy: the bound is against a run that never ends.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Every broadcast reaches each app once (15). Undefined when it holds. */
 export function deliversOnce(seed: number): string | undefined {

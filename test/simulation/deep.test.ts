@@ -1,7 +1,10 @@
 /** Goal: the table of deep runs tells median, least and greatest of a figure over the seeds, and marks what is beyond its bound. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { runScenario, SCENARIOS, type ScenarioName, scenarioDefaults } from '../../runtime/testing.ts';
 import { type Deep, ROWS, rowsOf, spreadRow } from './deep-table.ts';
+
+// Virtual time costs as much as the machine is busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 const options = { ...scenarioDefaults('join', 4), settleMs: 2_000, liveMs: 1_000, broadcasts: 4, sources: 4 };
 const once: Deep = { ...runScenario(options), options, handOvers: 2, idleDials: 0.1 };

@@ -1,6 +1,9 @@
 /** Goal: each fault of the model does what it says, and what it does is counted. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type FaultModel, type NetworkModel, Simulation, type SimulationOptions } from '../../runtime/testing.ts';
+
+// Virtual time costs as much as the machine is busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 function pair(faults: Partial<FaultModel>, network: Partial<NetworkModel> = {}, more: SimulationOptions = {}) {
   const simulation = new Simulation({ seed: 1, faults, network, ...more });
