@@ -42,7 +42,7 @@ it('stops at a signal with what there is by then, and says so', async () => {
 });
 
 it('says in words that its memory was too small', async () => {
-  const simulate = cli(['simulate', '--peers', '3000', '--join-over-ms', '3000', '--heap-mb', '64', '--json']);
+  const simulate = cli(['simulate', '--peers', '10000', '--join-over-ms', '0', '--heap-mb', '64', '--json']);
   expect(await simulate.exited).toBe(1);
   expect(simulate.json).toMatchObject([
     { event: 'error', code: 'TOO_LARGE', message: expect.stringContaining('64 MiB') },
