@@ -60,7 +60,7 @@ export const PEER_PROVEN_MS = 10_000;
 /** Discovery cycle: how long answers are collected, and the rests by need (±20 %). Guess. */
 export const DISCOVERY_COLLECT_MS = 1_000;
 export const DISCOVERY_REST_BELOW_FLOOR_MS = 1_000;
-export const DISCOVERY_REST_BELOW_TARGET_MS = 5_000;
+export const DISCOVERY_REST_BELOW_TARGET_MS = 2_000;
 export const DISCOVERY_REST_MS = 30_000;
 /**
  * Liveness: one sweep a mesh over what was heard last. PING after silence of our own. An honest neighbour is heard each
