@@ -23,7 +23,7 @@ export interface MeshOptions {
   readonly minPeers?: number;
   /** Default: a new identity each time. `createIdentity` and `identityFromSeed` make one. */
   readonly identity?: Identity;
-  /** The WebRTC implementation. Default: `simple-peer`, with @roamhq/wrtc in Node. */
+  /** The WebRTC implementation. Default: the browser's own, @roamhq/wrtc in Node. */
   readonly rtc?: LinkPort;
   /** STUN and TURN servers for the default implementation. Default: none in Node, a public STUN server in no case. */
   readonly iceServers?: readonly RTCIceServer[];

@@ -52,8 +52,8 @@ const FLAGS = [
     name: 'rtc',
     value: 'NAME',
     choices: RTC_NAMES,
-    default: 'simple-peer',
-    describe: 'WebRTC implementation; simple-peer wraps @roamhq/wrtc, roamhq and native use it as it is',
+    default: 'native',
+    describe: 'WebRTC implementation; roamhq and native use @roamhq/wrtc as it is, simple-peer wraps it',
   },
   {
     kind: 'integer',

@@ -41,7 +41,7 @@ describe('peer --json', () => {
       maxPeers: 4,
       eviction: false,
       xorRouting: true,
-      rtc: { name: 'simple-peer' },
+      rtc: { name: 'native' },
     });
     expect(world.options[0]).not.toHaveProperty('minPeers');
     world.signal('SIGINT');
