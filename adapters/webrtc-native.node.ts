@@ -16,6 +16,7 @@ const ROAMHQ: NativeTraits = { capabilities: { restart: true, rollback: true, me
 const NODE_DATACHANNEL: NativeTraits = {
   capabilities: { restart: false, rollback: false, media: false },
   offererSpeaksFirst: true,
+  hidesHosts: true,
 };
 
 async function loadRoamhq(): Promise<NativeParts> {
