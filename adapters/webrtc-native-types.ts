@@ -58,12 +58,6 @@ export interface NativeTraits {
    */
   readonly offererSpeaksFirst?: boolean;
   /**
-   * An offering end whose answer takes long keeps its host candidates to itself; the other end learns them from its checks.
-   * Else that end's checks are through when the answer comes, and libdatachannel checks the certificate before it has noted
-   * whose it must be: 2 of 100 links on one machine failed, more under load.
-   */
-  readonly hidesHosts?: boolean;
-  /**
    * A state's event may come before the state can be read, and nothing follows it. @roamhq/wrtc fires its events with
    * libwebrtc's older states and reads the standard ones, which another task sets: under load one restart in ten never told
    * that it was back.

@@ -16,7 +16,6 @@ const ROAMHQ: NativeTraits = { capabilities: { restart: true, rollback: true, me
 const NODE_DATACHANNEL: NativeTraits = {
   capabilities: { restart: false, rollback: false, media: false },
   offererSpeaksFirst: true,
-  hidesHosts: true,
 };
 
 async function loadRoamhq(): Promise<NativeParts> {

