@@ -147,6 +147,25 @@ describe('processes', () => {
     expect(figures.violations).toEqual([]);
   });
 
+  it.each([
+    ['restarts ICE', true, 0],
+    ['resumes on a fresh channel', false, 1],
+  ])('that get another address lose no link and no message: the link %s', (_how, restart, resumed) => {
+    const { simulation, a, b, linked } = pair({}, { restart });
+    simulation.runUntil(linked, 10_000);
+    const ended: string[] = [];
+    a.mesh.on('peer.disconnected', ({ reason }) => ended.push(reason));
+    simulation.move(b);
+    simulation.broadcast(a);
+    simulation.runFor(2_000);
+    expect(simulation.figures().delivery.delivered, 'nothing passes at first').toBe(0);
+    simulation.runFor(10_000);
+    expect(simulation.figures().delivery).toMatchObject({ expected: 1, delivered: 1, duplicates: 0 });
+    expect(a.mesh.status().counters['links.resumed'] ?? 0).toBe(resumed);
+    expect(ended).toEqual([]);
+    expect(count(simulation, 'moves')).toBe(1);
+  });
+
   it('crash without a word, and leave with one', () => {
     const { simulation, a, b, linked } = pair({});
     simulation.runUntil(linked, 10_000);
