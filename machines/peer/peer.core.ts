@@ -94,6 +94,10 @@ export const isFreshRestart = (
   { attempt, restart }: Pick<OfferSignal, 'attempt' | 'restart'>,
 ): boolean => attempt === context.attempt && restart !== undefined && restart > context.restartsHeard;
 
+/** The role of the channel that may take over: the remote's when it offered another link. */
+export const heirRandom = ({ random, heirOffer }: Pick<PeerContext, 'random' | 'heirOffer'>): boolean =>
+  heirOffer?.random ?? random;
+
 /** The remote's offer is to go on with the very link that we have. */
 export const isSuccession = (
   context: Pick<PeerContext, 'session' | 'random' | 'voidUpTo'>,

@@ -196,7 +196,8 @@ const restarting = peerSetup.createStateConfig({
     proving,
     pausing: {
       description: 'The actor is pausing before the next way.',
-      entry: 'abandonHeir',
+      // Should the old channel still speak after all, it is to be told.
+      entry: ['abandonHeir', 'muteLink'],
       after: { retryPause: [{ guard: 'mayRestart', target: 'reviving' }, { target: 'redialing' }] },
     },
   },
@@ -219,6 +220,12 @@ export const health = peerSetup.createStateConfig({
         target: '.restarting.reanswering',
         actions: ['abandonHeir', 'rememberHeirOffer'],
         description: 'The remote has lost the channel, whatever we think of it, and dials to go on.',
+      },
+      {
+        target: '.restarting.reanswering',
+        actions: ['abandonHeir', 'rememberHeirOffer'],
+        description:
+          'The remote has lost the link, or somebody says so in its name: another takes its place once it is proven.',
       },
     ],
     'link.signal': { actions: 'utterRestart' },

@@ -25,6 +25,7 @@ import {
   farewellReason,
   farewellWords,
   fits,
+  heirRandom,
   isFarewell,
   isFreshRestart,
   isSuccession,
@@ -75,8 +76,9 @@ function codeOf(event: PeerEvent): ProofCode {
   return event.type === 'link.farewell' ? 'PROOF_REFUSED' : 'PROOF_TIMEOUT';
 }
 
-const fitsHeir = ({ remote, random, heir }: PeerContext, hello: Hello): boolean =>
-  heir !== undefined && fits({ remote, random, attempt: heir }, hello);
+const fitsHeir = (context: PeerContext, hello: Hello): boolean =>
+  context.heir !== undefined &&
+  fits({ remote: context.remote, random: heirRandom(context), attempt: context.heir }, hello);
 
 const heirClosed = ({ remote, heir = '', reason }: PeerContext): PeerReport => ({
   type: 'peer.signals',
@@ -197,9 +199,11 @@ export const peerSetup = setup({
     rememberSuccession: assign(({ context }) => ({
       ...(context.heirHello !== undefined && toldBy(context.heirHello, context)),
       attempt: context.heir ?? context.attempt,
+      random: heirRandom(context),
+      ...(context.heirOffer !== undefined && { op: context.heirOffer.op }),
       ...NO_HEIR,
     })),
-    /** The remote knows nothing of the link that we wanted back: it is a new one. */
+    /** The remote knows nothing of the link that we had: it is a new one. */
     beginAnew: assign(({ context }) => ({ session: context.attempt, openedAtMs: context.ports.clock.now() })),
     pingLink: sendTo('link', { type: 'link.ping', silent: false }),
     muteLink: sendTo('link', { type: 'link.ping', silent: true }),
@@ -215,12 +219,12 @@ export const peerSetup = setup({
         return { type: 'heir.take', signal: event.signal };
       throw new Error(`an heir takes no ${event.type}`);
     }),
-    greetHeir: sendTo('link', ({ context: { random, cap, mark, session } }) => ({
+    greetHeir: sendTo('link', ({ context }) => ({
       type: 'heir.greet',
-      random,
-      cap,
-      mark,
-      resume: session,
+      random: heirRandom(context),
+      cap: context.cap,
+      mark: context.mark,
+      resume: context.session,
     })),
     proveHeir: sendTo('link', { type: 'heir.prove' }),
     letResume: sendTo('link', { type: 'heir.succeed', resumes: true }),
@@ -345,7 +349,8 @@ export const peerSetup = setup({
     isSuccession: ({ context, event }) => event.type === 'signal.offer' && isSuccession(context, event.signal),
     isRival: ({ context, event }) =>
       event.type === 'signal.offer' &&
-      isSuccession(context, event.signal) &&
+      event.signal.restart === undefined &&
+      !isVoidOffer(context.voidUpTo, event.signal) &&
       outranks(context.ports.identity.peerId, context.remote),
     mayRestart: ({ context }) => mayRestart(context, context.ports.link.capabilities),
     leadsRestart: ({ context }) =>

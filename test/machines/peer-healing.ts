@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   HANDSHAKE_TIMEOUT_MS,
   LISTEN_TIMEOUT_MS,
-  PROOF_TIMEOUT_MS,
   REDIAL_TIMEOUT_MS,
   RESTART_TIMEOUT_MS,
   RESTARTS_MAX,
@@ -41,9 +40,9 @@ import {
   LOW,
   OURS,
   offer,
-  open,
   type Peer,
 } from './peer-kit.ts';
+import { heirProofs } from './peer-proof.ts';
 
 function suspicion(): void {
   it.each(['link.quiet', 'link.disturbed', 'link.shaken'])('%s: the remote is asked for a sign of life', (type) => {
@@ -329,8 +328,11 @@ function redials(): void {
     expect(healthOf(peer)).toBe('healthy');
     const stranger = healable(true);
     stranger.run.send(resumption(200, { resume: attempt(3) }));
-    expect(stranger.run.value).toEqual({ link: 'answering' });
-    expect(stranger.types()).toEqual(['peer.reopening']);
+    expect(heirOf(stranger)).toBe(attempt(200));
+    stranger.link.last.tell({ type: 'heir.opened' });
+    stranger.run.send(hello(LOW, attempt(200), { resume: attempt(3) }));
+    stranger.link.last.tell({ type: 'heir.proven' });
+    expect(stranger.types()).toEqual(['peer.stalled', 'peer.reopening', 'peer.opened']);
   });
 
   it('a dial of the remote that comes to nothing leaves the link as it was, to be asked', () => {
@@ -347,51 +349,22 @@ function redials(): void {
   });
 }
 
-function proofs(): void {
-  const UNPROVEN: Record<string, readonly [code: string, happen: (peer: Peer) => void]> = {
-    'a proof that does not hold': [
-      'PROOF_FAILED',
-      ({ link }) => link.last.tell({ type: 'heir.unproven', code: 'PROOF_FAILED' }),
-    ],
-    'no proof in time': ['PROOF_TIMEOUT', ({ run }) => run.clock.runFor(PROOF_TIMEOUT_MS)],
-  };
-  it.each(Object.entries(UNPROVEN))(
-    '%s: the heir does not take over, and the app hears why',
-    (_name, [code, happen]) => {
-      for (const more of [{ resume: OURS }, {}]) {
-        const peer = provingHeir(redialing(), more);
-        const heir = heirOf(peer);
-        peer.run.take();
-        happen(peer);
-        expect(healthOf(peer)).toEqual({ restarting: 'pausing' });
-        expect(peer.run.take()).toEqual([
-          { type: 'peer.unproven', remote: LOW, code },
-          expect.objectContaining({ signal: expect.objectContaining({ kind: 'close', attempt: heir }) }),
-        ]);
-        expect(commands(peer).slice(-1)).toEqual(['heir.drop']);
-        expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, heir: undefined, heirHello: undefined });
-        // The link itself, when it speaks again, is as good as it was.
-        peer.run.send({ type: 'link.lively' });
-        expect(healthOf(peer)).toBe('healthy');
-      }
-    },
-  );
-}
-
 export function healing(): void {
   describe('suspicion', suspicion);
   describe('restarts of ICE', restarts);
   describe('fresh dials', redials);
   describe('a change of our own network', shaken);
-  describe('the proof of an heir', proofs);
+  describe('the proof of an heir', heirProofs);
   describe('the end of a silent link', ends);
   it('a link that healed may be opened anew later', () => {
     const peer = greeting();
     peer.run.send(hello(LOW, heirOf(peer), { resume: OURS }));
     peer.link.last.tell({ type: 'heir.proven' });
     peer.run.send({ type: 'signal.offer', signal: offer(0xffffffffff) });
-    expect(peer.run.value).toEqual({ link: 'answering' });
-    open(peer);
+    peer.link.last.tell({ type: 'heir.opened' });
+    peer.run.send(hello(LOW, attempt(0xffffffffff)));
+    peer.link.last.tell({ type: 'heir.proven' });
+    expect(peer.types().slice(-2)).toEqual(['peer.reopening', 'peer.opened']);
     expect(peer.run.context.session).toBe(attempt(0xffffffffff));
   });
 }

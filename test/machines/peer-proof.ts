@@ -6,7 +6,8 @@ import {
   PEER_BACKOFF_MAX_MS,
   PROOF_TIMEOUT_MS,
 } from '../../machines/shared/limits.ts';
-import { attempt, CLOSED, LOW, OURS, offer, type Peer, proving, start } from './peer-kit.ts';
+import { commands, healthOf, heirOf, provingHeir, redialing } from './peer-healing-kit.ts';
+import { attempt, CLOSED, connect, hello, LOW, OURS, offer, type Peer, proving, start } from './peer-kit.ts';
 
 /** What makes us refuse, by the code that the app and the remote hear. */
 const UNPROVEN: Record<string, readonly [code: string, happen: (peer: Peer) => void]> = {
@@ -134,5 +135,81 @@ export function proofs(): void {
     peer.link.last.tell(CLOSED);
     expect(peer.run.output).toEqual({ remote: LOW, reason: 'unproven', words: 'PROOF_FAILED', alternatives: [] });
     expect(peer.run.clock.pending).toBe(0);
+  });
+}
+
+/** The same of a channel that is to take over from one that stands. */
+export function heirProofs(): void {
+  const UNPROVEN: Record<string, readonly [code: string, happen: (peer: Peer) => void]> = {
+    'a proof that does not hold': [
+      'PROOF_FAILED',
+      ({ link }) => link.last.tell({ type: 'heir.unproven', code: 'PROOF_FAILED' }),
+    ],
+    'no proof in time': ['PROOF_TIMEOUT', ({ run }) => run.clock.runFor(PROOF_TIMEOUT_MS)],
+  };
+  it.each(Object.entries(UNPROVEN))(
+    '%s: the heir does not take over, and the app hears why',
+    (_name, [code, happen]) => {
+      for (const more of [{ resume: OURS }, {}]) {
+        const peer = provingHeir(redialing(), more);
+        const heir = heirOf(peer);
+        peer.run.take();
+        happen(peer);
+        expect(healthOf(peer)).toEqual({ restarting: 'pausing' });
+        expect(peer.run.take()).toEqual([
+          { type: 'peer.unproven', remote: LOW, code },
+          expect.objectContaining({ signal: expect.objectContaining({ kind: 'close', attempt: heir }) }),
+        ]);
+        expect(commands(peer).slice(-2)).toEqual(['heir.drop', 'link.ping']);
+        expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, heir: undefined, heirHello: undefined });
+        // The link itself, when it speaks again, is as good as it was.
+        peer.run.send({ type: 'link.lively' });
+        expect(healthOf(peer)).toBe('healthy');
+      }
+    },
+  );
+
+  it('a newer offer takes the place of a link that the remote lost unnoticed, once it is proven, with its own role', () => {
+    const peer = connect();
+    peer.types();
+    peer.run.send({ type: 'signal.offer', signal: offer(200, { random: true, op: '1'.repeat(16) }) });
+    expect(peer.types()).toEqual(['peer.stalled']);
+    peer.link.last.tell({ type: 'heir.opened' });
+    expect(peer.link.last.commands.at(-1)).toMatchObject({ type: 'heir.greet', random: true });
+    peer.run.send(hello(LOW, attempt(200), { random: true }));
+    expect(peer.types()).toEqual([]);
+    peer.link.last.tell({ type: 'heir.proven' });
+    expect(peer.link.last.commands.slice(-2)).toEqual([
+      { type: 'heir.succeed', resumes: false },
+      { type: 'link.admit' },
+    ]);
+    expect(peer.run.take()).toMatchObject([
+      { type: 'peer.reopening', random: true },
+      { type: 'peer.opened', random: true, op: '1'.repeat(16) },
+    ]);
+    expect(peer.run.context).toMatchObject({ attempt: attempt(200), session: attempt(200), random: true });
+  });
+
+  it('one in the name of the remote, by somebody else, costs nothing: the link is heard again, or was proven not to be it', () => {
+    for (const happen of [
+      (peer: Peer) => peer.run.send({ type: 'link.lively' }),
+      (peer: Peer) => {
+        peer.link.last.tell({ type: 'heir.opened' });
+        peer.run.send(hello(LOW, attempt(200)));
+        peer.link.last.tell({ type: 'heir.unproven', code: 'PROOF_FAILED' });
+        expect(peer.types()).toContain('peer.unproven');
+        expect(peer.link.last.commands.slice(-2).map(({ type }) => type)).toEqual(['heir.drop', 'link.ping']);
+        peer.run.send({ type: 'link.lively' });
+      },
+    ]) {
+      const peer = connect();
+      peer.types();
+      peer.run.send({ type: 'signal.offer', signal: offer(200) });
+      happen(peer);
+      expect(peer.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'free' } } });
+      expect(peer.types().at(-1)).toBe('peer.recovered');
+      expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, random: false, heir: undefined });
+      expect(peer.link.runs.map(({ freed }) => freed)).toEqual([false]);
+    }
   });
 }

@@ -101,6 +101,39 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
     expect(world.clock.pending).toBe(0);
   });
 
+  it('an offer in the name of a neighbour ends no link, and what it leads to is not used', async () => {
+    const world = memoryWorld('forged');
+    const interceptor = new Interceptor(world.network.linkPort());
+    interceptor.active = false;
+    const meshes = ['ada', 'bob'].map((name) => make(world, name, interceptor));
+    const [ada, bob] = meshes as [MeshActor, MeshActor];
+    const seen = meshes.map(watched);
+    const ends: unknown[] = [];
+    for (const mesh of meshes) mesh.on('peer.disconnected', (event) => ends.push(event));
+    for (const mesh of meshes) mesh.start();
+    world.clock.runFor(5_000);
+    expect(linksOf(ada)).toEqual([bob.peerId]);
+    for (const [n, resume] of [
+      [1, undefined],
+      [2, undefined],
+      [3, 'f'.repeat(20)],
+    ] as const) {
+      const attempt = `${n.toString().padStart(12, 'e')}00000000`;
+      const more = resume === undefined ? {} : { resume };
+      const rest = { key: 'A'.repeat(43), random: n === 2, degree: 1, cap: 8, free: 4, nonce: 'A'.repeat(22), ...more };
+      interceptor.say(bob.peerId, ada.peerId, { kind: 'offer', attempt, sdp: `memory offer forged${n}`, ...rest });
+      world.clock.runFor(8_000);
+      ada.broadcast(n);
+      world.clock.runFor(2_000);
+      expect(linksOf(ada)).toEqual([bob.peerId]);
+    }
+    expect(seen[1]?.messages).toEqual([1, 2, 3]);
+    expect(ends).toEqual([]);
+    await ended(world, ...meshes);
+    expect(world.network.openEnds).toBe(0);
+    expect(world.clock.pending).toBe(0);
+  });
+
   it('a peer with the id of another, and its key, is refused: it cannot sign', async () => {
     const world = memoryWorld('claim');
     const victim = identityOf(random.fork('victim'));

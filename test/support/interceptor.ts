@@ -94,9 +94,9 @@ export class Interceptor {
         const connection = port.connect(peerId, onFact);
         return {
           send: (command) => {
+            if (command.type === 'signal') this.#network = command.network;
             if (command.type !== 'signal' || !this.#takes(peerId, command.to, command.signal))
               return connection.send(command);
-            this.#network = command.network;
             return true;
           },
           close: () => connection.close(),
@@ -131,7 +131,7 @@ export class Interceptor {
       nonce: undefined,
       towardsOfferer: new Leg(this.#port, answerer, offerer, false, {
         onSignal: (signal) => {
-          if (signal.kind === 'candidate') return this.#say(answerer, offerer, { ...signal, attempt });
+          if (signal.kind === 'candidate') return this.say(answerer, offerer, { ...signal, attempt });
           split.answer = signal;
           this.#answer(split, answerer, attempt);
         },
@@ -140,7 +140,7 @@ export class Interceptor {
       }),
       towardsAnswerer: new Leg(this.#port, offerer, answerer, true, {
         onSignal: (signal) =>
-          this.#say(
+          this.say(
             offerer,
             answerer,
             signal.kind === 'candidate' ? { ...signal, attempt } : { ...offer, sdp: signal.sdp },
@@ -157,7 +157,7 @@ export class Interceptor {
     const { answer, nonce, offerer } = split;
     if (answer === undefined || answer.kind === 'candidate' || nonce === undefined) return;
     const forged: AnswerSignal = { kind: 'answer', attempt, sdp: answer.sdp, nonce };
-    this.#say(answerer, offerer, forged);
+    this.say(answerer, offerer, forged);
   }
 
   #pass(frame: Uint8Array, to: Leg): void {
@@ -165,7 +165,8 @@ export class Interceptor {
     to.send(frame);
   }
 
-  #say(from: PeerId, to: PeerId, signal: PeerSignal): void {
+  /** Puts words into somebody's mouth. */
+  say(from: PeerId, to: PeerId, signal: PeerSignal): void {
     this.#tell.get(to)?.({ type: 'signal', network: this.#network, from, signal });
   }
 
