@@ -33,8 +33,7 @@ function start(settings: Partial<MeshSettings> = {}) {
     fromCallback(({ receive, self }) => {
       receive((event) => void heard.push({ ...event, child: self.id }));
       const neighbours = (id: string) => neighbourhood.get(id) ?? [];
-      if (kind === 'exchange')
-        ports.exchange = { neighbours, redundant: () => [] } as Partial<Exchange> as Exchange;
+      if (kind === 'exchange') ports.exchange = { neighbours, redundant: () => [] } as Partial<Exchange> as Exchange;
     });
   const ports = fakePorts({ signaling: [hubPort] });
   const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
