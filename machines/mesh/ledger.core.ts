@@ -6,7 +6,15 @@ import type { PeerAd, Presence } from '../../runtime/ports/signaling.ts';
 import { attemptId, type PeerId } from '../shared/ids.ts';
 import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
 import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
-import { type AdmissionView, type DialView, isWoven, type LinkView, type Shape, shapeOf } from './topology.core.ts';
+import {
+  type AdmissionView,
+  type DialView,
+  isWoven,
+  type LinkView,
+  type Shape,
+  type SwapCandidate,
+  shapeOf,
+} from './topology.core.ts';
 
 export const shapeFor = (context: MeshContext): Shape => shapeOf(context.settings.maxPeers, context.settings.minPeers);
 
@@ -67,8 +75,8 @@ export function slotsHeld(context: MeshContext): number {
 export const freeSlots = (context: MeshContext): number => Math.max(0, context.settings.maxPeers - slotsHeld(context));
 
 /** Peers that may be dialed now. */
-export function candidatesOf(context: MeshContext): PeerAd[] {
-  const ads: PeerAd[] = [];
+export function candidatesOf(context: MeshContext): SwapCandidate[] {
+  const ads: SwapCandidate[] = [];
   // The partner of an operation dials us.
   const partner = context.operation?.partner;
   const nowMs = context.ports.clock.now();
@@ -79,11 +87,11 @@ export function candidatesOf(context: MeshContext): PeerAd[] {
     const { id } = peer;
     if (peer.legacy || peer.buried || id === partner || id === parted) continue;
     const free = peer.saidMs >= freshMs ? peer.free : 0;
-    ads.push({ id, key: peer.key, free, degree: peer.degree });
+    ads.push({ id, key: peer.key, free, degree: peer.degree, radius: peer.radius });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
     if (slot.phase !== 'ready' || id === partner || id === parted) continue;
-    ads.push({ id, key: slot.key, free: woven || slot.roomMs >= freshMs ? 1 : 0, degree: 0 });
+    ads.push({ id, key: slot.key, free: woven || slot.roomMs >= freshMs ? 1 : 0, degree: 0, radius: undefined });
   }
   return ads;
 }

@@ -14,7 +14,6 @@ import {
   emit,
   forget,
   freeSlots,
-  knownPeer,
   learn,
   linkCount,
   linksOf,
@@ -196,10 +195,7 @@ export function improve(work: MeshWork): void {
     xor: context.settings.xorRouting,
     links: linksOf(context),
   };
-  const swap = chooseSwap(
-    view,
-    candidates.map((c) => ({ ...c, radius: knownPeer(context, c.id)?.radius })),
-  );
+  const swap = chooseSwap(view, candidates);
   if (swap !== undefined) dial(work, swap, false);
 }
 

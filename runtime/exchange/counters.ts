@@ -1,7 +1,7 @@
 /** What the data plane counts, by name. Names of two parts are put together only when somebody asks: each message is counted. */
 export class Counters {
   readonly #plain = new Map<string, number>();
-  readonly #byType = new Map<string, Map<string, number>>();
+  readonly #byType = new Map<string, Map<string, { count: number }>>();
 
   add(name: string, by = 1): void {
     this.#plain.set(name, (this.#plain.get(name) ?? 0) + by);
@@ -14,12 +14,14 @@ export class Counters {
       types = new Map();
       this.#byType.set(name, types);
     }
-    types.set(type, (types.get(type) ?? 0) + 1);
+    const counter = types.get(type);
+    if (counter === undefined) types.set(type, { count: 1 });
+    else counter.count++;
   }
 
   all(): Readonly<Record<string, number>> {
     const typed = [...this.#byType].flatMap(([name, types]) =>
-      [...types].map(([type, count]): [string, number] => [`${name}.${type}`, count]),
+      [...types].map(([type, { count }]): [string, number] => [`${name}.${type}`, count]),
     );
     return Object.fromEntries([...this.#plain, ...typed]);
   }

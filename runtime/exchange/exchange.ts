@@ -59,6 +59,8 @@ class MeshExchange implements RunningExchange {
   readonly #upkeep: Upkeep;
   readonly #dissemination: Dissemination;
   readonly relays: Relays;
+  /** What goes to several neighbours is encoded once. */
+  #lastSent: { readonly message: Message; readonly part: Uint8Array } | undefined;
   #stopped = false;
 
   constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
@@ -164,14 +166,15 @@ class MeshExchange implements RunningExchange {
       this.count('dropped.full');
       return false;
     }
-    let part: Uint8Array;
+    let part = this.#lastSent?.message === message ? this.#lastSent.part : undefined;
     try {
-      part = encodeMessage(message);
+      part ??= encodeMessage(message);
     } catch (error) {
       this.count('dropped.unsendable');
       this.#ports.logger.log('error', error instanceof Error ? error.message : String(error), { to: entry.remote });
       return false;
     }
+    this.#lastSent = { message, part };
     this.#counters.addType('sent', message.type);
     return entry.push(part, this.#ports.clock.now());
   }

@@ -253,6 +253,13 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       skipSurplus(cursor, fields - 2);
       return cursor.ok ? { type: 'ACK', received, sent } : { problem: 'the counts are not whole numbers' };
     }
+    case 'BEACON': {
+      if (fields < 2) return missing(2, fields);
+      const root = cursor.hex(20);
+      const seq = cursor.integer(0, Number.MAX_SAFE_INTEGER);
+      skipSurplus(cursor, fields - 2);
+      return cursor.ok ? { type: 'BEACON', root, seq } : { problem: 'the root is no peer id, or the number none' };
+    }
     default:
       return decodeControl(cursor, name, fields);
   }
