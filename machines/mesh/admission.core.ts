@@ -98,15 +98,16 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
 
 /**
  * The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the
- * last minute (rule 8). Whom our people invited is let in whenever that may be.
+ * last minute (rule 8). Whom our people invited is let in whenever that may be: it has room, so that a link can be handed over
+ * to it, even in a mesh of two links each.
  */
 const isIsland = (context: MeshContext, offer: Offer, isInvited: boolean): boolean =>
   context.settings.eviction &&
-  isWoven(context.settings.maxPeers) &&
   context.operation === undefined &&
   linkCount(context) > 0 &&
   (isInvited ||
-    (offer.beacon !== undefined &&
+    (isWoven(context.settings.maxPeers) &&
+      offer.beacon !== undefined &&
       offer.beacon !== context.beacon &&
       context.ports.clock.now() - context.islandAdmittedMs >= ISLAND_ADMIT_INTERVAL_MS));
 

@@ -1,35 +1,17 @@
 /** Goal: two pages in a real browser link by nothing but texts copied from one to the other, as the example shows it. */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { build, defaultClientConditions } from 'vite';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { staticFiles } from '../../runtime/cli/static-files.ts';
-import { launchChromium } from '../setup/chromium.ts';
+import { type BuiltExample, buildExample } from './built-example.ts';
 
-let browser: Browser;
-let folder: string;
+let example: BuiltExample;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'copy-paste-'));
-  await build({
-    root: fileURLToPath(new URL('../../examples/copy-paste', import.meta.url)),
-    base: './',
-    configFile: false,
-    logLevel: 'warn',
-    resolve: { conditions: ['xstate-mesh-source', ...defaultClientConditions] },
-    build: { target: 'es2022', outDir: folder, emptyOutDir: true },
-  });
-  browser = await launchChromium();
+  example = await buildExample('copy-paste');
 });
-afterAll(async () => {
-  await browser.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => example.dispose());
 
 /** Presses a button and gives the text that the page has then to hand over. */
 async function textAfter(page: Page, button: string, heading: RegExp): Promise<string> {
@@ -39,13 +21,13 @@ async function textAfter(page: Page, button: string, heading: RegExp): Promise<s
 }
 
 test('two tabs link by copy and paste, and talk', async () => {
-  const files = staticFiles(folder);
+  const files = staticFiles(example.folder);
   const server = createServer((request, response) => {
     if (!files(request, response)) response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const [mine, yours] = [await browser.newContext(), await browser.newContext()];
+  const [mine, yours] = [await example.browser.newContext(), await example.browser.newContext()];
   try {
     const errors: string[] = [];
     const open = async (context: typeof mine, hash = ''): Promise<Page> => {

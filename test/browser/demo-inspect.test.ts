@@ -3,17 +3,11 @@
  * actors of the page's mesh with their live states arrive there. The Stately page itself is replaced by one that speaks
  * its handshake, so that the test needs no internet.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright-core';
-import { build, defaultClientConditions } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createHubActor } from '../../hub/index.ts';
 import { staticFiles } from '../../runtime/cli/static-files.ts';
 import { createMeshActor } from '../../runtime/index.ts';
-import { launchChromium } from '../setup/chromium.ts';
+import { type BuiltExample, buildExample } from './built-example.ts';
 
 /** Says that it listens, as the Stately inspector does, and keeps what it is told. */
 const INSPECTOR_PAGE = `<!doctype html><title>inspector</title><script>
@@ -26,31 +20,18 @@ interface InspectorWindow {
   readonly events: readonly { type: string; sessionId: string; name?: string; snapshot?: { value?: unknown } }[];
 }
 
-let browser: Browser;
-let folder: string;
+let example: BuiltExample;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'inspect-'));
-  await build({
-    root: fileURLToPath(new URL('../../examples/inspect', import.meta.url)),
-    base: './',
-    configFile: false,
-    logLevel: 'warn',
-    resolve: { conditions: ['xstate-mesh-source', ...defaultClientConditions] },
-    build: { target: 'es2022', outDir: folder, emptyOutDir: true },
-  });
-  browser = await launchChromium();
+  example = await buildExample('inspect');
 });
-afterAll(async () => {
-  await browser.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => example.dispose());
 
 test('a click opens the inspector, and the mesh shows in it, peers and states', async () => {
-  const hub = createHubActor({ port: 0, http: staticFiles(folder) }).start();
+  const hub = createHubActor({ port: 0, http: staticFiles(example.folder) }).start();
   const { url, http } = await hub.listening();
   const other = createMeshActor({ signaling: url, network: 'inspected' }).start();
-  const context = await browser.newContext();
+  const context = await example.browser.newContext();
   const errors: string[] = [];
   try {
     await context.route('https://stately.ai/**', (route) =>

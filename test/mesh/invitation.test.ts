@@ -185,6 +185,17 @@ describe('a full mesh without its hub', () => {
     expect(Math.max(...links)).toBeLessThanOrEqual(3);
   });
 
+  it('of two links each lets in whom a member invites, between two of its peers', async () => {
+    const { world, members } = await full({ maxPeers: 2 });
+    const zoe = peer(world, 'zoe', { maxPeers: 2 });
+    zoe.mesh.start();
+    await link(world, members[0] as Peer, zoe);
+    world.clock.runFor(60_000);
+    const meshes = [...members, zoe].map(({ mesh }) => mesh);
+    expect(componentsOf(meshes)).toHaveLength(1);
+    expect(Math.max(...meshes.map((mesh) => mesh.status().links.length))).toBeLessThanOrEqual(2);
+  });
+
   it('that gives no link up says REFUSED, and takes the same text once there is room', async () => {
     const { world, members } = await full({ eviction: false });
     const [ada, bob] = members as [Peer, Peer];
