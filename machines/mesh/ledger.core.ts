@@ -2,10 +2,11 @@
  * The mesh's ledger: which peers hold a slot, which are only known. Every change of it goes through here, so that each
  * exit frees its slot and every list keeps its bound.
  */
+import type { KnownPeer } from '../../runtime/ports/known.ts';
 import type { PeerAd, Presence } from '../../runtime/ports/signaling.ts';
 import { attemptId, type PeerId } from '../shared/ids.ts';
-import { ALTERNATIVES_MAX, BACKING_OFF_MAX, KNOWN_PEERS_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
-import type { KnownPeer, MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
+import { ALTERNATIVES_MAX, BACKING_OFF_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
+import type { MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
 import {
   type AdmissionView,
   type DialView,
@@ -83,7 +84,7 @@ export function candidatesOf(context: MeshContext): SwapCandidate[] {
   const freshMs = nowMs - ROOM_FRESH_MS;
   const woven = isWoven(context.settings.maxPeers);
   const parted = context.parted !== undefined && nowMs < context.parted.untilMs ? context.parted.id : undefined;
-  for (const peer of context.known) {
+  for (const peer of context.ports.known) {
     const { id } = peer;
     if (peer.legacy || peer.buried || id === partner || id === parted) continue;
     const free = peer.saidMs >= freshMs ? peer.free : 0;
@@ -146,26 +147,14 @@ export function dropSlot(work: MeshWork, id: PeerId): void {
   patch(work, { slots });
 }
 
-/** Where in the list of known peers one is; -1 when it is not. A plain loop: this runs for each peer that anybody names. */
-function knownIndex(context: MeshContext, id: PeerId): number {
-  const { known } = context;
-  for (let i = 0; i < known.length; i++) if ((known[i] as KnownPeer).id === id) return i;
-  return -1;
-}
+export const knownPeer = (context: MeshContext, id: PeerId): KnownPeer | undefined => context.ports.known.get(id);
 
-export const knownPeer = (context: MeshContext, id: PeerId): KnownPeer | undefined =>
-  context.known[knownIndex(context, id)];
-
-export function forget(work: MeshWork, id: PeerId): void {
-  if (knownPeer(work.context, id) === undefined) return;
-  patch(work, { known: work.context.known.filter((peer) => peer.id !== id) });
-}
+export const forget = ({ context }: MeshWork, id: PeerId): void => context.ports.known.delete(id);
 
 /** Changes what is known of a peer, if it is known. */
-export function changeKnown(work: MeshWork, id: PeerId, change: Partial<KnownPeer>): void {
-  const index = knownIndex(work.context, id);
-  const before = work.context.known[index];
-  if (before !== undefined) patch(work, { known: work.context.known.with(index, { ...before, ...change }) });
+export function changeKnown({ context }: MeshWork, id: PeerId, change: Partial<KnownPeer>): void {
+  const before = context.ports.known.get(id);
+  if (before !== undefined) context.ports.known.set({ ...before, ...change });
 }
 
 /** How old word of a peer may be before the same word counts as news. */
@@ -182,10 +171,10 @@ export function learn(
   announced: boolean,
 ): boolean {
   const { context } = work;
+  const { known, clock } = context.ports;
   if (id === context.self) return false;
-  const index = knownIndex(context, id);
-  const before = context.known[index];
-  const { radius, saidMs = context.ports.clock.now() } = peer;
+  const before = known.get(id);
+  const { radius, saidMs = clock.now() } = peer;
   const slot = before === undefined ? context.slots[id] : undefined;
   if (slot !== undefined) {
     if (peer.free > 0 && !isWoven(context.settings.maxPeers)) setSlot(work, id, { ...slot, roomMs: saidMs });
@@ -195,14 +184,8 @@ export function learn(
   const hub = peer.hub || before?.hub || '';
   const buried = announced ? false : (before?.buried ?? false);
   const entry: KnownPeer = { ...peer, id, hub, radius, saidMs, buried };
-  if (before !== undefined) {
-    if (!isNews(before, entry)) return false;
-    patch(work, { known: context.known.with(index, entry) });
-    return false;
-  }
-  const kept = context.known.length >= KNOWN_PEERS_MAX ? context.known.slice(1) : context.known;
-  patch(work, { known: [...kept, entry] });
-  return true;
+  if (before === undefined || isNews(before, entry)) known.set(entry);
+  return before === undefined;
 }
 
 const isNews = (before: KnownPeer, now: KnownPeer): boolean =>

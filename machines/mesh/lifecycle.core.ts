@@ -20,7 +20,6 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   ...input,
   self: input.ports.identity.peerId,
   slots: {},
-  known: [],
   hubs: {},
   mark: NO_ATTEMPT,
   cycles: 0,
@@ -155,7 +154,7 @@ export function connect(work: MeshWork, remote: PeerId): void {
 }
 
 export function connectAll(work: MeshWork): void {
-  for (const { id, legacy } of work.context.known) if (!legacy) connect(work, id);
+  for (const { id, legacy } of work.context.ports.known) if (!legacy) connect(work, id);
 }
 
 export function leave(work: MeshWork): void {

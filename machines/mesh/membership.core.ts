@@ -151,7 +151,7 @@ function shuffleEntries(context: MeshContext, to: PeerId): ShuffleEntry[] {
   const near = links
     .filter((l) => l.id !== to)
     .map(({ id, key, free, degree }): ShuffleEntry => ({ id, key, free, degree, radius: 0, ageS: 0 }));
-  const known = context.known
+  const known = [...ports.known]
     .filter((peer) => peer.id !== to && !peer.legacy && !peer.buried)
     .map(({ id, key, free, degree, radius = 0, saidMs }): ShuffleEntry => {
       const ageS = Math.min(65_535, Math.max(0, Math.round((nowMs - saidMs) / 1_000)));

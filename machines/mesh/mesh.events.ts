@@ -57,23 +57,6 @@ export interface Slot {
   readonly isBridge: boolean;
 }
 
-export interface KnownPeer {
-  readonly id: PeerId;
-  readonly key: string;
-  readonly free: number;
-  readonly degree: number;
-  /** Speaks the family's protocol and not ours: listed, never dialed. */
-  readonly legacy: boolean;
-  /** URL of the hub that told of it; empty when a neighbour did. */
-  readonly hub: string;
-  /** Common-prefix bits of its farthest near link; undefined when only a hub told of it. */
-  readonly radius: number | undefined;
-  /** When it said so itself, by our clock. */
-  readonly saidMs: number;
-  /** Given up; no dial until it is announced afresh. */
-  readonly buried: boolean;
-}
-
 /** The operation in which this peer takes part. */
 export interface Operation {
   readonly id: OperationId;
@@ -97,8 +80,6 @@ export interface MeshContext extends MeshInput {
   readonly self: PeerId;
   /** Peer actors by remote id: at most maxPeers + 1 with a slot, BACKING_OFF_MAX without. */
   readonly slots: Readonly<Record<PeerId, Slot>>;
-  /** Peers known and without an actor, longest known first; at most KNOWN_PEERS_MAX. A list, since it changes all the time. */
-  readonly known: readonly KnownPeer[];
   /** Signaling actors by URL: whether a session is open. */
   readonly hubs: Readonly<Record<string, boolean>>;
   /** The newest attempt id made. */

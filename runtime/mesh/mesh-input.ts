@@ -20,6 +20,7 @@ import type { LoggerPort } from '../ports/logger.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { SignalingPort } from '../ports/signaling.ts';
 import { systemRandom } from '../random.ts';
+import { createKnownPeers } from './known-peers.ts';
 
 const silence: LoggerPort = { log: () => undefined };
 
@@ -126,6 +127,7 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     logger: options.logger ?? silence,
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     signaling: signalingOf(options.signaling),
+    known: createKnownPeers(),
     // Who brings a clock of its own does not live in this process's time.
     environment: options.environment ?? (options.clock === undefined ? defaultEnvironment() : undefined),
     exchange: undefined,

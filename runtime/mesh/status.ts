@@ -63,7 +63,7 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     network: context.network,
     state: stateOf(snapshot),
     links,
-    discovered: context.known.length,
+    discovered: context.ports.known.size,
     hubs: ports.signaling.flatMap(({ url, manual }) => {
       // People are no hub.
       if (manual !== undefined) return [];

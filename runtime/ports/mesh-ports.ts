@@ -2,6 +2,7 @@ import type { MeshClock } from './clock.ts';
 import type { EnvironmentPort } from './environment.ts';
 import type { Exchange } from './exchange.ts';
 import type { Identity } from './identity.ts';
+import type { KnownPeers } from './known.ts';
 import type { LinkPort } from './link.ts';
 import type { LoggerPort } from './logger.ts';
 import type { RandomPort } from './random.ts';
@@ -18,6 +19,8 @@ export interface MeshPorts {
   readonly logger: LoggerPort;
   readonly link: LinkPort;
   readonly signaling: readonly SignalingPort[];
+  /** The peers that this mesh knows and is not linked to. */
+  readonly known: KnownPeers;
   /** Absent: nothing tells that the network changed, or that we did not run. */
   readonly environment?: EnvironmentPort | undefined;
   /** The running exchange; set by the exchange actor for as long as it runs. */

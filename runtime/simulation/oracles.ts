@@ -24,7 +24,7 @@ export interface WatchedRun {
 /** The parts of a peer's state that its invariants are about, as they were when they were last looked at. */
 interface Seen {
   readonly slots: Context['slots'];
-  readonly known: Context['known'];
+  readonly revision: number;
   readonly cap: number;
   readonly children: object;
 }
@@ -54,12 +54,13 @@ export class Oracles {
   #checkPeer(peer: SimPeer): void {
     const snapshot = peer.mesh.getSnapshot();
     if (snapshot.status !== 'active') return;
-    const { slots, known, settings } = snapshot.context;
+    const { slots, ports, settings } = snapshot.context;
+    const { known } = ports;
     const { children } = snapshot;
     const cap = settings.maxPeers;
     const seen = this.#seen[peer.index];
     const same = seen !== undefined && seen.slots === slots && seen.cap === cap && seen.children === children;
-    if (same && seen.known === known) return;
+    if (same && seen.revision === known.revision) return;
     let sound = true;
     const report: Report = (property, detail, peers) => {
       sound = false;
@@ -68,13 +69,13 @@ export class Oracles {
     checkLists(peer, slots, known, report);
     if (!same) checkSlots(peer, slots, cap, children, report);
     // What is wrong is told each time, as long as it is wrong.
-    this.#seen[peer.index] = sound ? { slots, known, cap, children } : undefined;
+    this.#seen[peer.index] = sound ? { slots, revision: known.revision, cap, children } : undefined;
   }
 }
 
-function checkLists(peer: SimPeer, slots: Context['slots'], known: Context['known'], report: Report): void {
-  if (known.length > KNOWN_PEERS_MAX) report('tables-bounded', `${known.length} known peers`, [peer.index]);
-  if (slots[peer.peerId] !== undefined || known.some(({ id }) => id === peer.peerId)) {
+function checkLists(peer: SimPeer, slots: Context['slots'], known: Context['ports']['known'], report: Report): void {
+  if (known.size > KNOWN_PEERS_MAX) report('tables-bounded', `${known.size} known peers`, [peer.index]);
+  if (slots[peer.peerId] !== undefined || known.get(peer.peerId) !== undefined) {
     report('self-never-listed', 'the peer lists itself', [peer.index]);
   }
 }

@@ -14,6 +14,7 @@ import {
 } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
 import { createIdentity } from '../../runtime/identity/index.ts';
+import { createKnownPeers } from '../../runtime/mesh/known-peers.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
@@ -108,6 +109,7 @@ export function fakePorts(over: Partial<MeshPorts> = {}): MeshPorts & { readonly
       },
     },
     signaling: [],
+    known: createKnownPeers(),
     exchange: undefined,
     toJSON: () => '[ports]',
     ...over,
