@@ -1,27 +1,27 @@
 /**
  * Identities: Ed25519 key pairs (RFC 8032) and the peer ids derived from them. Owns signing, verifying and the text form
- * of keys. Runs everywhere: `node:crypto` where the process has it (ten times faster), `@noble/curves` elsewhere, since
- * `crypto.subtle` is missing on insecure origins. Identity files are in `identity-file.ts`, which is for Node only.
+ * of keys; the cryptography itself is the platform's (`runtime/crypto`). Identity files are in `identity-file.ts`, which is
+ * for Node only.
  */
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
+import { platformCrypto } from '../crypto/index.ts';
 import { MeshError } from '../errors.ts';
+import { PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import type { Claim, Identity } from '../ports/identity.ts';
 import type { RandomPort } from '../ports/random.ts';
 import { systemRandom } from '../random.ts';
 import { toBase64Url } from './base64url.ts';
-import { nativeSigner, nativeVerify } from './native-ed25519.ts';
-import { webVerify } from './web-ed25519.ts';
 
+export { PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 
-export const PUBLIC_KEY_BYTES = 32;
-export const SEED_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
 const PEER_ID_BYTES = 20;
 
-/** The peer id of a raw public key: the first 20 bytes of its SHA-256 as 40 lower-case hex digits. */
+/**
+ * The peer id of a raw public key: the first 20 bytes of its SHA-256 as 40 lower-case hex digits. In JavaScript everywhere:
+ * for so few bytes it is faster than a call to the platform.
+ */
 export function peerIdOf(publicKey: Uint8Array): PeerId {
   return toHex(sha256(publicKey).subarray(0, PEER_ID_BYTES));
 }
@@ -32,15 +32,7 @@ export function peerIdOf(publicKey: Uint8Array): PeerId {
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
-  const native = nativeVerify(publicKey, message, signature);
-  if (native !== undefined) return native;
-  try {
-    // RFC 8032 rules rather than ZIP 215, to agree with OpenSSL on the other side.
-    return ed25519.verify(signature, message, publicKey, { zip215: false });
-  } catch {
-    // noble throws on bytes that are no point of the curve: such a key verifies nothing.
-    return false;
-  }
+  return platformCrypto.verify(publicKey, message, signature);
 }
 
 /**
@@ -50,11 +42,9 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
 export function verifyClaim({ peerId, publicKey, message, signature }: Claim): boolean | Promise<boolean> {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
   if (peerIdOf(publicKey) !== peerId) return false;
-  const native = nativeVerify(publicKey, message, signature);
-  if (native !== undefined) return native;
-  const web = webVerify(publicKey, message, signature);
-  if (web === undefined) return verify(publicKey, message, signature);
-  return web.then((held) => held ?? verify(publicKey, message, signature));
+  const aside = platformCrypto.verifyAside(publicKey, message, signature);
+  if (aside === undefined) return verify(publicKey, message, signature);
+  return aside.then((held) => held ?? verify(publicKey, message, signature));
 }
 
 /** The secret is in a private field: neither JSON, nor `inspect`, nor a spread shows it. */
@@ -65,9 +55,9 @@ class SeedIdentity implements Identity {
 
   constructor(seed: Uint8Array) {
     const secret = seed.slice();
-    this.publicKey = ed25519.getPublicKey(secret);
+    this.publicKey = platformCrypto.signingKey(secret);
     this.peerId = peerIdOf(this.publicKey);
-    this.#sign = nativeSigner(secret) ?? ((message) => ed25519.sign(message, secret));
+    this.#sign = platformCrypto.signer(secret);
   }
 
   sign(message: Uint8Array): Uint8Array {

@@ -1,4 +1,4 @@
-/** Ed25519 by WebCrypto, where a page has it: secure origins of recent browsers. It works beside the page's own thread. */
+/** Ed25519 by WebCrypto, where a page has it: secure origins of recent browsers. It works beside the thread of the page. */
 
 /** The platform said that it does not know the algorithm: it is not asked again. */
 let isUnknown = false;
