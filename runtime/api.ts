@@ -17,6 +17,11 @@ export interface MeshOptions {
   readonly signaling?: string | SignalingPort | readonly (string | SignalingPort)[];
   /** Peers see each other within one network only. 1 to 64 characters. Default `global`. */
   readonly network?: string;
+  /**
+   * A network in which to be a guest while nobody can be reached in `network`, e.g. `global`. Messages keep their own network.
+   * Default: none.
+   */
+  readonly fallback?: string;
   /** Links at most, 2 to 50. Default 8. */
   readonly maxPeers?: number;
   /** Links below which this peer looks hard, 0 to 49 and below `maxPeers`. Default min(5, maxPeers - 1). */
@@ -77,6 +82,8 @@ export interface LinkStatus {
 export interface MeshStatus {
   readonly peerId: PeerId;
   readonly network: string;
+  /** The network in which this peer is a guest just now, as `fallback` allows. Absent at home. */
+  readonly guestOf?: string;
   readonly state: MeshState;
   /** Every peer actor; those whose state starts with `connected` are links. */
   readonly links: readonly LinkStatus[];

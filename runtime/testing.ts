@@ -42,4 +42,4 @@ export {
 } from './simulation/search.ts';
 export type { Fate, MeshKnobs, SimApp, SimPeer } from './simulation/sim-peer.ts';
 export { Simulation } from './simulation/simulation.ts';
-export type { Property, SimulationOptions } from './simulation/simulation-options.ts';
+export type { PeerSetup, Property, SimulationOptions } from './simulation/simulation-options.ts';

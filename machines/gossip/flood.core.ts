@@ -27,8 +27,11 @@ export const createFlood = (): FloodState => ({ seen: new Map(), order: [], olde
 const CLOCK_SKEW_MS = 600_000;
 
 export type FloodVerdict =
-  | { readonly verdict: 'duplicate' | 'expired' | 'foreign' | 'echo' | 'overHops' }
-  /** Deliver and relay as said; `relay` is false at the addressee of a direct message and at the hop limit. */
+  | { readonly verdict: 'duplicate' | 'expired' | 'echo' | 'overHops' }
+  /**
+   * Deliver and relay as said; `relay` is false at the addressee of a direct message and at the hop limit. What a guest of
+   * our network says in its own is relayed, for others of its kind, and not delivered.
+   */
   | { readonly verdict: 'fresh'; readonly deliver: boolean; readonly relay: boolean };
 
 /** It came before, or is our own. */
@@ -44,7 +47,6 @@ export function receive(
   from: PeerId,
   nowMs: number,
 ): FloodVerdict {
-  if (envelope.network !== network) return { verdict: 'foreign' };
   if (envelope.source === self) return { verdict: 'echo' };
   if (state.seen.has(envelope.id)) return { verdict: 'duplicate' };
   if (nowMs > envelope.sentAtMs + envelope.ttlMs + CLOCK_SKEW_MS) return { verdict: 'expired' };
@@ -52,7 +54,8 @@ export function receive(
   remember(state, envelope.id, from, nowMs);
   const isDirect = envelope.kind === 'direct';
   const isForUs = !isDirect || envelope.to === self;
-  return { verdict: 'fresh', deliver: isForUs, relay: hops < envelope.hopsMax && !(isDirect && isForUs) };
+  const deliver = isForUs && envelope.network === network;
+  return { verdict: 'fresh', deliver, relay: hops < envelope.hopsMax && !(isDirect && isForUs) };
 }
 
 /** Remembers a message, and forgets the oldest beyond SEEN_MAX or SEEN_MS. */

@@ -17,6 +17,7 @@ import {
 } from './ledger.core.ts';
 import { answer, dial, evictionId, part, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
+import { heedsSignal } from './networks.core.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
 import { MESH_ROUTE, manualOf, noteHome, refuse, utter } from './routes.core.ts';
 import { admit, isWoven } from './topology.core.ts';
@@ -26,8 +27,8 @@ type Probe = Extract<PeerSignal, { kind: 'probe' }>;
 type SignalFact = Extract<SignalingFact, { type: 'signal' }>;
 
 export function onSignal(work: MeshWork, url: string, { from, signal, network }: SignalFact): void {
+  if (from === work.context.self || !heedsSignal(work, network, from, signal)) return;
   const { context } = work;
-  if (network !== context.network || from === context.self) return;
   noteHome(work, from, url);
   const slot = work.context.slots[from];
   switch (signal.kind) {

@@ -118,13 +118,12 @@ export const admissionView = (context: MeshContext, mayOperate: boolean, isIslan
   isIsland,
 });
 
-/** What a hub is told of us. */
-export const presenceOf = (context: MeshContext): Presence => ({
-  v: 1,
-  key: context.key,
-  free: freeSlots(context),
-  degree: linkCount(context),
-});
+/** What a hub is told of us, or rather the members of a network: a guest's links go when somebody of its own appears. */
+export function presenceOf(context: MeshContext, network: string): Presence {
+  const isHere = network === context.at;
+  const free = isHere ? freeSlots(context) : context.settings.maxPeers;
+  return { v: 1, key: context.key, free, degree: isHere ? linkCount(context) : 0 };
+}
 
 /** Our neighbours as NEIGHBOURS tells them. */
 export const neighbourAds = (context: MeshContext): PeerAd[] =>

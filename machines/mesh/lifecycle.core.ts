@@ -7,9 +7,10 @@ import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
-import { emit, freeSlots, linksOf, openingOf, patch, presenceOf, shapeFor } from './ledger.core.ts';
+import { emit, freeSlots, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
 import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
+import { announceAt, networksOf } from './networks.core.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { manualOf } from './routes.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -19,6 +20,8 @@ type Command<T extends MeshCommand['type']> = Extract<MeshCommand, { type: T }>;
 export const blankContext = (input: MeshInput): MeshContext => ({
   ...input,
   self: input.ports.identity.peerId,
+  at: input.network,
+  unreached: [],
   slots: {},
   hubs: {},
   mark: NO_ATTEMPT,
@@ -74,8 +77,7 @@ export function onHubOpened(work: MeshWork, url: string): void {
   if (context.hubs[url] === undefined) return;
   patch(work, { hubs: { ...context.hubs, [url]: true } });
   if (manualOf(context, url) === undefined) emit(work, { type: 'hub.connected', url });
-  const command = { type: 'announce', network: context.network, presence: presenceOf(context) } as const;
-  work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+  for (const network of networksOf(context)) announceAt(work, network, [url]);
 }
 
 export function onHubLost(work: MeshWork, url: string, reason: string): void {
@@ -114,6 +116,23 @@ export function stopDiscovery(work: MeshWork): void {
 }
 
 // ---- commands --------------------------------------------------------------------------------------------------------
+
+type ForExchange = Command<'mesh.broadcast' | 'mesh.direct'>;
+
+export function passToExchange(work: MeshWork, command: ForExchange): void {
+  if (work.context.ports.exchange === undefined)
+    return refuse(work, command, 'NOT_AVAILABLE', 'the exchange does not run');
+  work.effects.push({ do: 'send', to: 'exchange', event: command });
+}
+
+export const refuseCommand = (work: MeshWork, command: ForExchange): void =>
+  refuse(work, command, 'NOT_JOINED', 'the mesh has not joined, or has left');
+
+/** A command that cannot be carried out: its caller hears it by `ref`, else the app as an error. */
+function refuse(work: MeshWork, { ref, type }: ForExchange, code: string, why: string): void {
+  const error = { code, message: `${type}: ${why}` };
+  emit(work, ref === undefined ? { type: 'failed', ...error } : { type: 'reply', ref, ok: false, error });
+}
 
 export function configure(work: MeshWork, { settings }: Command<'mesh.configure'>): void {
   patch(work, { settings: { ...work.context.settings, ...settings } });

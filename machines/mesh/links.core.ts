@@ -44,6 +44,7 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     cap: 0,
     key: before?.key ?? known?.key ?? '',
     hub: before?.hub ?? known?.hub ?? '',
+    network: context.at,
     shunsMesh: before?.shunsMesh ?? false,
     home: before?.home || known?.hub || '',
     silent: false,

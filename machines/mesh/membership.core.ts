@@ -23,9 +23,10 @@ import {
   shapeFor,
   slotsHeld,
 } from './ledger.core.ts';
-import { dial } from './links.core.ts';
+import { dial, dialWanted } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { canSignal, noteHome, utter } from './routes.core.ts';
+import { forgetUnreached, heeds, isGuest, networksOf } from './networks.core.ts';
+import { canSignal, manualOf, noteHome, utter } from './routes.core.ts';
 import { chooseSwap, isWoven, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
@@ -35,16 +36,19 @@ type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>
 /** Peers that a hub told of: remembered, told to the app when new, and to the discovery cycle that asked. */
 function onHubPeers(work: MeshWork, url: string, peers: readonly PeerFact[]): void {
   const found: PeerAd[] = [];
+  const isGuestBefore = isGuest(work.context);
   for (const { network, id, presence, wanted } of peers) {
-    if (network !== work.context.network || !isPeerId(id) || id === work.context.self) continue;
+    const legacy = presence === undefined;
+    if (!isPeerId(id) || id === work.context.self) continue;
+    if (legacy ? network !== work.context.at : !heeds(work, network, id)) continue;
     noteHome(work, id, url);
     const { key = '', free = 0, degree = 0 } = presence ?? {};
-    const legacy = presence === undefined;
     const isNew = learn(work, id, { key, free, degree, legacy, hub: url }, true);
     if (isNew) emit(work, { type: 'peer.discovered', remote: id, legacy });
     if (wanted) dialInvited(work, url, id);
     else if (!legacy) found.push({ id, key, free, degree });
   }
+  if (isGuestBefore && !isGuest(work.context)) dialWanted(work);
   if (found.length === 0 || !work.context.discovering) return;
   const event = { type: 'discovery.found', peers: found } as const;
   work.effects.push({ do: 'send', to: `discovery:${work.context.cycles}`, event });
@@ -80,10 +84,11 @@ export function onHubFact(work: MeshWork, url: string, fact: HubFact): void {
     case 'peers':
       return onHubPeers(work, url, fact.peers);
     case 'gone':
-      if (fact.network === context.network) onHubLostSight(work, url, fact.id);
+      forgetUnreached(work, fact.id);
+      if (fact.network === context.at) onHubLostSight(work, url, fact.id);
       return;
     case 'discovered':
-      if (context.discovering) {
+      if (context.discovering && fact.network === context.at) {
         const to = `discovery:${context.cycles}`;
         work.effects.push({ do: 'send', to, event: { type: 'discovery.answered' } });
       }
@@ -121,8 +126,11 @@ export function look(work: MeshWork): void {
     if (!open) continue;
     // The hub knows how many links we have; others hear of us again only if we cannot get along by ourselves.
     const quiet = context.cycles <= QUIET_CYCLES || linkCount(context) >= shapeFor(context).target;
-    const command = { type: 'discover', network: context.network, presence: presenceOf(context), quiet } as const;
-    work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+    for (const network of networksOf(context)) {
+      if (network !== context.network && manualOf(context, url) !== undefined) continue;
+      const command = { type: 'discover', network, presence: presenceOf(context, network), quiet } as const;
+      work.effects.push({ do: 'send', to: `signaling:${url}`, event: { type: 'signaling.send', command } });
+    }
   }
   const links = linksOf(context);
   const partner = links[Math.floor(context.ports.random.next() * links.length)];

@@ -28,6 +28,8 @@ export interface MeshSettings {
 export interface MeshInput {
   readonly ports: MeshPorts;
   readonly network: string;
+  /** The network in which to be a guest while nobody is in `network`; undefined: none. */
+  readonly fallback?: string | undefined;
   /** Public key, base64url. */
   readonly key: string;
   readonly settings: MeshSettings;
@@ -44,6 +46,8 @@ export interface Slot {
   readonly key: string;
   /** How signals reach it: the URL of a hub, or MESH_ROUTE. */
   readonly hub: string;
+  /** Its link is, or would be, of this network. */
+  readonly network: string;
   /** No way through the mesh led to it before. */
   readonly shunsMesh: boolean;
   /** URL of the hub that told of it, or by which it spoke; empty when none did. Only that hub's word that it is gone counts. */
@@ -78,6 +82,10 @@ export interface Entry {
 
 export interface MeshContext extends MeshInput {
   readonly self: PeerId;
+  /** The network of our links: `network`, or `fallback`. */
+  readonly at: string;
+  /** Guests: peers of our own network that could not be linked, at most KNOWN_PEERS_MAX. */
+  readonly unreached: readonly PeerId[];
   /** Peer actors by remote id: at most maxPeers + 1 with a slot, BACKING_OFF_MAX without. */
   readonly slots: Readonly<Record<PeerId, Slot>>;
   /** Signaling actors by URL: whether a session is open. */
@@ -162,6 +170,8 @@ export type ExchangeCommand =
   | { readonly type: 'exchange.neighbours'; readonly peers: readonly PeerAd[] }
   /** A hub lost sight of a neighbour. */
   | { readonly type: 'exchange.doubt'; readonly remote: PeerId }
+  /** We went to another network: no word of the last one's root counts. */
+  | { readonly type: 'exchange.moved' }
   | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
   | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;
 
@@ -184,6 +194,7 @@ export type MeshEvent =
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown }
   /** Raised by the root itself: its own decisions, as facts for its other regions. */
   | { readonly type: 'discovery.rested' }
+  | { readonly type: 'network.returned' }
   | { readonly type: 'operation.began' }
   | { readonly type: 'operation.ended' };
 

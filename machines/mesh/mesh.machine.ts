@@ -13,7 +13,13 @@ import { discoveryMachine } from '../discovery/discovery.machine.ts';
 import { evictionMachine } from '../eviction/eviction.machine.ts';
 import { gossipMachine } from '../gossip/gossip.machine.ts';
 import { peerMachine } from '../peer/peer.machine.ts';
-import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../shared/limits.ts';
+import {
+  FALLBACK_AFTER_MS,
+  FALLBACK_RETRY_MS,
+  JOIN_TIMEOUT_MS,
+  LEAVE_TIMEOUT_MS,
+  RESERVATION_TIMEOUT_MS,
+} from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import { signalingMachine } from '../signaling/signaling.machine.ts';
 import { onSignal } from './admission.core.ts';
@@ -21,15 +27,8 @@ import { emit, linkCount, patch } from './ledger.core.ts';
 import * as lifecycle from './lifecycle.core.ts';
 import * as links from './links.core.ts';
 import * as membership from './membership.core.ts';
-import type {
-  ExchangeCommand,
-  ExchangeInput,
-  MeshContext,
-  MeshEmitted,
-  MeshEvent,
-  MeshInput,
-  MeshWork,
-} from './mesh.events.ts';
+import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEvent, MeshInput } from './mesh.events.ts';
+import * as networks from './networks.core.ts';
 import * as operations from './operations.core.ts';
 import * as routes from './routes.core.ts';
 import { step } from './step.ts';
@@ -40,13 +39,6 @@ type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
 function as<T extends MeshEvent['type']>(event: MeshEvent, ...types: T[]): Of<T> {
   if (!types.includes(event.type as T)) throw new Error(`expected ${types.join(' or ')}, got ${event.type}`);
   return event as Of<T>;
-}
-
-/** A command that cannot be carried out: its caller hears it by `ref`, else the app as an error. */
-function refuse(work: MeshWork, event: MeshEvent, code: string, why: string): void {
-  const { ref, type } = as(event, 'mesh.broadcast', 'mesh.direct');
-  const error = { code, message: `${type}: ${why}` };
-  emit(work, ref === undefined ? { type: 'failed', ...error } : { type: 'reply', ref, ok: false, error });
 }
 
 const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
@@ -85,6 +77,8 @@ export const meshMachine = setup({
         message: 'No link and no hub: this peer keeps trying.',
       }),
     ),
+    visit: step(networks.visit),
+    goHome: step(networks.goHome),
     startDiscovery: step(lifecycle.startDiscovery),
     stopDiscovery: step(lifecycle.stopDiscovery),
     look: step(membership.look),
@@ -146,7 +140,7 @@ export const meshMachine = setup({
     }),
     relayReceived: step((work, event) => {
       const { from, signal } = as(event, 'relay.received');
-      onSignal(work, routes.MESH_ROUTE, { type: 'signal', network: work.context.network, from, signal });
+      onSignal(work, routes.MESH_ROUTE, { type: 'signal', network: work.context.at, from, signal });
     }),
     relayFailed: step((work, event) => {
       const { to, attempt } = as(event, 'relay.failed');
@@ -158,12 +152,8 @@ export const meshMachine = setup({
       if (reply.ref !== '') emit(work, { type: 'reply', ...reply });
       else if (reply.error !== undefined) emit(work, { type: 'failed', ...reply.error });
     }),
-    passToExchange: step((work, event) => {
-      if (work.context.ports.exchange === undefined)
-        return refuse(work, event, 'NOT_AVAILABLE', 'the exchange does not run');
-      work.effects.push({ do: 'send', to: 'exchange', event: as(event, 'mesh.broadcast', 'mesh.direct') });
-    }),
-    refuseCommand: step((work, event) => refuse(work, event, 'NOT_JOINED', 'the mesh has not joined, or has left')),
+    passToExchange: step((work, event) => lifecycle.passToExchange(work, as(event, 'mesh.broadcast', 'mesh.direct'))),
+    refuseCommand: step((work, event) => lifecycle.refuseCommand(work, as(event, 'mesh.broadcast', 'mesh.direct'))),
     connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect').remote)),
     connectAll: step((work) => lifecycle.connectAll(work)),
     disconnect: step((work, event) => {
@@ -194,11 +184,16 @@ export const meshMachine = setup({
     ownsOperation: ({ context }) => context.operation?.part === 'owner',
     looksByItself: ({ context }) => context.settings.autoDiscovery,
     looksNotByItself: ({ context }) => !context.settings.autoDiscovery,
+    mayVisit: ({ context }) => networks.mayVisit(context),
+    hasUnreached: ({ context }) => context.unreached.length > 0,
+    hasCompany: ({ context }) => !networks.isAlone(context),
     isAllGone: ({ context }) => Object.keys(context.slots).length === 0 && Object.keys(context.hubs).length === 0,
   },
   delays: {
     joinTimeout: ({ context }) => context.settings.joinTimeoutMs,
     reservation: RESERVATION_TIMEOUT_MS,
+    loneliness: FALLBACK_AFTER_MS,
+    retryDelay: FALLBACK_RETRY_MS,
     handOverDelay: ({ context }) => operations.handOverDelayMs(context),
     /** One turn: what the peers say as they end still goes through the hubs. */
     lastWords: 0,
@@ -281,6 +276,28 @@ export const meshMachine = setup({
                 online: {
                   description: 'The actor is online.',
                   always: { guard: 'hasNoOpenHub', target: 'offline' },
+                },
+              },
+            },
+            place: {
+              description: 'In which network the links are.',
+              initial: 'home',
+              states: {
+                home: {
+                  description: 'The actor is at home, in its own network.',
+                  always: { guard: 'mayVisit', target: 'alone' },
+                },
+                alone: {
+                  description: 'The actor is alone: no link and no attempt at one.',
+                  always: { guard: 'hasCompany', target: 'home' },
+                  after: { loneliness: 'visiting' },
+                },
+                visiting: {
+                  description: 'The actor is visiting another network, until a hub tells of somebody in its own.',
+                  entry: 'visit',
+                  exit: 'goHome',
+                  on: { 'network.returned': 'home' },
+                  after: { retryDelay: { guard: 'hasUnreached', target: 'home' } },
                 },
               },
             },

@@ -62,6 +62,8 @@ function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): st
 export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
   const { context } = work;
   const slot = context.slots[to];
+  // Of the network that we left: there is nobody to hear it.
+  if (slot !== undefined && slot.network !== context.at && signal.kind !== 'refusal') return;
   const route = routeTo(context, to, signal.kind);
   if (route === undefined) {
     if (signal.kind === 'offer' && slot !== undefined) undeliverable(work, to, signal.attempt);
@@ -72,7 +74,7 @@ export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
   if (route === MESH_ROUTE) {
     work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.relay', to, signal } });
   } else {
-    const command = { type: 'signal', network: context.network, to, signal } as const;
+    const command = { type: 'signal', network: context.at, to, signal } as const;
     work.effects.push({ do: 'send', to: `signaling:${route}`, event: { type: 'signaling.send', command } });
   }
 }

@@ -63,6 +63,13 @@ export const DISCOVERY_REST_BELOW_FLOOR_MS = 1_000;
 export const DISCOVERY_REST_BELOW_TARGET_MS = 2_000;
 export const DISCOVERY_REST_MS = 30_000;
 /**
+ * Without link and attempt for so long a peer is alone, and a guest elsewhere if it may. It outlasts the first back-off, so
+ * that everybody was tried twice. Guess: users of a small network would settle it.
+ */
+export const FALLBACK_AFTER_MS = 5_000;
+/** A guest tries those of its own network again that it could not reach before. */
+export const FALLBACK_RETRY_MS = 300_000;
+/**
  * Liveness: one sweep a mesh over what was heard last. PING after silence of our own. An honest neighbour is heard each
  * PING_AFTER_MS + SWEEP_MS at least, so that a longer silence is suspicious, and pinged at once. Silent for
  * SILENT_AFTER_MS it no longer counts as a link: a neighbour that died is declared so within 5 s.
@@ -319,6 +326,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['an event loop that is busy for some seconds is no sleep', AWAY_AFTER_MS >= 3 * ENVIRONMENT_BEAT_MS],
   ['whoever is asked after a change is judged sooner than by silence', SHAKEN_ANSWER_MS < SILENT_AFTER_MS],
   ['the sweep judges a suspect before its chart does', SUSPECT_AFTER_MS + SUSPECT_TIMEOUT_MS > SILENT_AFTER_MS],
+  ['whom a peer backed off from is tried again before it calls itself alone', FALLBACK_AFTER_MS > PEER_BACKOFF_MIN_MS],
   ['a link outlasts 10 s without a network, and 5 s more', SUSPECT_AFTER_MS + RESUME_WINDOW_MS >= 10_000 + 5_000],
   [
     'all restarts, a take-over and a redial fit into the window',

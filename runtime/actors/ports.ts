@@ -112,6 +112,8 @@ function obey(
       return exchange.announceNeighbours(command.peers);
     case 'exchange.doubt':
       return exchange.doubt(command.remote);
+    case 'exchange.moved':
+      return exchange.moved();
     case 'link.mode':
       return exchange.setMode(command.remote, command.mode);
     case 'mesh.broadcast':

@@ -46,6 +46,13 @@ const FLAGS = [
     charsMax: NETWORK_NAME_MAX,
     describe: `Peers see each other within one network, 1 to ${NETWORK_NAME_MAX} characters`,
   },
+  {
+    kind: 'text',
+    name: 'fallback',
+    value: 'NAME',
+    charsMax: NETWORK_NAME_MAX,
+    describe: 'Be a guest of this network while nobody can be reached in the own one, e.g. global',
+  },
   { kind: 'integer', name: 'count', value: 'N', default: 1, min: 1, max: COUNT_MAX, describe: 'Peers to run' },
   {
     kind: 'text',
@@ -213,6 +220,7 @@ function meshOptions(values: PeerFlags, rtc: LinkPort, texts: CliInvitations, ru
     signaling: [...hubsOf(values), texts.port],
     identity: texts.identity,
     network: values.network,
+    ...(values.fallback === undefined ? {} : { fallback: values.fallback }),
     maxPeers: values['max-peers'],
     ...(values['min-peers'] === undefined ? {} : { minPeers: values['min-peers'] }),
     rtc,

@@ -81,12 +81,13 @@ export class Dissemination {
     const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, remote, nowMs);
     if (decision.verdict !== 'fresh') {
       this.#counters.addType('dropped', decision.verdict);
-      if (decision.verdict === 'foreign' || decision.verdict === 'overHops') this.#options.fault(entry);
+      if (decision.verdict === 'overHops') this.#options.fault(entry);
       return;
     }
     const { part } = envelope;
     if (decision.deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
     else if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
+    if (envelope.network !== this.#network) this.#counters.add('foreign');
     if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
   }
 

@@ -27,6 +27,8 @@ export interface ExchangeOptions {
 export interface RunningExchange extends Exchange {
   /** The links changed: neighbours hear of it, at most once in NEIGHBOURS_MIN_INTERVAL_MS. */
   announceNeighbours(peers: readonly PeerAd[]): void;
+  /** All links are to end, and the next ones are of another network. */
+  moved(): void;
   stop(): void;
 }
 
@@ -88,6 +90,7 @@ class MeshExchange implements RunningExchange {
   readonly attachHeir: Exchange['attachHeir'] = (...channel) => this.#channels.attachHeir(...channel);
   readonly suspend: Exchange['suspend'] = (...channel) => this.#channels.suspend(...channel);
   readonly detach: Exchange['detach'] = (...channel) => this.#channels.detach(...channel);
+  readonly moved = (): void => this.#upkeep.moved();
   readonly shake: Exchange['shake'] = (moved) => this.#upkeep.shake(moved);
 
   doubt(remote: PeerId): void {

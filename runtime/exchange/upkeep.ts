@@ -35,7 +35,7 @@ export interface UpkeepOptions {
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
-  readonly #beacon: BeaconState;
+  #beacon: BeaconState;
   #neighbours: readonly PeerAd[] = [];
   #neighboursSeq = 0;
   #neighboursSentMs = Number.NEGATIVE_INFINITY;
@@ -73,7 +73,14 @@ export class Upkeep {
     }, waitMs);
   }
 
+  /** We are in another network now: the root of the last one is none of ours. */
+  moved(): void {
+    this.#beacon = createBeacon(this.#options.self, this.#options.clock.now());
+  }
+
   onBeacon(entry: LinkEntry, beacon: Beacon): void {
+    // Of a link that ends: where it led is none of ours any more.
+    if (!entry.carries) return;
     const before = this.#beacon.root;
     const nowMs = this.#options.clock.now();
     if (!hearBeacon(this.#beacon, beacon, entry.remote, nowMs)) return;

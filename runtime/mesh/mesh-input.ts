@@ -105,9 +105,9 @@ function signalingOf(signaling: MeshOptions['signaling']): SignalingPort[] {
   return ports;
 }
 
-function networkOf(network: unknown): string {
+function networkOf(network: unknown, name = 'network'): string {
   if (typeof network === 'string' && network.length > 0 && network.length <= NETWORK_NAME_MAX) return network;
-  throw bad(`network must be a name of 1 to ${NETWORK_NAME_MAX} characters.`);
+  throw bad(`${name} must be a name of 1 to ${NETWORK_NAME_MAX} characters.`);
 }
 
 /**
@@ -133,9 +133,13 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     exchange: undefined,
     toJSON: () => '[ports]',
   };
+  const network = networkOf(options.network ?? 'global');
+  const fallback = options.fallback === undefined ? undefined : networkOf(options.fallback, 'fallback');
   return {
     ports,
-    network: networkOf(options.network ?? 'global'),
+    network,
+    // Nobody is a guest at home.
+    fallback: fallback === network ? undefined : fallback,
     key: toBase64Url(identity.publicKey),
     settings: settingsOf(options),
   };

@@ -1,6 +1,7 @@
 /** The state of a mesh in words: `status()` and `explain()`, read from the charts' snapshots. */
 import type { SnapshotFrom } from 'xstate';
 import { linkCount, linksOf, shapeFor } from '../../machines/mesh/ledger.core.ts';
+import { isGuest } from '../../machines/mesh/networks.core.ts';
 import { rolesOf } from '../../machines/mesh/topology.core.ts';
 import type { Explanation, LinkRole, LinkStatus, MeshState, MeshStatus } from '../api.ts';
 import type { meshMachine } from './mesh-charts.ts';
@@ -61,6 +62,7 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
   return {
     peerId: context.self,
     network: context.network,
+    ...(isGuest(context) ? { guestOf: context.at } : {}),
     state: stateOf(snapshot),
     links,
     discovered: context.ports.known.size,

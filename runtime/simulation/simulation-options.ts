@@ -1,4 +1,6 @@
 /** What a simulation is made of: plain options, and what its user puts into it. */
+import type { Identity } from '../ports/identity.ts';
+import type { Adversary } from './adversary.ts';
 import type { FaultModel, NetworkModel } from './model.ts';
 import type { TraceSink } from './recorder.ts';
 import type { MeshKnobs, SimApp, SimPeer } from './sim-peer.ts';
@@ -20,6 +22,15 @@ export interface SimulationOptions {
   readonly trace?: TraceSink;
   /** Also trace every event of every actor. */
   readonly traceEvents?: boolean;
+}
+
+/** What may be said of one peer. */
+export interface PeerSetup {
+  readonly adversary?: Adversary;
+  readonly identity?: Identity;
+  readonly mesh?: MeshKnobs;
+  /** The hubs it knows, by number. Default: all. */
+  readonly hubs?: readonly number[];
 }
 
 /** A statement about a run: undefined while it holds, else what is wrong. */

@@ -4,8 +4,6 @@
  */
 import type { MemoryNetwork } from '../../adapters/memory.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
-import type { Identity } from '../ports/identity.ts';
-import type { Adversary } from './adversary.ts';
 import { type Figures, figuresOf, type Violation } from './figures.ts';
 import { components, type Graph, mutual } from './graph.ts';
 import { HeapClock } from './heap-clock.ts';
@@ -21,9 +19,9 @@ import {
 import { Oracles } from './oracles.ts';
 import { type RandomStreams, streams } from './random-streams.ts';
 import { Recorder } from './recorder.ts';
-import { identityFor, type MeshKnobs, SimPeer } from './sim-peer.ts';
+import { identityFor, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
-import type { Property, SimulationOptions } from './simulation-options.ts';
+import type { PeerSetup, Property, SimulationOptions } from './simulation-options.ts';
 import { Watcher } from './watcher.ts';
 import { Wires } from './wires.ts';
 
@@ -103,9 +101,7 @@ export class Simulation {
   // ---- peers -------------------------------------------------------------------------------------------------------
 
   /** Makes a peer and starts it. */
-  addPeer(
-    setup: { readonly adversary?: Adversary; readonly identity?: Identity; readonly mesh?: MeshKnobs } = {},
-  ): SimPeer {
+  addPeer(setup: PeerSetup = {}): SimPeer {
     const index = this.ledger.started(this.nowMs);
     const random = this.streams.fork(`peer:${index}`);
     const identity = setup.identity ?? identityFor(random);
@@ -119,7 +115,7 @@ export class Simulation {
       world: this.#world,
       random,
       skewMs: clockSkewMs === 0 ? 0 : Math.round((own.next() * 2 - 1) * clockSkewMs),
-      hubs: this.hubUrls,
+      hubs: setup.hubs?.map((hub) => this.#hubUrl(hub)) ?? this.hubUrls,
       knobs,
       identity,
       inspect: this.recorder.observer(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),

@@ -142,7 +142,6 @@ describe('misbehaviour', () => {
     'random bytes': new Uint8Array([1, 0xff, 0x00]),
     'another version': new Uint8Array([9, 0x90]),
     'a bad envelope': frameOf({ type: 'GOSSIP', hops: 1, envelope: new Uint8Array([0x90]) }),
-    'another network': frameOf(gossip({ network: 'other' })),
     'over the hop limit': frameOf(gossip({ hopsMax: 3 }, 4)),
   };
 

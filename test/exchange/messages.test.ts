@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MESSAGE_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
 import type { Gossip } from '../../runtime/wire/messages.ts';
-import { ATTEMPT, join, REMOTE, row, settled, single, THIRD } from './exchange-kit.ts';
+import { ATTEMPT, join, REMOTE, row, settled, single, TestLink, THIRD } from './exchange-kit.ts';
 import { direct, gossip } from './gossip-kit.ts';
 
 describe('flooding', () => {
@@ -24,6 +24,19 @@ describe('flooding', () => {
     nodes[0]?.exchange.broadcast('x', { hopsMax: 2 });
     clock.runFor(1_000);
     expect(nodes.map(({ inbox }) => inbox.length)).toEqual([0, 1, 1, 0, 0]);
+  });
+
+  it('passes on what a guest says in its own network, and delivers and confirms nothing of it', () => {
+    const { clock, node, receive, count } = single();
+    const third = new TestLink();
+    node.exchange.attach(THIRD, ATTEMPT, third, () => undefined);
+    node.exchange.admit(THIRD, ATTEMPT);
+    receive(gossip({ network: 'm' }), gossip({ network: 'm', kind: 'direct', to: node.id }));
+    clock.runFor(100);
+    expect(third.take().filter(({ type }) => type === 'GOSSIP')).toHaveLength(1);
+    expect(node.inbox).toEqual([]);
+    expect(count('sent.RECEIPT')).toBe(0);
+    expect(count('foreign')).toBe(2);
   });
 
   it('never sends a message back to where it came from, not even one addressed there', () => {

@@ -25,6 +25,8 @@ const decide = (more: Partial<Envelope>, hops = 1, nowMs = NOW) =>
   receive(createFlood(), SELF, 'n', envelope(more), hops, VIA, nowMs);
 const HOUR = 3_600_000;
 
+const TO_US = { kind: 'direct', to: SELF } as const;
+
 describe('one message', () => {
   it.each<[string, Partial<Envelope>, number, number, object]>([
     ['a broadcast', {}, 1, NOW, { verdict: 'fresh', deliver: true, relay: true }],
@@ -32,7 +34,8 @@ describe('one message', () => {
     ['beyond it', {}, 4, NOW, { verdict: 'overHops' }],
     ['for us alone', { kind: 'direct', to: SELF }, 1, NOW, { verdict: 'fresh', deliver: true, relay: false }],
     ['for somebody else', { kind: 'direct', to: VIA }, 1, NOW, { verdict: 'fresh', deliver: false, relay: true }],
-    ['of another network', { network: 'm' }, 1, NOW, { verdict: 'foreign' }],
+    ['of a guest', { network: 'm' }, 1, NOW, { verdict: 'fresh', deliver: false, relay: true }],
+    ['of a guest, for us', { network: 'm', ...TO_US }, 1, NOW, { verdict: 'fresh', deliver: false, relay: false }],
     ['of our own', { source: SELF }, 2, NOW, { verdict: 'echo' }],
     ['past its life', {}, 1, NOW + HOUR, { verdict: 'expired' }],
     ['past its life by less than clocks differ', {}, 1, NOW + 60_000, { verdict: 'fresh', deliver: true, relay: true }],
@@ -51,8 +54,7 @@ describe('one message', () => {
 
   it('that is turned down is not remembered: nothing is to be gained by sending it', () => {
     const state = createFlood();
-    for (const more of [{ network: 'm' }, { source: SELF }, { hopsMax: 1 }])
-      receive(state, SELF, 'n', envelope(more), 2, VIA, NOW);
+    for (const more of [{ source: SELF }, { hopsMax: 1 }]) receive(state, SELF, 'n', envelope(more), 2, VIA, NOW);
     receive(state, SELF, 'n', envelope(), 1, VIA, NOW + HOUR);
     expect(state.seen.size).toBe(0);
   });

@@ -1,96 +1,24 @@
 /** Goal: the mesh chart reaches every state and takes every transition, by what its children say and what the app asks. */
+import './mesh-fallback.ts';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type AnyEventObject, type AnyMachineSnapshot, createActor, fromCallback } from 'xstate';
-import type { MeshSettings } from '../../machines/mesh/mesh.events.ts';
 import { meshMachine } from '../../machines/mesh/mesh.machine.ts';
 import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../../machines/shared/limits.ts';
-import type { Exchange } from '../../runtime/ports/exchange.ts';
-import type { OfferSignal, PeerAd } from '../../runtime/ports/signaling.ts';
-import { Coverage, fakePorts, reachable, transientStates } from './harness.ts';
+import { fakePorts, reachable, transientStates } from './harness.ts';
+import {
+  coverage,
+  HUB,
+  hubPort,
+  joined,
+  link,
+  type Mesh,
+  OP,
+  offer,
+  peer,
+  SETTINGS,
+  signal,
+  start,
+} from './mesh-kit.ts';
 
-const coverage = new Coverage(meshMachine);
-const HUB = 'memory:';
-const OP = '0'.repeat(16);
-const peer = (n: number): string => n.toString(16).padStart(40, 'a');
-const SETTINGS: MeshSettings = {
-  maxPeers: 2,
-  minPeers: undefined,
-  autoDiscovery: true,
-  eviction: true,
-  xorRouting: true,
-  joinTimeoutMs: JOIN_TIMEOUT_MS,
-  dialTimeoutMs: 10_000,
-  directTimeoutMs: 5_000,
-};
-const hubPort = { url: HUB, connect: () => ({ send: () => true, close: () => undefined }) };
-
-function start(settings: Partial<MeshSettings> = {}) {
-  /** What neighbours told of theirs. */
-  const neighbourhood = new Map<string, PeerAd[]>();
-  const heard: (AnyEventObject & { readonly child: string })[] = [];
-  /** A child that writes down what it is told and lets the test speak for it. */
-  const child = (kind: string) =>
-    fromCallback(({ receive, self }) => {
-      receive((event) => void heard.push({ ...event, child: self.id }));
-      const neighbours = (id: string) => neighbourhood.get(id) ?? [];
-      if (kind === 'exchange') ports.exchange = { neighbours, redundant: () => [] } as Partial<Exchange> as Exchange;
-    });
-  const ports = fakePorts({ signaling: [hubPort] });
-  const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
-  const machine = meshMachine.provide({
-    actors: Object.fromEntries(kinds.map((kind) => [kind, child(kind)])) as never,
-  });
-  const input = { ports, network: 'n', key: '', settings: { ...SETTINGS, ...settings } };
-  const actor = createActor(machine, { id: 'mesh', input, clock: ports.clock as never, inspect: coverage.inspect });
-  const emitted: AnyEventObject[] = [];
-  actor.on('*', (event) => void emitted.push(event));
-  actor.start();
-  const send = (event: AnyEventObject): void => actor.send(event as never);
-  const snapshot = () => actor.getSnapshot() as AnyMachineSnapshot;
-  const done = (actorId: string, output?: unknown) => send({ type: `xstate.done.actor.${actorId}`, actorId, output });
-  const failed = (actorId: string, error: unknown) => send({ type: `xstate.error.actor.${actorId}`, actorId, error });
-  return {
-    actor,
-    emitted,
-    heard,
-    neighbourhood,
-    send,
-    done,
-    failed,
-    snapshot,
-    clock: ports.clock,
-    live: () => (snapshot().value as { live?: unknown }).live,
-    told: (id: string) => heard.filter(({ child: name }) => name === id).map(({ type }) => type),
-    types: () => emitted.map(({ type }) => type),
-    is: (state: string) => expect(snapshot().matches(state as never), state).toBe(true),
-  };
-}
-type Mesh = ReturnType<typeof start>;
-
-function joined(settings: Partial<MeshSettings> = {}): Mesh {
-  const mesh = start(settings);
-  mesh.send({ type: 'mesh.join' });
-  mesh.send({ type: 'hub.opened', url: HUB });
-  mesh.is('live.joined');
-  return mesh;
-}
-const offer = (more: Partial<OfferSignal> = {}): OfferSignal => ({
-  kind: 'offer',
-  attempt: '1'.repeat(20),
-  sdp: '',
-  key: '',
-  random: false,
-  degree: 0,
-  cap: 8,
-  free: 8,
-  ...more,
-});
-const signal = (mesh: Mesh, from: string, what: object) =>
-  mesh.send({ type: 'hub.fact', url: HUB, fact: { type: 'signal', network: 'n', from, signal: what } });
-function link(mesh: Mesh, n: number, random = true): void {
-  signal(mesh, peer(n), offer({ random }));
-  mesh.send({ type: 'peer.opened', remote: peer(n), random, cap: 8, op: undefined });
-}
 const TOPOLOGY = 'live.joined.topology';
 
 describe('the mesh chart', () => {
@@ -108,6 +36,9 @@ describe('the mesh chart', () => {
       ownsOperation: false,
       looksByItself: true,
       looksNotByItself: false,
+      mayVisit: false,
+      hasCompany: false,
+      hasUnreached: false,
       isAllGone: false,
     };
     const variants = [
@@ -118,6 +49,7 @@ describe('the mesh chart', () => {
       { isCutOff: true, isReached: false },
       { looksByItself: false },
       { isOverfull: true },
+      { mayVisit: true },
     ];
     const seen = new Set<string>();
     for (const variant of variants) {

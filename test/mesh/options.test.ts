@@ -24,6 +24,7 @@ const cases: readonly (readonly [what: string, options: object, code: string, sa
   ['an empty network', { network: '' }, 'BAD_OPTION', /network/],
   ['a long network', { network: 'n'.repeat(65) }, 'BAD_OPTION', /network/],
   ['a network of another kind', { network: 7 }, 'BAD_OPTION', /network/],
+  ['an empty fallback', { fallback: '' }, 'BAD_OPTION', /fallback/],
   ['no URL', { signaling: 'nonsense' }, 'BAD_OPTION', /signaling/],
   ['http', { signaling: 'http://localhost:3000' }, 'BAD_OPTION', /ws:\/\//],
   ['a hub twice', { signaling: ['ws://h:1', 'ws://h:1'] }, 'BAD_OPTION', /twice/],
