@@ -14,7 +14,7 @@ const BROWSER = folders('browser');
 const LINT = folders('lint');
 const PACKAGE = folders('package');
 const DIST = './test/setup/dist.ts';
-const CHROMIUM = './test/setup/chromium-setup.ts';
+const BROWSERS = './test/setup/browsers-setup.ts';
 
 export default defineConfig({
   // The tree's own sources behind `#defaults` and behind imports of the package by its name.
@@ -57,7 +57,7 @@ export default defineConfig({
           // One Chromium at a time, and nothing beside it: two cores carry no more without tests that wait in vain.
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
-          globalSetup: [DIST, CHROMIUM],
+          globalSetup: [DIST, BROWSERS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -69,7 +69,7 @@ export default defineConfig({
           include: PACKAGE,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
-          globalSetup: [DIST, CHROMIUM],
+          globalSetup: [DIST, BROWSERS],
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },
