@@ -15,8 +15,11 @@ if (file === undefined) {
 }
 const path = resolve(file);
 process.argv = [process.argv[0] ?? 'node', path, ...rest];
+const resolveOptions = { conditions: ['xstate-mesh-source', ...defaultServerConditions] };
 await runnerImport(path, {
   configFile: false,
   logLevel: 'warn',
-  ssr: { resolve: { conditions: ['xstate-mesh-source', ...defaultServerConditions] } },
+  ssr: { resolve: resolveOptions },
+  // The runner's own environment: without this `#defaults` would be the built one.
+  environments: { inline: { resolve: resolveOptions } },
 });
