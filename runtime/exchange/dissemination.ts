@@ -70,7 +70,7 @@ export class Dissemination {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     const known = envelopeId(gossip.envelope);
     if (known !== undefined && isSeen(this.#flood, known)) return this.#counters.addType('dropped', 'duplicate');
-    const decoded = decodeEnvelope(gossip.envelope);
+    const decoded = decodeEnvelope(gossip.envelope, known);
     if (!decoded.ok) {
       this.#counters.add('dropped.badEnvelope');
       return this.#options.fault(entry);
@@ -88,7 +88,8 @@ export class Dissemination {
     if (decision.deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
     else if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
     if (envelope.network !== this.#network) this.#counters.add('foreign');
-    if (decision.relay) this.#relay(gossip.envelope, gossip.hops + 1, remote, envelope.to);
+    if (!decision.relay) return;
+    this.#spread(encodeMessage({ ...gossip, hops: gossip.hops + 1 }), remote, envelope.to);
   }
 
   /** A part is relayed whatever comes of the whole: the others may have taken another way. */
@@ -142,7 +143,7 @@ export class Dissemination {
 
   broadcast(data: unknown, options: OutgoingOptions): MessageId {
     const { id, packed } = this.#pack('broadcast', data, options);
-    for (const { envelope } of packed) this.#relay(envelope, 1, undefined, undefined);
+    for (const { message } of packed) this.#spread(message, undefined, undefined);
     return id;
   }
 
@@ -153,7 +154,7 @@ export class Dissemination {
     const { id, packed } = this.#pack('direct', data, options, to);
     this.#directs.add(id, to, options.timeoutMs, settle);
     let copies = 0;
-    for (const { envelope } of packed) copies += this.#relay(envelope, 1, undefined, to);
+    for (const { message } of packed) copies += this.#spread(message, undefined, to);
     if (copies === 0) {
       const error = new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
       this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
@@ -189,9 +190,8 @@ export class Dissemination {
     throw new MeshError('QUEUE_FULL', 'What was sent before still waits for every link: try again later.');
   }
 
-  /** Sends an envelope on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
-  #relay(envelope: Uint8Array, hops: number, except: PeerId | undefined, to: PeerId | undefined): number {
-    const part = encodeMessage({ type: 'GOSSIP', hops, envelope });
+  /** Sends a GOSSIP on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
+  #spread(part: Uint8Array, except: PeerId | undefined, to: PeerId | undefined): number {
     const neighbour = to === undefined ? undefined : this.#links.get(to);
     let copies = 0;
     if (neighbour?.carries && neighbour.remote !== except) {

@@ -3,15 +3,14 @@ import type { MessageId } from '../../machines/shared/ids.ts';
 import { HOPS_LIMIT, MESSAGE_TTL_MS, PAYLOAD_BYTES_MAX } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { OutgoingOptions } from '../ports/exchange.ts';
-import { encodeEnvelope } from '../wire/codec.ts';
+import { encodeOriginated, type Originated } from '../wire/codec.ts';
 import type { Envelope } from '../wire/messages.ts';
-import { encodePayload } from '../wire/payload.ts';
+import { encodePayloadInPlace } from '../wire/payload.ts';
 import { cut } from './parts.ts';
 
-/** One envelope, and the id that relays know it by. */
-export interface Packed {
+/** One envelope in the message that carries it, and the id that relays know it by. */
+export interface Packed extends Originated {
   readonly id: MessageId;
-  readonly envelope: Uint8Array;
 }
 
 /**
@@ -24,16 +23,17 @@ export function packEnvelopes(
   options: OutgoingOptions,
   nextId: () => MessageId,
 ): readonly Packed[] {
-  const payload = encodePayload(data);
   const { hopsMax = base.hopsMax, ttlMs = MESSAGE_TTL_MS, topic } = options;
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
   }
+  // Nothing else is encoded before these bytes are copied to where they leave from.
+  const payload = encodePayloadInPlace(data);
   const whole = { ...base, hopsMax, ttlMs, payload, ...(topic === undefined ? {} : { topic }) };
-  if (payload.length <= PAYLOAD_BYTES_MAX) return [{ id: base.id, envelope: encodeEnvelope(whole) }];
+  if (payload.length <= PAYLOAD_BYTES_MAX) return [{ id: base.id, ...encodeOriginated(whole) }];
   return cut(payload).map((piece, index, { length: count }) => {
     const id = index === 0 ? base.id : nextId();
     const part = { whole: base.id, index, count };
-    return { id, envelope: encodeEnvelope({ ...whole, id, seq: base.seq + index, payload: piece, part }) };
+    return { id, ...encodeOriginated({ ...whole, id, seq: base.seq + index, payload: piece, part }) };
   });
 }

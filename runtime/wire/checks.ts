@@ -29,7 +29,7 @@ export function checkText(field: string, value: string, min: number, max: number
 }
 
 /** Encodes, or throws BAD_OPTION with what `encode` complained of. */
-export function guarded(what: string, encode: () => Uint8Array): Uint8Array {
+export function guarded<Encoded>(what: string, encode: () => Encoded): Encoded {
   try {
     return encode();
   } catch (cause) {

@@ -6,7 +6,6 @@
  */
 import { Decoder } from '@msgpack/msgpack';
 import * as v from 'valibot';
-import { isMessageId, isPeerId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
   FRAME_BYTES_MAX,
@@ -17,10 +16,22 @@ import {
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
-import { type Decoded, type DecodedFrame, type Gossip, MESSAGE_TYPES, type Message, type Receipt } from './messages.ts';
-import { Cursor, plainView } from './msgpack-cursor.ts';
+import { encodeFrame, gossipHeadBytes, withRoom, writeGossipHead } from './frames.ts';
 import {
-  bytesOf,
+  type Ack,
+  type Beacon,
+  type Decoded,
+  type DecodedFrame,
+  type Gossip,
+  MESSAGE_TYPES,
+  type Message,
+  type Ping,
+  type Pong,
+  type Receipt,
+} from './messages.ts';
+import { Cursor, plainView } from './msgpack-cursor.ts';
+import { Writer } from './msgpack-writer.ts';
+import {
   CONTROL,
   type ControlMessage,
   type ControlType,
@@ -29,7 +40,8 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 
-export { decodeEnvelope, encodeEnvelope, envelopeId } from './envelope.ts';
+export { decodeEnvelope, encodeEnvelope, encodeOriginated, envelopeId, type Originated } from './envelope.ts';
+export { encodeFrame } from './frames.ts';
 
 /**
  * The cursor has walked over the bytes before, so lengths are honest and the frame bounds them. Extensions and odd map
@@ -50,61 +62,28 @@ const TYPE_NAMES: ReadonlyMap<number, Message['type']> = new Map(
 
 // ---- encoding ------------------------------------------------------------------------------------------------------
 
+/** The longest message that is written by hand: a RECEIPT or a BEACON. */
+const BY_HAND_BYTES_MAX = 64;
+const writer = new Writer(BY_HAND_BYTES_MAX);
+
 /**
- * The bytes of one message, without a version byte: good for several frames and links. Throws BAD_OPTION for a message
- * that no receiver would accept, TOO_LARGE for a HELLO above HELLO_BYTES_MAX and an envelope above ENVELOPE_BYTES_MAX.
+ * The bytes of one message, without a version byte: good for several frames and links, and not to be changed. Throws
+ * BAD_OPTION for a message that no receiver would accept, TOO_LARGE for a HELLO above HELLO_BYTES_MAX and an envelope above
+ * ENVELOPE_BYTES_MAX.
  */
 export function encodeMessage(message: Message): Uint8Array {
   switch (message.type) {
     case 'GOSSIP':
       return encodeGossip(message);
     case 'RECEIPT':
-      return guarded('RECEIPT', () => encodeReceipt(message));
     case 'PING':
     case 'PONG':
-      return guarded(message.type, () => {
-        checkRange('stampMs', message.stampMs, 0, Number.MAX_SAFE_INTEGER);
-        return encoder.encode([MESSAGE_TYPES[message.type], message.stampMs]);
-      });
     case 'ACK':
-      return guarded('ACK', () => {
-        checkInteger('received', message.received, 0, Number.MAX_SAFE_INTEGER);
-        checkInteger('sent', message.sent, 0, Number.MAX_SAFE_INTEGER);
-        return encoder.encode([MESSAGE_TYPES.ACK, message.received, message.sent]);
-      });
+    case 'BEACON':
+      return guarded(message.type, () => writeByHand(message));
     default:
       return encodeControl(message);
   }
-}
-
-let lastPart: Uint8Array | undefined;
-let lastFrame = new Uint8Array();
-
-/**
- * Puts encoded messages behind the version byte. The caller keeps the sum within FRAME_BYTES_MAX and MESSAGES_PER_FRAME_MAX,
- * and changes no bytes: a message that goes out on several links, each time alone, is one frame for all of them.
- */
-export function encodeFrame(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length > 1 || only === undefined) return joined(parts);
-  if (only !== lastPart) {
-    lastFrame = joined(parts);
-    lastPart = only;
-  }
-  return lastFrame;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  let length = 1;
-  for (const part of parts) length += part.length;
-  const frame = new Uint8Array(length);
-  frame[0] = WIRE_VERSION;
-  let at = 1;
-  for (const part of parts) {
-    frame.set(part, at);
-    at += part.length;
-  }
-  return frame;
 }
 
 /** As few frames as keep the order and the limits. Throws like `encodeMessage`. */
@@ -126,34 +105,50 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array[] {
   return frames;
 }
 
-/** By hand, since every relay does it: 5 to 8 bytes of header, then a copy. */
+/** An envelope that goes on: a header, then a copy. */
 function encodeGossip({ hops, envelope }: Gossip): Uint8Array {
   if (!Number.isInteger(hops) || hops < 1 || hops > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `Cannot encode GOSSIP: hops is not from 1 to ${HOPS_LIMIT}.`);
   }
-  const length = envelope.length;
+  const { length } = envelope;
   if (length > ENVELOPE_BYTES_MAX) {
     throw new MeshError('TOO_LARGE', `An envelope has at most ${ENVELOPE_BYTES_MAX} bytes, this one has ${length}.`);
   }
-  const bytes = new Uint8Array((hops < 128 ? 3 : 4) + (length < 256 ? 2 : 3) + length);
-  let at = 0;
-  bytes[at++] = 0x93;
-  bytes[at++] = MESSAGE_TYPES.GOSSIP;
-  if (hops >= 128) bytes[at++] = 0xcc;
-  bytes[at++] = hops;
-  if (length < 256) bytes[at++] = 0xc4;
-  else {
-    bytes[at++] = 0xc5;
-    bytes[at++] = length >> 8;
-  }
-  bytes[at++] = length & 255;
-  bytes.set(envelope, at);
+  const bytes = withRoom(gossipHeadBytes(hops, length) + length);
+  bytes.set(envelope, writeGossipHead(bytes, hops, length));
   return bytes;
 }
 
-function encodeReceipt({ id, from, hops }: Receipt): Uint8Array {
-  checkInteger('hops', hops, 1, HOPS_LIMIT);
-  return encoder.encode([MESSAGE_TYPES.RECEIPT, bytesOf('id', id, isMessageId), bytesOf('from', from, isPeerId), hops]);
+function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array {
+  const { type } = message;
+  const to = writer.reset();
+  to.array(type === 'RECEIPT' ? 4 : type === 'PING' || type === 'PONG' ? 2 : 3);
+  to.number(MESSAGE_TYPES[type]);
+  switch (type) {
+    case 'RECEIPT':
+      to.hex('id', message.id, 16);
+      to.hex('from', message.from, 20);
+      checkInteger('hops', message.hops, 1, HOPS_LIMIT);
+      to.number(message.hops);
+      break;
+    case 'ACK':
+      checkInteger('received', message.received, 0, Number.MAX_SAFE_INTEGER);
+      checkInteger('sent', message.sent, 0, Number.MAX_SAFE_INTEGER);
+      to.number(message.received);
+      to.number(message.sent);
+      break;
+    case 'BEACON':
+      to.hex('root', message.root, 20);
+      checkInteger('seq', message.seq, 0, Number.MAX_SAFE_INTEGER);
+      to.number(message.seq);
+      break;
+    default:
+      checkRange('stampMs', message.stampMs, 0, Number.MAX_SAFE_INTEGER);
+      to.number(message.stampMs);
+  }
+  const bytes = withRoom(to.at);
+  to.copyTo(bytes, 0);
+  return bytes;
 }
 
 function encodeControl(message: ControlMessage): Uint8Array {
@@ -163,7 +158,11 @@ function encodeControl(message: ControlMessage): Uint8Array {
     const fields = codec.fields(message);
     const checked = v.safeParse(codec.schema, fields, { abortEarly: true, abortPipeEarly: true });
     if (!checked.success) throw new TypeError(firstProblem(checked.issues));
-    return encoder.encode([MESSAGE_TYPES[message.type], ...fields]);
+    // The library's own bytes, until it encodes again: they are copied once, to where they have room.
+    const encoded = encoder.encodeSharedRef([MESSAGE_TYPES[message.type], ...fields]);
+    const roomy = withRoom(encoded.length);
+    roomy.set(encoded);
+    return roomy;
   });
   if (message.type === 'HELLO' && bytes.length > HELLO_BYTES_MAX) {
     throw new MeshError('TOO_LARGE', `A HELLO has at most ${HELLO_BYTES_MAX} bytes, this one has ${bytes.length}.`);

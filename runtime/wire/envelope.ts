@@ -4,9 +4,10 @@
  * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message followed by
  * `[whole: bin 16, index: int, count: int]` (or nil); further fields are ignored.
  */
-import { isMessageId, isPeerId } from '../../machines/shared/ids.ts';
+import type { MessageId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
+  ENVELOPE_FIXED_BYTES_MAX,
   HOPS_LIMIT,
   NETWORK_NAME_MAX,
   PARTS_MAX,
@@ -15,54 +16,110 @@ import {
   TTL_LIMIT_MS,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
-import { checkInteger, checkRange, checkText, encoder, fail, guarded } from './checks.ts';
+import { checkInteger, checkRange, fail, guarded } from './checks.ts';
+import { gossipHeadBytes, withRoom, writeGossipHead } from './frames.ts';
 import type { Decoded, Envelope, Part } from './messages.ts';
 import { Cursor, plainView } from './msgpack-cursor.ts';
-import { bytesOf } from './schemas.ts';
+import { textBytes, Writer } from './msgpack-writer.ts';
 
 const FIELDS = 11;
 const envelopeCursor = new Cursor();
 
+/** More than the longest head takes: ids, numbers in their longest form, names of 3 bytes a UTF-16 unit. */
+const head = new Writer(3 * (NETWORK_NAME_MAX + TOPIC_NAME_MAX) + 2 * ENVELOPE_FIXED_BYTES_MAX);
+const tail = new Writer(64);
+
+/** The same few names come again and again: each is checked and encoded when it changes. */
+class Name {
+  readonly #field: string;
+  readonly #min: number;
+  readonly #max: number;
+  #text: string | undefined;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  constructor(field: string, min: number, max: number) {
+    this.#field = field;
+    this.#min = min;
+    this.#max = max;
+  }
+
+  bytes(text: string): Uint8Array {
+    if (text !== this.#text) {
+      this.#bytes = textBytes(this.#field, text, this.#min, this.#max);
+      this.#text = text;
+    }
+    return this.#bytes;
+  }
+}
+
+const networkName = new Name('network', 1, NETWORK_NAME_MAX);
+const topicName = new Name('topic', 0, TOPIC_NAME_MAX);
+
+/** An envelope in the first message that carries it, a GOSSIP of one hop: both are views of the same bytes. */
+export interface Originated {
+  readonly envelope: Uint8Array;
+  readonly message: Uint8Array;
+}
+
 /** What the source says, as bytes that nobody on the way changes. Throws BAD_OPTION, and TOO_LARGE for the payload. */
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  if (envelope.payload.length > PAYLOAD_BYTES_MAX) {
-    throw new MeshError(
-      'TOO_LARGE',
-      `A payload has at most ${PAYLOAD_BYTES_MAX} bytes, this one ${envelope.payload.length}.`,
-    );
+export const encodeEnvelope = (envelope: Envelope): Uint8Array => encodeOriginated(envelope).envelope;
+
+/**
+ * The same, where it stands in what the source sends: the payload is copied once, to where it leaves from. Head and tail
+ * are written apart, since the length of all comes first.
+ */
+export function encodeOriginated(envelope: Envelope): Originated {
+  const { payload } = envelope;
+  if (payload.length > PAYLOAD_BYTES_MAX) {
+    throw new MeshError('TOO_LARGE', `A payload has at most ${PAYLOAD_BYTES_MAX} bytes, this one ${payload.length}.`);
   }
   return guarded('envelope', () => {
-    const { kind, to, topic } = envelope;
-    if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
-    if ((kind === 'direct') !== (to !== undefined))
-      throw new TypeError('a direct message has a `to`, a broadcast none');
-    checkText('network', envelope.network, 1, NETWORK_NAME_MAX);
-    if (topic !== undefined) checkText('topic', topic, 0, TOPIC_NAME_MAX);
-    checkInteger('seq', envelope.seq, 1, Number.MAX_SAFE_INTEGER);
-    checkInteger('hopsMax', envelope.hopsMax, 1, HOPS_LIMIT);
-    checkInteger('ttlMs', envelope.ttlMs, 0, TTL_LIMIT_MS);
-    checkRange('sentAtMs', envelope.sentAtMs, 0, Number.MAX_SAFE_INTEGER);
-    const fields = [
-      bytesOf('id', envelope.id, isMessageId),
-      envelope.network,
-      bytesOf('source', envelope.source, isPeerId),
-      envelope.seq,
-      kind === 'direct' ? 1 : 0,
-      to === undefined ? null : bytesOf('to', to, isPeerId),
-      envelope.hopsMax,
-      envelope.sentAtMs,
-      envelope.ttlMs,
-      topic ?? null,
-      envelope.payload,
-    ];
-    return encoder.encode(envelope.part === undefined ? fields : [...fields, encodedPart(envelope.part)]);
+    writeHead(envelope);
+    tail.reset();
+    if (envelope.part !== undefined) writePart(envelope.part);
+    const length = head.at + payload.length + tail.at;
+    const message = withRoom(gossipHeadBytes(1, length) + length);
+    const start = writeGossipHead(message, 1, length);
+    const payloadAt = head.copyTo(message, start);
+    message.set(payload, payloadAt);
+    tail.copyTo(message, payloadAt + payload.length);
+    return { envelope: message.subarray(start), message };
   });
 }
 
-function encodedPart({ whole, index, count }: Part): unknown[] {
+/** All up to the payload's own bytes. */
+function writeHead(envelope: Envelope): void {
+  const { kind, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, payload } = envelope;
+  if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
+  if ((kind === 'direct') !== (to !== undefined)) throw new TypeError('a direct message has a `to`, a broadcast none');
+  checkInteger('seq', seq, 1, Number.MAX_SAFE_INTEGER);
+  checkInteger('hopsMax', hopsMax, 1, HOPS_LIMIT);
+  checkInteger('ttlMs', ttlMs, 0, TTL_LIMIT_MS);
+  checkRange('sentAtMs', sentAtMs, 0, Number.MAX_SAFE_INTEGER);
+  head.reset();
+  head.array(part === undefined ? FIELDS : FIELDS + 1);
+  head.hex('id', envelope.id, 16);
+  head.raw(networkName.bytes(envelope.network));
+  head.hex('source', envelope.source, 20);
+  head.number(seq);
+  head.number(kind === 'direct' ? 1 : 0);
+  if (to === undefined) head.nil();
+  else head.hex('to', to, 20);
+  head.number(hopsMax);
+  head.number(sentAtMs);
+  head.number(ttlMs);
+  if (topic === undefined) head.nil();
+  else head.raw(topicName.bytes(topic));
+  head.binaryHead(payload.length);
+}
+
+function writePart({ whole, index, count }: Part): void {
   checkInteger('part.count', count, 2, PARTS_MAX);
   checkInteger('part.index', index, 0, count - 1);
-  return [bytesOf('part.whole', whole, isMessageId), index, count];
+  tail.array(3);
+  tail.hex('part.whole', whole, 16);
+  tail.number(index);
+  tail.number(count);
 }
 
 /** The cursor stands before a place, or before nil. */
@@ -76,11 +133,36 @@ function readPart(cursor: Cursor): Part | undefined {
   return { whole, index, count };
 }
 
+/** A text that is most often the one of the last envelope: it is made anew only when its bytes differ. */
+class LastRead {
+  readonly #read: (cursor: Cursor) => string;
+  #bytes: Uint8Array = new Uint8Array([0xc1]);
+  #text = '';
+
+  constructor(read: (cursor: Cursor) => string) {
+    this.#read = read;
+  }
+
+  from(cursor: Cursor): string {
+    if (cursor.follows(this.#bytes)) return this.#text;
+    const start = cursor.at;
+    const text = this.#read(cursor);
+    if (!cursor.ok) return '';
+    this.#bytes = cursor.bytes.slice(start, cursor.at);
+    this.#text = text;
+    return text;
+  }
+}
+
+const lastNetwork = new LastRead((cursor) => cursor.text(1, NETWORK_NAME_MAX));
+const lastSource = new LastRead((cursor) => cursor.hex(20));
+const lastTopic = new LastRead((cursor) => cursor.text(0, TOPIC_NAME_MAX));
+
 /**
  * The id alone, as cheap as can be: most copies of a message are of one that came before, and nothing else of them is
  * read. Undefined when there is none in its place; what it is worth `decodeEnvelope` says.
  */
-export function envelopeId(bytes: Uint8Array): string | undefined {
+export function envelopeId(bytes: Uint8Array): MessageId | undefined {
   const cursor = envelopeCursor;
   cursor.reset(plainView(bytes), 0);
   cursor.array();
@@ -88,8 +170,8 @@ export function envelopeId(bytes: Uint8Array): string | undefined {
   return cursor.ok ? id : undefined;
 }
 
-/** An envelope as its source wrote it. Never throws. The payload is a view of `bytes`. */
-export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
+/** An envelope as its source wrote it. Never throws. The payload is a view of `bytes`. `knownId`: what `envelopeId` read of it. */
+export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<Envelope> {
   if (bytes.length > ENVELOPE_BYTES_MAX)
     return fail('TOO_LARGE', `${bytes.length} bytes, at most ${ENVELOPE_BYTES_MAX}`);
   if (bytes.length === 0) return fail('EMPTY', 'no bytes');
@@ -98,16 +180,17 @@ export function decodeEnvelope(bytes: Uint8Array): Decoded<Envelope> {
   const count = cursor.array();
   if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is no array');
   if (count < FIELDS) return fail('BAD_MESSAGE', `the envelope has ${count} of ${FIELDS} fields`);
-  const id = cursor.hex(16);
-  const network = cursor.text(1, NETWORK_NAME_MAX);
-  const source = cursor.hex(20);
+  const id = knownId ?? cursor.hex(16);
+  if (knownId !== undefined) cursor.skip();
+  const network = lastNetwork.from(cursor);
+  const source = lastSource.from(cursor);
   const seq = cursor.integer(1, Number.MAX_SAFE_INTEGER);
   const direct = cursor.integer(0, 1) === 1;
   const to = cursor.nil() ? undefined : cursor.hex(20);
   const hopsMax = cursor.integer(1, HOPS_LIMIT);
   const sentAtMs = cursor.duration();
   const ttlMs = cursor.integer(0, TTL_LIMIT_MS);
-  const topic = cursor.nil() ? undefined : cursor.text(0, TOPIC_NAME_MAX);
+  const topic = cursor.nil() ? undefined : lastTopic.from(cursor);
   const payload = cursor.binary(0, PAYLOAD_BYTES_MAX);
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
   const part = count > FIELDS ? readPart(cursor) : undefined;

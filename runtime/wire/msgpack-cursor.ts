@@ -74,6 +74,14 @@ export class Cursor {
     return true;
   }
 
+  /** Whether exactly these bytes come next; if so they are read. */
+  follows(encoded: Uint8Array): boolean {
+    const { bytes, at } = this;
+    for (let i = 0; i < encoded.length; i++) if (bytes[at + i] !== encoded[i]) return false;
+    this.at += encoded.length;
+    return true;
+  }
+
   /** A number in any of MessagePack's forms. 64-bit integers beyond 2^53 are refused. */
   number(): number {
     const head = this.#byte();

@@ -30,6 +30,8 @@ const decoder = new Decoder({
   maxExtLength: MESSAGE_BYTES_MAX,
 });
 
+const cursor = new Cursor();
+
 const refuse = (path: string, why: string): MeshError => new MeshError('BAD_OPTION', `${path} cannot be sent: ${why}.`);
 const tooLarge = (): MeshError =>
   new MeshError('TOO_LARGE', `A message carries at most ${MESSAGE_BYTES_MAX} bytes of data once encoded.`);
@@ -38,7 +40,10 @@ const tooLarge = (): MeshError =>
  * The bytes of an application's data, at most MESSAGE_BYTES_MAX. Throws BAD_OPTION for a value that cannot travel, with
  * its path; TOO_LARGE. What it does not throw for arrives as the table above says.
  */
-export function encodePayload(data: unknown): Uint8Array {
+export const encodePayload = (data: unknown): Uint8Array => encodePayloadInPlace(data).slice();
+
+/** The same without a copy: the bytes are the encoder's own, and hold until it is called again. */
+export function encodePayloadInPlace(data: unknown): Uint8Array {
   let ready: unknown;
   try {
     ready = new Walk().value(data, 'data', PAYLOAD_DEPTH_MAX);
@@ -47,7 +52,7 @@ export function encodePayload(data: unknown): Uint8Array {
     // A getter or a proxy of the application threw.
     throw new MeshError('BAD_OPTION', `The data cannot be read: ${String(cause)}`, { cause });
   }
-  const bytes = encoder.encode(ready);
+  const bytes = encoder.encodeSharedRef(ready);
   if (bytes.length > MESSAGE_BYTES_MAX) throw tooLarge();
   return bytes;
 }
@@ -129,7 +134,6 @@ const fail = (code: DecodeError['code'], why: string): Decoded<never> => ({ ok: 
 export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
   if (bytes.length > MESSAGE_BYTES_MAX) return fail('TOO_LARGE', `${bytes.length} bytes, at most ${MESSAGE_BYTES_MAX}`);
   if (bytes.length === 0) return fail('EMPTY', 'no bytes');
-  const cursor = new Cursor();
   cursor.reset(bytes, 0);
   cursor.skip(PAYLOAD_DEPTH_MAX);
   if (!cursor.ok || cursor.at !== bytes.length) {

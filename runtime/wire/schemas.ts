@@ -1,7 +1,7 @@
 /**
  * What each control message must look like once its bytes are MessagePack values: the bounds that a stranger cannot
- * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, RECEIPT, PING, PONG, ACK and the
- * envelope are read by hand in `codec.ts`, since they are the hot path.
+ * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, RECEIPT, PING, PONG, ACK, BEACON and
+ * the envelope are read and written by hand in `codec.ts`, since they are the hot path.
  */
 import * as v from 'valibot';
 import { fromHex, isAttemptId, isOperationId, isPeerId, isPublicKeyText, toHex } from '../../machines/shared/ids.ts';
@@ -23,7 +23,10 @@ import type { PeerAd } from '../ports/signaling.ts';
 import type { Message, ShuffleEntry } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
-export type ControlMessage = Exclude<Message, { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' | 'ACK' }>;
+export type ControlMessage = Exclude<
+  Message,
+  { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' | 'ACK' | 'BEACON' }
+>;
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;
@@ -160,14 +163,6 @@ export const CONTROL: { readonly [Type in ControlType]: Codec<Extract<ControlMes
       v.transform(([seq, peers]) => ({ type: 'NEIGHBOURS' as const, seq, peers })),
     ),
     fields: (m) => [m.seq, m.peers.map(adFields)],
-  },
-  BEACON: {
-    count: 2,
-    schema: v.pipe(
-      v.tuple([peerId, integer(0, Number.MAX_SAFE_INTEGER)]),
-      v.transform(([root, seq]) => ({ type: 'BEACON' as const, root, seq })),
-    ),
-    fields: (m) => [bytesOf('root', m.root, isPeerId), m.seq],
   },
   SHUFFLE: {
     count: 2,
