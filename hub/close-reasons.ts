@@ -57,3 +57,10 @@ export const FLOOD: CloseReason = {
 };
 export const IDLE: CloseReason = { status: 1008, reason: 'Peer timed out', end: 'timedOut' };
 export const DEAD: CloseReason = { status: 1001, reason: 'No answer to pings', end: 'timedOut' };
+
+/** The socket of another hub, closed for a reason of the hubs' own. */
+export const unlinked = (reason: string): CloseReason => ({
+  status: 1000,
+  reason: reason.slice(0, 100),
+  end: 'closed',
+});

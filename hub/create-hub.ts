@@ -10,6 +10,9 @@ import { MeshError } from '../runtime/errors.ts';
 import { createIdentity, fromBase64Url, peerIdOf, toBase64Url, verify } from '../runtime/identity/index.ts';
 import type { LoggerPort } from '../runtime/ports/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
+import { createFederation } from './federation/create-federation.ts';
+import type { Federation } from './federation/federation.ts';
+import { bootstrapStatuses, type HubsStats, hubsStats } from './federation/status.ts';
 import type { HttpSources, HubStats } from './http-routes.ts';
 import type { HubAddress, HubEvent, HubEventName, HubPeer } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
@@ -18,7 +21,7 @@ import { createServerLogic } from './server.ts';
 import { Switchboard } from './switchboard.ts';
 
 /** An event's name, `prefix.*`, or `*`. */
-export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | '*';
+export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | 'bootstrap.*' | '*';
 export type HubEventOf<Pattern extends HubEventPattern> = Pattern extends '*'
   ? HubEvent
   : Pattern extends HubEventName
@@ -51,6 +54,7 @@ export class HubActor extends Actor<typeof hubMachine> {
   /** Peer id of the hub's own identity. */
   readonly hubId: PeerId;
   readonly #board: Switchboard;
+  readonly #federation: Federation | undefined;
   readonly #log: LoggerPort | undefined;
   readonly #nowMs: () => number;
   #startedMs: number | undefined;
@@ -62,7 +66,8 @@ export class HubActor extends Actor<typeof hubMachine> {
   constructor(options: HubOptions) {
     const settings = checkOptions(options);
     const clock = options.clock ?? systemClock;
-    const hubId = (options.identity ?? createIdentity()).peerId;
+    const identity = options.identity ?? createIdentity();
+    const hubId = identity.peerId;
     // The actor does not exist yet when its parts are made: they reach it through this.
     const self: { actor?: HubActor } = {};
     const board = new Switchboard(settings, {
@@ -76,27 +81,38 @@ export class HubActor extends Actor<typeof hubMachine> {
     });
     const http: HttpSources = {
       stats: () => (self.actor as HubActor).getStats(), // requests come after the start
-      hubs: () => board.peers().filter((peer) => peer.isHub),
+      hubs: () => [
+        ...board.peers().filter((peer) => peer.isHub),
+        ...(self.actor?.getHubsStats().hubs ?? []).map((hub) => ({ ...hub, isHub: true })),
+      ],
+      hubsStats: () => (self.actor as HubActor).getHubsStats(),
       hook: options.http,
       hookFailed: (error) => self.actor?.report({ type: 'error', error: listenerThrew('The http hook', error) }),
     };
     const server = createServerLogic({ settings, board, clock, hubId, http });
     const shards = Math.min(HUB_SHARDS_MAX, Math.ceil(settings.maxConnections / HUB_SESSIONS_PER_SHARD));
-    super(hubMachine.provide({ actors: { server } }), {
+    const among = createFederation(settings, identity, board, options, {
+      report: (fact) => self.actor?.report(fact),
+      address: () => self.actor?.address,
+    });
+    const actors = among === undefined ? { server } : { server, federation: among.machine };
+    super(hubMachine.provide({ actors }), {
       id: 'hub',
-      input: { board, shards, cleanupIntervalMs: settings.cleanupIntervalMs },
+      input: { board, shards, cleanupIntervalMs: settings.cleanupIntervalMs, federation: among?.input },
       clock,
       ...(options.inspect === undefined ? {} : { inspect: options.inspect as NonNullable<Inspect> }),
     });
     self.actor = this;
     this.hubId = hubId;
     this.#board = board;
+    this.#federation = among?.federation;
     this.#log = options.logger;
     this.#nowMs = () => clock.now();
     super.on('*', (event) => this.#dispatch(event));
     super.on('hub.listening', (event) => {
       const { type: _, ...address } = event;
       this.#address = address;
+      among?.listening(address);
     });
     super.on('error', ({ error }) => {
       this.#log?.log('error', error.message, { code: error.code });
@@ -105,6 +121,11 @@ export class HubActor extends Actor<typeof hubMachine> {
     });
     // Without an observer XState would throw an error of the root in a timer of its own, which ends the process.
     super.subscribe({ error: (error) => this.#log?.log('error', 'The hub failed.', { error: String(error) }) });
+  }
+
+  /** Where it listens; undefined before. */
+  get address(): HubAddress | undefined {
+    return this.#address;
   }
 
   override start(): this {
@@ -145,8 +166,18 @@ export class HubActor extends Actor<typeof hubMachine> {
     });
   }
 
+  /** Dials the bootstrap hubs, for a hub that was told not to by itself (`autoConnect: false`). */
+  connectHubs(): void {
+    this.send({ type: 'hub.connect' });
+  }
+
+  /** What `/hubstats` tells. */
+  getHubsStats(): HubsStats {
+    return hubsStats(this.#federation, bootstrapStatuses(this.getSnapshot()));
+  }
+
   getStats(): HubStats {
-    const { sessions, networks, counters } = this.#board;
+    const { sessions, networkCount: networks, counters } = this.#board;
     let peers = 0;
     let hubs = 0;
     for (const session of sessions.values()) {
@@ -238,14 +269,8 @@ type Inspect = ActorOptions<typeof hubMachine>['inspect'];
  */
 export const createHubActor = (options: HubOptions = {}): HubActor => new HubActor(options);
 
-/**
- * A hub by its environment variables (`PORT`, `HOST`, `MAX_CONNECTIONS`, …). Throws BAD_OPTION for a value that cannot be
- * read, and NOT_AVAILABLE when a variable asks for a part that is not built yet.
- */
+/** A hub by its environment variables (`PORT`, `HOST`, `MAX_CONNECTIONS`, …). Throws BAD_OPTION for what cannot be read. */
 export function createHubFromEnv(env: Environment, http?: HttpHook): HubActor {
-  const { options, notAvailable } = hubOptionsFromEnv(env);
-  if (notAvailable.length > 0) {
-    throw new MeshError('NOT_AVAILABLE', `Hubs of several are not built yet: unset ${notAvailable.join(', ')}.`);
-  }
+  const options = hubOptionsFromEnv(env);
   return createHubActor(http === undefined ? options : { ...options, http });
 }

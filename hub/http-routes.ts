@@ -2,6 +2,7 @@
  * What a hub answers over plain HTTP: health, figures, hubs. Everything else goes to the operator's hook, or is a 404.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HubsStats } from './federation/status.ts';
 import type { HttpHook, HubSettings } from './options.ts';
 
 /** The figures of a hub. */
@@ -22,6 +23,7 @@ export interface HubStats {
 export interface HttpSources {
   stats(): HubStats;
   hubs(): readonly unknown[];
+  hubsStats(): HubsStats;
   readonly hook: HttpHook | undefined;
   /** A hook threw. */
   hookFailed(error: unknown): void;
@@ -52,7 +54,7 @@ function bodyOf(path: string, sources: HttpSources): object | undefined {
         status,
         timestamp,
         uptime,
-        isHub: false,
+        isHub: sources.hubsStats().isHub,
         connections,
         peers,
         hubs,
@@ -66,6 +68,8 @@ function bodyOf(path: string, sources: HttpSources): object | undefined {
       const hubs = sources.hubs();
       return { timestamp, totalHubs: hubs.length, hubs };
     }
+    case '/hubstats':
+      return { timestamp, ...sources.hubsStats() };
     default:
       return undefined;
   }
@@ -103,5 +107,5 @@ export function answerHttp(
     return;
   }
   if (!response.headersSent)
-    reply(404, { code: 'NOT_FOUND', error: 'No such page: /health, /stats and /hubs are here.' });
+    reply(404, { code: 'NOT_FOUND', error: 'No such page: /health, /stats, /hubs and /hubstats are here.' });
 }

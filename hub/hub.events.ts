@@ -5,6 +5,7 @@
 import type { PeerId } from '../machines/shared/ids.ts';
 import type { MeshError } from '../runtime/errors.ts';
 import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
+import type { FederationInput } from './federation/federation.events.ts';
 
 /** How a hub can be reached. */
 export interface HubAddress {
@@ -33,6 +34,13 @@ export interface HubEventMap {
   'peer.goodbye': { readonly peerId: PeerId; readonly network: string };
   /** The socket of a peer that was let in is gone, or on its way out. */
   'peer.disconnected': { readonly peerId: PeerId; readonly reason: SessionEnd };
+  /** Another hub can be reached for the first time, or again after `hub.lost`. */
+  'hub.discovered': { readonly hubId: PeerId; readonly url: string | null };
+  /** A hub could not be reached for so long that its peers are forgotten. */
+  'hub.lost': { readonly hubId: PeerId };
+  'bootstrap.connected': { readonly url: string; readonly hubId: PeerId };
+  /** The link to a bootstrap hub ended, or the first attempt failed; it is dialed for ever. */
+  'bootstrap.disconnected': { readonly url: string; readonly reason: string };
   error: { readonly error: MeshError };
   'hub.stopped': { readonly reason: 'shutdown' | 'failed' };
 }
@@ -99,6 +107,9 @@ export type SessionEvent =
   | { readonly type: 'socket.closed' }
   /** A rule ends the session: silence, floods, failed proofs. */
   | { readonly type: 'session.close'; readonly reason: CloseReason }
+  /** The socket is another hub's from now on; that hub is done with it. */
+  | { readonly type: 'hub.linked' }
+  | { readonly type: 'hub.unlinked'; readonly reason: string }
   | { readonly type: 'hub.drain' };
 
 export interface SessionInput {
@@ -120,6 +131,8 @@ export interface SwitchboardPort {
 
 export interface HubInput {
   readonly board: SwitchboardPort;
+  /** Absent: this hub stands alone. */
+  readonly federation?: FederationInput | undefined;
   /** Supervisors of sessions. */
   readonly shards: number;
   readonly cleanupIntervalMs: number;
@@ -133,6 +146,7 @@ export type HubMachineEvent =
   /** Something an operator may hear of. */
   | { readonly type: 'fact.reported'; readonly fact: HubEvent }
   | { readonly type: 'sweep.due' }
+  | { readonly type: 'hub.connect' }
   | { readonly type: 'hub.stop' };
 
 /** What the root chart tells the server: stop listening and say `server.closed` when the last socket is gone; cut them. */

@@ -6,9 +6,10 @@
  * Happy path: starting -> listening -> draining -> stopped.
  */
 import { type AnyActorRef, assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
-import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
+import { HUB_DRAIN_TIMEOUT_MS, HUB_FAREWELL_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
 import { missingPort } from '../machines/shared/missing-port.ts';
 import { MeshError } from '../runtime/errors.ts';
+import { federationMachine } from './federation/federation.machine.ts';
 import type { HubEvent, HubInput, HubMachineEvent, ServerCommand, SwitchboardPort } from './hub.events.ts';
 import { shardMachine } from './shard.machine.ts';
 
@@ -31,14 +32,26 @@ export const hubMachine = setup({
     events: {} as HubMachineEvent,
     input: {} as HubInput,
     emitted: {} as HubEvent,
-    children: {} as { server: 'server'; [shardId: `shard:${number}`]: 'shard' },
+    children: {} as { server: 'server'; federation: 'federation'; [shardId: `shard:${number}`]: 'shard' },
   },
   actors: {
     /** Binds the port and carries the sockets; answers with `server.*` and `socket.opened`. */
     server: missingPort<ServerCommand, ServerInput>('server'),
     shard: shardMachine,
+    federation: federationMachine,
   },
   actions: {
+    spawnFederation: enqueueActions(({ context, enqueue }) => {
+      const { federation } = context;
+      if (federation !== undefined) enqueue.spawnChild('federation', { id: 'federation', input: federation });
+    }),
+    connectFederation: sendTo(({ self }) => shardsOf(self)['federation'] as AnyActorRef, {
+      type: 'federation.connect',
+    }),
+    endFederation: enqueueActions(({ context, enqueue }) => {
+      enqueue.stopChild('federation');
+      enqueue(() => context.federation?.plane.halt());
+    }),
     spawnShards: enqueueActions(({ context, enqueue }) => {
       for (let i = 0; i < context.shards; i++) {
         enqueue.spawnChild('shard', { id: `shard:${i}`, input: { board: context.board } });
@@ -64,6 +77,9 @@ export const hubMachine = setup({
       const failure = event as unknown as { readonly actorId: string; readonly error: unknown }; // xstate.error.* is not in the union
       enqueue.stopChild(failure.actorId);
       enqueue.emit({ type: 'error', error: asMeshError(failure.error, failure.actorId) });
+    }),
+    dropChild: enqueueActions(({ event, enqueue }) => {
+      enqueue.stopChild((event as unknown as { readonly actorId: string }).actorId); // xstate.done.* is not in the union
     }),
     emitListening: emit(({ event }) => {
       assertEvent(event, 'server.listening');
@@ -93,6 +109,7 @@ export const hubMachine = setup({
     cleanupInterval: ({ context }) => context.cleanupIntervalMs,
     startTimeout: HUB_START_TIMEOUT_MS,
     drainTimeout: HUB_DRAIN_TIMEOUT_MS,
+    farewell: HUB_FAREWELL_MS,
   },
 }).createMachine({
   id: 'hub',
@@ -113,6 +130,7 @@ export const hubMachine = setup({
     'fact.reported': { actions: 'emitFact' },
     'server.failed': { target: '.failed', actions: 'emitServerError' },
     'xstate.error.actor.*': { actions: 'dropShard', description: 'A shard failed; its sessions went with it.' },
+    'xstate.done.actor.*': { actions: 'dropChild' },
   },
   states: {
     starting: {
@@ -125,10 +143,11 @@ export const hubMachine = setup({
     },
     listening: {
       description: 'Sockets come and go.',
-      entry: ['emitListening', 'scheduleSweep'],
+      entry: ['emitListening', 'scheduleSweep', 'spawnFederation'],
       exit: 'cancelSweep',
       on: {
         'socket.opened': { actions: 'assignShard' },
+        'hub.connect': { actions: 'connectFederation' },
         'sweep.due': { actions: ['sweepSessions', 'scheduleSweep'] },
         'hub.stop': 'draining',
       },
@@ -138,6 +157,7 @@ export const hubMachine = setup({
       entry: ['drainServer', 'drainShards'],
       on: { 'server.closed': 'stopped' },
       after: {
+        farewell: { actions: 'endFederation', description: 'Other hubs have heard that our peers go.' },
         drainTimeout: { actions: 'cutServer', description: 'Whoever still holds on is cut; server.closed follows.' },
       },
     },

@@ -14,7 +14,6 @@ export { hubMachine } from './hub.machine.ts';
 export {
   type Environment,
   type HttpHook,
-  type HubEnvironment,
   type HubOptions,
   hubOptionsFromEnv,
 } from './options.ts';

@@ -1,16 +1,46 @@
 /**
  * Tells peers of each other: whom a newcomer hears of and who hears of it, and who hears that a peer has gone. Owns the
- * directory of networks.
+ * directory of networks, in which peers of this hub and of other hubs stand side by side.
  */
+import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_AUDIENCE_MAX, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM } from '../machines/shared/limits.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import { Directory, type Member, remember } from './directory.core.ts';
-import { discoveredFrame, type Refusal, systemFrame } from './frames.ts';
+import { discoveredFrame, type RawFrame, type Refusal, systemFrame } from './frames.ts';
 import type { SessionEnd } from './hub.events.ts';
 import type { Session } from './session.ts';
 
+/** A peer that other hubs serve, in one network. */
+export interface RemotePeer {
+  readonly isLocal: false;
+  readonly id: PeerId;
+  /** The hubs it is announced at, the one that told last first. */
+  homes: readonly { readonly hub: PeerId; readonly ad: string; readonly isHub: boolean; readonly proven: boolean }[];
+}
+
+/** Whoever is in a network. */
+export type Place = Session | RemotePeer;
+export type PlaceMember = Member<Place>;
+
+/** The other hubs, as the data plane of this one sees them. No method throws. */
+export interface Abroad {
+  /** A peer of ours came or told news of itself (`isNews`); `told` are peers of other hubs that are to hear of it. */
+  present(member: PlaceMember, told: readonly PeerId[], isNews: boolean): void;
+  /** A peer of ours left. The result is its place at another hub, if it has one. */
+  gone(member: PlaceMember, end: SessionEnd): PlaceMember | undefined;
+  /** Passes a signal on to the hub of `target`. */
+  relay(from: PeerId, frame: RawFrame, network: string, target: RemotePeer): Refusal | undefined;
+  /** The id is proven at another hub, in that network. */
+  isProven(network: string, id: PeerId): boolean;
+  /** Another hub announces itself on this socket. */
+  accept(session: Session, frame: RawFrame): Refusal | undefined;
+  toJSON(): string;
+}
+
 export class Networks {
-  readonly directory = new Directory<Session>();
+  readonly directory = new Directory<Place>();
+  /** Absent: this hub stands alone. */
+  abroad: Abroad | undefined;
   readonly #sessions: ReadonlyMap<number, Session>;
   readonly #next: () => number;
 
@@ -20,33 +50,49 @@ export class Networks {
     this.#next = () => random.next();
   }
 
-  /** Tells a peer of some others, and them of it unless it wants that `quiet`. The number of peers told. */
-  introduce(member: Member<Session>, nowMs: number, quiet = false): number {
-    const { owner: session, network } = member;
+  /**
+   * Tells a peer of some others, and them of it unless it wants that `quiet`. `isNews`: other hubs do not know it yet, or
+   * know it otherwise. The number of peers told.
+   */
+  introduce(session: Session, member: PlaceMember, nowMs: number, isNews: boolean, quiet = false): number {
     const others = this.directory.sample(member, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM, this.#next);
+    const toldAbroad: PeerId[] = [];
     for (const other of others) {
-      session.send(discoveredFrame(other.ad, network.name, session.peerId, nowMs));
-      remember(other, session.id, HUB_AUDIENCE_MAX);
+      this.tell(session, other, nowMs);
       if (quiet) continue;
-      other.owner.send(discoveredFrame(member.ad, network.name, other.id, nowMs));
-      remember(member, other.owner.id, HUB_AUDIENCE_MAX);
+      if (other.owner.isLocal) this.tell(other.owner, member, nowMs);
+      else toldAbroad.push(other.id);
     }
+    this.abroad?.present(member, toldAbroad, isNews);
     return others.length;
   }
 
-  /** Ends a membership; who was told of the peer, and is still in its network, hears so. */
-  leave(session: Session, member: Member<Session>, end: SessionEnd, nowMs: number): void {
+  /** Tells one session of one member, and remembers it. */
+  tell(session: Session, of: PlaceMember, nowMs: number): void {
+    session.send(discoveredFrame(of.ad, of.network.name, session.peerId, nowMs));
+    remember(of, session.id, HUB_AUDIENCE_MAX);
+  }
+
+  /** Ends a membership of a peer of ours; who was told of it, and is still in its network, hears so. */
+  leave(session: Session, member: PlaceMember, end: SessionEnd, nowMs: number): void {
     session.members = session.members.filter((other) => other !== member);
+    if (!this.directory.leave(member)) return;
+    const elsewhere = this.abroad?.gone(member, end);
+    if (elsewhere !== undefined) elsewhere.audience = member.audience;
     // Everybody is leaving a hub that drains, and links stand: nobody is to bury anybody.
-    if (!this.directory.leave(member) || end === 'draining') return;
+    else if (end !== 'draining') this.tellGone(member, end, nowMs);
+    member.audience = [];
+  }
+
+  /** Tells those who were told of a member that it is gone. */
+  tellGone(member: PlaceMember, reason: string, nowMs: number): void {
     const network = member.network.name;
-    const data = { peerId: member.id, isHub: member.isHub, reason: end, timestamp: nowMs };
+    const data = { peerId: member.id, isHub: member.isHub, reason, timestamp: nowMs };
     for (const id of member.audience) {
       const told = this.#sessions.get(id);
       if (told?.memberOf(network) === undefined) continue;
       told.send(systemFrame('peer-disconnected', data, told.peerId, nowMs, network));
     }
-    member.audience = [];
   }
 }
 

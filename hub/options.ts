@@ -3,13 +3,19 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  BOOTSTRAP_HUBS_MAX,
   HUB_CLEANUP_INTERVAL_MS,
   HUB_MAX_CONNECTIONS,
   HUB_MAX_MESSAGE_BYTES,
+  HUB_MESH_MAX_PEERS,
+  HUB_MESH_MIN_PEERS,
+  HUB_MESH_NAMESPACE,
   HUB_PEER_TIMEOUT_MS,
   HUB_PER_IP_MAX,
   HUB_PORT,
   HUB_RATE_LIMIT,
+  MAX_PEERS_MAX,
+  MESH_MIGRATION_DELAY_MS,
 } from '../machines/shared/limits.ts';
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
@@ -51,6 +57,26 @@ export interface HubOptions {
    * refused, since it may have been made for somebody else. Loopback names and the address of the socket always count.
    */
   readonly publicHosts?: readonly string[];
+  /** Takes part among hubs. Default: lets other hubs link to it, and links to `bootstrapHubs`; `false` refuses both. */
+  readonly isHub?: boolean;
+  /**
+   * Hubs to link this one with, `ws://` or `wss://` URLs, at most 64. With `isHub: true` and none given, a hub looks for one
+   * on port 3000 of its own host.
+   */
+  readonly bootstrapHubs?: string | readonly string[];
+  /** Dial hubs by itself; else `connectHubs()` does. Default true. */
+  readonly autoConnect?: boolean;
+  /** Shared by hubs that belong together. Without it only hubs of the same machine are let in. */
+  readonly hubToken?: string;
+  /** Where other hubs can dial this one. Default: its bound address, unless it listens on all addresses. */
+  readonly publicUrl?: string;
+  /** Network in which hubs announce themselves. Default `pigeonhub-mesh`. */
+  readonly hubMeshNamespace?: string;
+  /** Links of the mesh of hubs: at least, 0 to 49, default 2; and at most, 2 to 50, default 3. */
+  readonly hubMeshMinPeers?: number;
+  readonly hubMeshMaxPeers?: number;
+  /** From enough links to moving from sockets to the mesh, 0 to 86,400,000. Default 10000. */
+  readonly meshMigrationDelayMs?: number;
   /** The hub's own keys. Default: new ones. */
   readonly identity?: Identity;
   /** Serves more on the same port, such as a page. */
@@ -80,6 +106,20 @@ export interface HubSettings {
   readonly trustProxy: boolean;
   /** Lower case. */
   readonly publicHosts: ReadonlySet<string>;
+  /** Undefined: this hub stands alone. */
+  readonly federation: FederationSettings | undefined;
+}
+
+/** The checked options of a hub among hubs. */
+export interface FederationSettings {
+  readonly urls: readonly string[];
+  readonly autoConnect: boolean;
+  readonly token: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly namespace: string;
+  readonly minPeers: number;
+  readonly maxPeers: number;
+  readonly migrationDelayMs: number;
 }
 
 const bad = (name: string, wanted: string, got: unknown): MeshError =>
@@ -113,6 +153,52 @@ function originsOf(value: string | readonly string[] | undefined): ReadonlySet<s
   return origins.includes('*') ? undefined : new Set(origins);
 }
 
+function hubUrl(name: string, value: unknown): string {
+  try {
+    const { protocol, href } = new URL(String(value).trim());
+    if (protocol === 'ws:' || protocol === 'wss:') return href.replace(/\/$/, '');
+  } catch {
+    // No URL: said below.
+  }
+  throw bad(name, 'a ws:// or wss:// URL', value);
+}
+
+/** A hub that is to be one and was told of no other looks for one where the first is by habit. */
+function neighbourUrl(options: HubOptions): string[] {
+  if (options.isHub !== true || (options.port ?? HUB_PORT) === HUB_PORT) return [];
+  const host = options.host ?? 'localhost';
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return [`ws://${name}:${HUB_PORT}`];
+}
+
+function federationOf(options: HubOptions): FederationSettings | undefined {
+  const given = options.bootstrapHubs ?? [];
+  const list = (typeof given === 'string' ? given.split(',') : given).filter((url) => url.trim() !== '');
+  if (list.length > BOOTSTRAP_HUBS_MAX) throw bad('bootstrapHubs', `at most ${BOOTSTRAP_HUBS_MAX} URLs`, list.length);
+  const urls = [...new Set(list.map((url) => hubUrl('bootstrapHubs', url)))];
+  const maxPeers = integer('hubMeshMaxPeers', options.hubMeshMaxPeers, HUB_MESH_MAX_PEERS, 2, MAX_PEERS_MAX);
+  const minDefault = Math.min(HUB_MESH_MIN_PEERS, maxPeers - 1);
+  const settings: FederationSettings = {
+    urls: urls.length > 0 ? urls : neighbourUrl(options),
+    autoConnect: options.autoConnect === undefined || flag('autoConnect', options.autoConnect),
+    token: text('hubToken', options.hubToken),
+    publicUrl: options.publicUrl === undefined ? undefined : hubUrl('publicUrl', options.publicUrl),
+    namespace: text('hubMeshNamespace', options.hubMeshNamespace) ?? HUB_MESH_NAMESPACE,
+    minPeers: integer('hubMeshMinPeers', options.hubMeshMinPeers, minDefault, 0, maxPeers - 1),
+    maxPeers,
+    migrationDelayMs: integer(
+      'meshMigrationDelayMs',
+      options.meshMigrationDelayMs,
+      MESH_MIGRATION_DELAY_MS,
+      0,
+      86_400_000,
+    ),
+  };
+  if (options.isHub === undefined || flag('isHub', options.isHub)) return settings;
+  if (urls.length > 0) throw bad('isHub', 'true, or left out, when there are bootstrap hubs', options.isHub);
+  return undefined;
+}
+
 /** Checks options and fills in defaults. Throws BAD_OPTION. */
 export function checkOptions(options: HubOptions): HubSettings {
   const hosts = options.publicHosts ?? [];
@@ -134,26 +220,11 @@ export function checkOptions(options: HubOptions): HubSettings {
     requireProof: flag('requireProof', options.requireProof),
     trustProxy: flag('trustProxy', options.trustProxy),
     publicHosts: new Set(hosts.map((host) => host.trim().toLowerCase()).filter(Boolean)),
+    federation: federationOf(options),
   };
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Options as `createHubActor` takes them, and the variables that were set for parts which do not exist yet. */
-export interface HubEnvironment {
-  readonly options: HubOptions;
-  /** Names such as `BOOTSTRAP_HUBS`. A caller refuses to start when there are any: NOT_AVAILABLE. */
-  readonly notAvailable: readonly string[];
-}
-
-const LATER = [
-  'BOOTSTRAP_HUBS',
-  'IS_HUB',
-  'HUB_MESH_NAMESPACE',
-  'HUB_MESH_MIN_PEERS',
-  'HUB_MESH_MAX_PEERS',
-  'MESH_MIGRATION_DELAY_MS',
-] as const;
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value.trim() !== '';
 
@@ -180,7 +251,7 @@ const defined = <T extends object>(entries: { [K in keyof T]: T[K] | undefined }
   Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as T;
 
 /** Reads HubOptions by their environment names; empty = not set. Throws BAD_OPTION for what cannot be read. */
-export function hubOptionsFromEnv(env: Environment): HubEnvironment {
+export function hubOptionsFromEnv(env: Environment): HubOptions {
   const options = defined<HubOptions>({
     port: numberOf(env, 'PORT'),
     host: textOf(env, 'HOST'),
@@ -195,8 +266,16 @@ export function hubOptionsFromEnv(env: Environment): HubEnvironment {
     requireProof: flagOf(env, 'REQUIRE_PROOF'),
     trustProxy: flagOf(env, 'TRUST_PROXY'),
     publicHosts: textOf(env, 'PUBLIC_HOSTS')?.split(','),
+    isHub: flagOf(env, 'IS_HUB'),
+    bootstrapHubs: textOf(env, 'BOOTSTRAP_HUBS'),
+    autoConnect: flagOf(env, 'AUTO_CONNECT'),
+    hubToken: textOf(env, 'HUB_TOKEN'),
+    publicUrl: textOf(env, 'PUBLIC_URL'),
+    hubMeshNamespace: textOf(env, 'HUB_MESH_NAMESPACE'),
+    hubMeshMinPeers: numberOf(env, 'HUB_MESH_MIN_PEERS'),
+    hubMeshMaxPeers: numberOf(env, 'HUB_MESH_MAX_PEERS'),
+    meshMigrationDelayMs: numberOf(env, 'MESH_MIGRATION_DELAY_MS'),
   });
-  const notAvailable = LATER.filter((name) => (name === 'IS_HUB' ? flagOf(env, name) === true : isSet(env[name])));
   checkOptions(options);
-  return { options, notAvailable };
+  return options;
 }

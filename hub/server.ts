@@ -69,6 +69,7 @@ interface Guest {
   readonly peerId: PeerId | undefined;
   readonly address: string;
   readonly host: string | undefined;
+  readonly isNear: boolean;
 }
 
 class HubServer {
@@ -233,6 +234,8 @@ class HubServer {
       peerId: isPeerId(peerId) ? peerId : undefined,
       address: clientAddress(remote, headerText(headers['x-forwarded-for']), settings.trustProxy),
       host: hostOfProof(dialed, settings.publicHosts),
+      // A proxy that nobody told us of: whoever comes through it is not near.
+      isNear: isLoopback(remote) && headers['x-forwarded-for'] === undefined,
     };
   }
 
@@ -258,7 +261,7 @@ class HubServer {
   #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): void {
     const key = addressKey(guest.address);
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-    const session = board.open(socket, peerId, guest.host);
+    const session = board.open(socket, peerId, guest.host, guest.isNear);
     socket.on('message', (data, isBinary) => board.receive(session, data as Buffer, isBinary));
     socket.on('ping', (data) => board.ping(session, data));
     socket.on('pong', () => board.pong(session));

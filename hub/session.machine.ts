@@ -7,7 +7,7 @@
  */
 import { assign, setup } from 'xstate';
 import { HUB_ANNOUNCE_TIMEOUT_MS, HUB_CLOSE_TIMEOUT_MS, HUB_SLOW_TIMEOUT_MS } from '../machines/shared/limits.ts';
-import { DRAINING, HELD, NOT_ANNOUNCED, NOT_PROVEN, REPLACED, SLOW } from './close-reasons.ts';
+import { DRAINING, HELD, NOT_ANNOUNCED, NOT_PROVEN, REPLACED, SLOW, unlinked } from './close-reasons.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionInput, SessionPort } from './hub.events.ts';
 
 export const sessionMachine = setup({
@@ -65,7 +65,7 @@ export const sessionMachine = setup({
     greeting: {
       description: 'The id is this session’s; it is in no network yet, or in none any more.',
       entry: ['claimId', { type: 'setGate', params: { gate: 'open' } }],
-      on: { 'peer.announced': 'announced' },
+      on: { 'peer.announced': 'announced', 'hub.linked': 'linked' },
       after: {
         announceTimeout: { target: 'closing', actions: { type: 'chooseEnd', params: { reason: NOT_ANNOUNCED } } },
       },
@@ -98,6 +98,16 @@ export const sessionMachine = setup({
     announced: {
       description: 'The peer is in one network or two; its signals are routed without this chart.',
       on: { 'peer.withdrew': 'greeting' },
+    },
+    linked: {
+      description: 'The socket is another hub’s: its frames bypass this session.',
+      on: {
+        'hub.unlinked': {
+          target: 'closing',
+          actions: { type: 'chooseEnd', params: ({ event }) => ({ reason: unlinked(event.reason) }) },
+        },
+        'hub.drain': { description: 'Other hubs are told of our peers’ end first; then the hub unlinks them.' },
+      },
     },
     slow: {
       description: 'The reader is too far behind: it is told, gets nothing more, and is cut soon.',

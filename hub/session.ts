@@ -4,10 +4,10 @@
  */
 import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
-import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
-import type { Member } from './directory.core.ts';
+import { HUB_SEND_BUFFER_BYTES, TRUNK_BUFFER_BYTES } from '../machines/shared/limits.ts';
 import { errorFrame } from './frames.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
+import type { PlaceMember } from './networks.ts';
 import { newRate, type RateState } from './rate.core.ts';
 
 /** What a session needs of the switchboard. */
@@ -29,6 +29,8 @@ export interface SessionParts {
   readonly nonce: string;
   /** The host a proof must be made for; undefined: none can be accepted. */
   readonly host: string | undefined;
+  /** It comes from this machine, and no proxy stands in between. */
+  readonly isNear: boolean;
 }
 
 export class Session implements SessionPort {
@@ -39,12 +41,15 @@ export class Session implements SessionPort {
   readonly rate: RateState;
   readonly openedMs: number;
   /** Its places in networks; at most HUB_NETWORKS_PER_PEER_MAX. */
-  members: Member<Session>[] = [];
+  members: PlaceMember[] = [];
   isProven = false;
   failedProofs = 0;
   heardMs: number;
   missedPings = 0;
   gate: Gate = 'held';
+  readonly isNear: boolean;
+  /** Set when the socket is another hub's: it gets the frames then. */
+  trunk: { receive(text: string): void; ended(): void } | undefined;
   end: SessionEnd | undefined;
   readonly #socket: WebSocket;
   readonly #home: SessionHome;
@@ -56,6 +61,7 @@ export class Session implements SessionPort {
     this.peerId = parts.peerId;
     this.nonce = parts.nonce;
     this.host = parts.host;
+    this.isNear = parts.isNear;
     this.#socket = parts.socket;
     this.#home = home;
     this.openedMs = home.nowMs();
@@ -63,19 +69,25 @@ export class Session implements SessionPort {
     this.rate = newRate(this.openedMs);
   }
 
+  /** Peers of other hubs are not. */
+  get isLocal(): true {
+    return true;
+  }
+
   /** Queues a text frame. What comes after the gate was shut is dropped: the peer is on its way out. */
   send(text: string): void {
     if (this.gate === 'shut') return;
     this.#socket.send(text);
     this.#home.sentFrame();
-    if (this.#isCongested || this.#socket.bufferedAmount <= HUB_SEND_BUFFER_BYTES) return;
+    const limit = this.trunk === undefined ? HUB_SEND_BUFFER_BYTES : TRUNK_BUFFER_BYTES;
+    if (this.#isCongested || this.#socket.bufferedAmount <= limit) return;
     this.#isCongested = true;
     // In a turn of its own: the chart tells other peers, which must not happen amid a fan-out.
     queueMicrotask(() => this.tell({ type: 'socket.congested' }));
   }
 
   /** The place in the network of that name, if any. */
-  memberOf(network: string): Member<Session> | undefined {
+  memberOf(network: string): PlaceMember | undefined {
     for (const member of this.members) if (member.network.name === network) return member;
     return undefined;
   }

@@ -6,12 +6,7 @@
 import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
 import { isPeerId } from '../machines/shared/ids.ts';
-import {
-  HUB_MISSED_PINGS_MAX,
-  HUB_NETWORKS_PER_PEER_MAX,
-  HUB_PROOF_FAILURES_MAX,
-  HUB_RESUME_TTL_MS,
-} from '../machines/shared/limits.ts';
+import { HUB_MISSED_PINGS_MAX, HUB_PROOF_FAILURES_MAX, HUB_RESUME_TTL_MS } from '../machines/shared/limits.ts';
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
@@ -25,7 +20,6 @@ import {
   parseFrame,
   type RawFrame,
   type Refusal,
-  readAnnounce,
   readProve,
   refusalOfType,
   signalFrame,
@@ -36,6 +30,7 @@ import { Networks, outside } from './networks.ts';
 import type { HubSettings } from './options.ts';
 import { type ProofPorts, problemOf } from './proof.ts';
 import { charge, retryAfter } from './rate.core.ts';
+import { Registrar } from './registrar.ts';
 import { Session, type SessionHome } from './session.ts';
 
 export interface SwitchboardPorts extends ProofPorts {
@@ -60,22 +55,24 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   };
   readonly settings: HubSettings;
   readonly #ports: SwitchboardPorts;
-  readonly #networks: Networks;
+  readonly networks: Networks;
+  readonly #registrar: Registrar;
   #lastId = 0;
 
   constructor(settings: HubSettings, ports: SwitchboardPorts) {
     this.settings = settings;
     this.#ports = ports;
-    this.#networks = new Networks(this.sessions, ports.random);
+    this.networks = new Networks(this.sessions, ports.random);
+    this.#registrar = new Registrar(this.networks, (fact) => ports.report(fact));
   }
 
   // ---- sockets -----------------------------------------------------------------------------------------------------
 
   /** A session for a socket that was let in. Its chart is spawned by the caller, at once. */
-  open(socket: WebSocket, peerId: PeerId, host: string | undefined): Session {
+  open(socket: WebSocket, peerId: PeerId, host: string | undefined, isNear: boolean): Session {
     this.#lastId++;
     const nonce = this.#ports.toBase64Url(this.#ports.random.bytes(24));
-    const session = new Session({ id: this.#lastId, peerId, socket, nonce, host }, this);
+    const session = new Session({ id: this.#lastId, peerId, socket, nonce, host, isNear }, this);
     this.sessions.set(session.id, session);
     return session;
   }
@@ -124,6 +121,8 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     session.heardMs = nowMs;
     session.missedPings = 0;
     this.counters.framesIn++;
+    // Another hub's socket: its frames are many, and not for the limits of a client.
+    if (session.trunk !== undefined) return session.trunk.receive(bytes.toString());
     const verdict = charge(session.rate, nowMs, this.settings.rateLimit);
     if (verdict !== 'pass') return this.#limit(session, verdict, nowMs);
     const { maxMessageBytes } = this.settings;
@@ -172,92 +171,43 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     const target = member.network.members.get(frame.targetPeerId as PeerId); // any other value is in no map
     if (target === undefined) {
       const refusal: Refusal = isPeerId(frame.targetPeerId)
-        ? { code: 'UNKNOWN_TARGET', message: 'No such peer is in this network of this hub.' }
+        ? { code: 'UNKNOWN_TARGET', message: 'No such peer is in this network.' }
         : { code: 'BAD_PEER_ID', message: 'targetPeerId has 40 lower-case hex digits.' };
       return this.#refuse(session, refusal, frame);
     }
     if (!isObject(frame.data)) {
       return this.#refuse(session, { code: 'BAD_FRAME', message: 'A signal carries an object as data.' }, frame);
     }
-    target.owner.send(signalFrame(frame, session.peerId, network, nowMs));
+    const { owner } = target;
+    if (owner.isLocal) owner.send(signalFrame(frame, session.peerId, network, nowMs));
+    else {
+      const refusal = this.networks.abroad?.relay(session.peerId, frame, network, owner);
+      if (refusal !== undefined) return this.#refuse(session, refusal, frame);
+    }
     this.counters.relayed++;
   }
 
   #handle(session: Session, frame: RawFrame, nowMs: number): void {
+    const refusal = this.#answer(session, frame, nowMs);
+    if (refusal !== undefined) this.#refuse(session, refusal, frame);
+  }
+
+  #answer(session: Session, frame: RawFrame, nowMs: number): Refusal | undefined {
     switch (frame.type) {
       case 'announce':
-        return this.#announce(session, frame, nowMs);
+        return this.#registrar.announce(session, frame, nowMs);
       case 'discover':
-        return this.#discover(session, frame, nowMs);
+        return this.#registrar.discover(session, frame, nowMs);
       case 'goodbye':
-        return this.#goodbye(session, frame);
+        return this.#registrar.goodbye(session, frame, nowMs);
       case 'ping':
-        return session.send(systemFrame('pong', { timestamp: nowMs }, session.peerId, nowMs));
+        session.send(systemFrame('pong', { timestamp: nowMs }, session.peerId, nowMs));
+        return undefined;
       case 'cleanup':
         this.counters.cleanups++;
-        return;
+        return undefined;
       default:
-        return this.#refuse(session, refusalOfType(frame.type), frame);
-    }
-  }
-
-  #announce(session: Session, frame: RawFrame, nowMs: number): void {
-    const read = readAnnounce(frame, session.peerId, session.isProven);
-    if (!read.ok) return this.#refuse(session, read.refusal, frame);
-    const { network, ad, isHub } = read.value;
-    const present = session.memberOf(network);
-    if (present !== undefined) {
-      present.ad = ad;
-      present.isHub = isHub;
-      this.#networks.introduce(present, nowMs);
-      return;
-    }
-    if (session.members.length >= HUB_NETWORKS_PER_PEER_MAX) {
-      const message = `A socket is in at most ${HUB_NETWORKS_PER_PEER_MAX} networks; say goodbye to one first.`;
-      return this.#refuse(session, { code: 'TOO_MANY_NETWORKS', message }, frame);
-    }
-    const member = this.#networks.directory.join(network, session.peerId, session, ad, isHub);
-    session.members = [...session.members, member];
-    if (session.members.length === 1) session.tell({ type: 'peer.announced' });
-    this.#networks.introduce(member, nowMs);
-    this.#ports.report({ type: 'peer.announced', peerId: session.peerId, network, isHub });
-  }
-
-  #discover(session: Session, frame: RawFrame, nowMs: number): void {
-    const network = networkOf(frame);
-    const member = network === undefined ? undefined : session.memberOf(network);
-    if (member === undefined) return this.#refuse(session, outside(session, network), frame);
-    const told = isObject(frame.data) && frame.data['mesh'] !== undefined ? frame.data : undefined;
-    if (told !== undefined) {
-      const { quiet: _quiet, ...ad } = told;
-      const read = readAnnounce(
-        { ...frame, data: { peerId: session.peerId, ...ad } },
-        session.peerId,
-        session.isProven,
-      );
-      if (!read.ok) return this.#refuse(session, read.refusal, frame);
-      member.ad = read.value.ad;
-    }
-    const count = this.#networks.introduce(member, nowMs, told?.['quiet'] === true);
-    const data = { count, networkSize: member.network.members.size };
-    session.send(systemFrame('discovered', data, session.peerId, nowMs, network));
-  }
-
-  #goodbye(session: Session, frame: RawFrame): void {
-    const claimed = isObject(frame.data) ? frame.data['peerId'] : undefined;
-    if (claimed !== undefined && claimed !== session.peerId) {
-      const message = 'A socket says goodbye for its own peer id only.';
-      return this.#refuse(session, { code: 'PEER_ID_MISMATCH', message }, frame);
-    }
-    const network = frame.networkName === undefined ? undefined : networkOf(frame);
-    const leaving = session.members.filter((member) => network === undefined || member.network.name === network);
-    if (leaving.length === 0 || (frame.networkName !== undefined && network === undefined)) {
-      return this.#refuse(session, outside(session, network ?? ''), frame);
-    }
-    for (const member of leaving) this.#networks.leave(session, member, 'goodbye', this.nowMs());
-    if (session.members.length === 0) session.tell({ type: 'peer.withdrew' });
-    for (const member of leaving) {
-      this.#ports.report({ type: 'peer.goodbye', peerId: session.peerId, network: member.network.name });
+        return refusalOfType(frame.type);
     }
   }
 
@@ -311,11 +261,12 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.#ports.report({ type: 'session.opened', peerId: session.peerId });
   }
   withdraw(session: Session, end: SessionEnd): void {
-    for (const member of [...session.members]) this.#networks.leave(session, member, end, this.nowMs());
+    for (const member of [...session.members]) this.networks.leave(session, member, end, this.nowMs());
     this.claims.release(session.peerId, session);
+    session.trunk?.ended();
   }
   refusedSession(session: Session, reason: CloseReason): void {
-    if (reason.end === 'draining') return;
+    if (reason.end === 'draining' || session.trunk !== undefined) return;
     this.counters.sessionsRefused++;
     const code = reason.code ?? (reason === PROOF_FAILED ? 'PROOF_FAILED' : undefined);
     if (code === undefined) return;
@@ -364,8 +315,8 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   // ---- for operators -----------------------------------------------------------------------------------------------
 
-  get networks(): number {
-    return this.#networks.directory.networks.size;
+  get networkCount(): number {
+    return this.networks.directory.networks.size;
   }
 
   /** Peers that are announced, in any network. */

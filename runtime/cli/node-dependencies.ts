@@ -2,7 +2,6 @@
  * The real surroundings of the command line: this process, the runtime, the hub and the adapters. Everything heavy is
  * imported when it is first used.
  */
-import { MeshError } from '../errors.ts';
 import type { CliDependencies } from './dependencies.ts';
 import { linkPort } from './link-ports.ts';
 import { demoPageFolder, packageRoot } from './package-root.ts';
@@ -54,10 +53,7 @@ export function nodeDependencies(): CliDependencies {
     },
     async createHub({ env, logger, http }) {
       const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
-      const { options, notAvailable } = hubOptionsFromEnv(env);
-      if (notAvailable.length > 0) {
-        throw new MeshError('NOT_AVAILABLE', `Hubs of several are not built yet: unset ${notAvailable.join(', ')}.`);
-      }
+      const options = hubOptionsFromEnv(env);
       return createHubActor({ ...options, logger, ...(http === undefined ? {} : { http }) });
     },
     async identitiesFromFile(path, count) {

@@ -59,7 +59,10 @@ describe('session', () => {
   test('every state is reached', () => {
     const all = new Set<string>();
     for (const answers of [{}, { mustProve: true }, { isIdHeld: true }]) {
-      const events = [{ type: 'session.close', reason: CLOSE }];
+      const events = [
+        { type: 'session.close', reason: CLOSE },
+        { type: 'hub.unlinked', reason: 'r' },
+      ];
       for (const id of reached(sessionMachine, { session: fakeSession(answers) }, events)) all.add(id);
     }
     // `arriving` decides at once and is never seen from outside.

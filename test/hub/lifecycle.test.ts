@@ -93,22 +93,38 @@ describe('start', () => {
     expect(() => createHubActor(options)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
   });
 
-  test('options come from the environment; parts that are not built are named', () => {
-    const { options, notAvailable } = hubOptionsFromEnv({
+  test('options come from the environment', () => {
+    const options = hubOptionsFromEnv({
       PORT: '0',
       HOST: '127.0.0.1',
       RATE_LIMIT: '0',
       REQUIRE_PROOF: 'true',
       AUTH_TOKEN: '',
-      BOOTSTRAP_HUBS: 'ws://x',
-      IS_HUB: 'false',
+      BOOTSTRAP_HUBS: 'ws://x:1, ws://y:2',
+      IS_HUB: 'true',
+      MESH_MIGRATION_DELAY_MS: '500',
     });
-    expect(options).toEqual({ port: 0, host: '127.0.0.1', rateLimit: 0, requireProof: true });
-    expect(notAvailable).toEqual(['BOOTSTRAP_HUBS']);
-    expect(() => hubOptionsFromEnv({ PORT: 'abc' })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
-    expect(() => hubOptionsFromEnv({ PORT: '99999' })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
-    expect(() => hubOptionsFromEnv({ TRUST_PROXY: 'maybe' })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
-    expect(() => createHubFromEnv({ IS_HUB: '1' })).toThrow(expect.objectContaining({ code: 'NOT_AVAILABLE' }));
+    expect(options).toEqual({
+      port: 0,
+      host: '127.0.0.1',
+      rateLimit: 0,
+      requireProof: true,
+      bootstrapHubs: 'ws://x:1, ws://y:2',
+      isHub: true,
+      meshMigrationDelayMs: 500,
+    });
+    for (const [name, value] of [
+      ['PORT', 'abc'],
+      ['PORT', '99999'],
+      ['TRUST_PROXY', 'maybe'],
+      ['BOOTSTRAP_HUBS', 'http://x'],
+      ['HUB_MESH_MAX_PEERS', '1'],
+    ] as const) {
+      expect(() => hubOptionsFromEnv({ [name]: value })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
+    }
+    expect(() => createHubFromEnv({ IS_HUB: '0', BOOTSTRAP_HUBS: 'ws://x' })).toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION' }),
+    );
   });
 });
 

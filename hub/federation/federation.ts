@@ -1,0 +1,260 @@
+/**
+ * The data plane of a hub among hubs: joins the ways (`trunks.ts`), the streams over them (`streams.ts`) and what they
+ * carry (`presence.ts`), lets other hubs in, and is the port of the charts. Frames pass by plain calls.
+ */
+import type { PeerId } from '../../machines/shared/ids.ts';
+import { byDistance } from '../../machines/shared/xor.ts';
+import type { Identity } from '../../runtime/ports/identity.ts';
+import type { RandomPort } from '../../runtime/ports/random.ts';
+import { hubProofText } from '../../runtime/wire/signaling-frames.ts';
+import { type RawFrame, type Refusal, systemFrame } from '../frames.ts';
+import type { HubEvent, SessionEnd } from '../hub.events.ts';
+import type { Abroad, Networks, PlaceMember, RemotePeer } from '../networks.ts';
+import type { ProofPorts } from '../proof.ts';
+import type { Session } from '../session.ts';
+import type { Acquaintance, FederationPort, Item, MeshCensus, PathPreference, Trunk } from './federation.events.ts';
+import { isMacRight, macOf, readGreeting, welcomeText } from './link-proof.ts';
+import { Presence } from './presence.ts';
+import { Streams } from './streams.ts';
+import { Trunks } from './trunks.ts';
+
+export interface FederationParts extends ProofPorts {
+  readonly identity: Identity;
+  readonly networks: Networks;
+  readonly random: RandomPort;
+  readonly namespace: string;
+  /** Shared by hubs that belong together. Undefined: hubs of this machine only. */
+  readonly token: string | undefined;
+  toBase64Url(bytes: Uint8Array): string;
+  nowMs(): number;
+  report(fact: HubEvent): void;
+}
+
+/** A hub as `/hubs` and `/hubstats` show it. */
+export interface HubView {
+  readonly peerId: PeerId;
+  readonly url: string | null;
+  readonly reachable: boolean;
+  /** How frames reach it: over a neighbour of that kind, or not at all. */
+  readonly via: 'socket' | 'mesh' | null;
+  readonly socket: boolean;
+  readonly p2p: boolean;
+  readonly peers: number;
+  /** Items for it that it has not confirmed. */
+  readonly waiting: number;
+}
+
+const utf8 = new TextEncoder();
+
+export class Federation implements FederationPort, Abroad {
+  readonly parts: FederationParts;
+  readonly trunks: Trunks;
+  readonly streams: Streams;
+  readonly presence: Presence;
+  /** Takes the signals for our own place in the mesh of hubs. */
+  onMeshSignal: ((from: PeerId, item: Extract<Item, { k: 'mesh' }>) => void) | undefined;
+  #tellChart: (() => void) | undefined;
+  readonly #known = new Set<PeerId>();
+
+  constructor(parts: FederationParts) {
+    this.parts = parts;
+    const { identity, networks, random } = parts;
+    const nowMs = () => parts.nowMs();
+    this.trunks = new Trunks(identity.peerId, {
+      nowMs,
+      received: (frame) => this.streams.receive(frame),
+      changed: () => this.#changed(),
+      mayRetire: (hub) => this.isConfirmed(hub),
+    });
+    this.streams = new Streams(identity.peerId, this.trunks, {
+      nowMs,
+      opened: (hub) => this.presence.introduceAll(hub),
+      renewed: (hub) => this.presence.renewed(hub),
+      item: (hub, item) => this.presence.item(hub, item),
+      unconfirmed: (_, items) => this.presence.unconfirmed(items),
+      lost: (hub) => this.#lost(hub),
+    });
+    this.presence = new Presence({
+      networks,
+      random,
+      nowMs,
+      hubs: () => this.streams.hubs,
+      isReachable: (hub) => this.trunks.graph.isReachable(hub),
+      send: (hub, item) => this.streams.send(hub, item),
+      meshSignal: (from, item) => this.onMeshSignal?.(from, item),
+    });
+  }
+
+  get hubId(): PeerId {
+    return this.parts.identity.peerId;
+  }
+
+  // ---- for the switchboard -----------------------------------------------------------------------------------------
+
+  present(member: PlaceMember, told: readonly PeerId[], isNews: boolean): void {
+    this.presence.present(member, told, isNews);
+  }
+  gone(member: PlaceMember, end: SessionEnd): PlaceMember | undefined {
+    return this.presence.gone(member, end);
+  }
+  relay(from: PeerId, frame: RawFrame, network: string, target: RemotePeer): Refusal | undefined {
+    return this.presence.relay(from, frame, network, target);
+  }
+  isProven(network: string, id: PeerId): boolean {
+    return this.presence.isProven(network, id);
+  }
+
+  accept(session: Session, frame: RawFrame): Refusal | undefined {
+    const { token, namespace } = this.parts;
+    const greeting = readGreeting(frame.data);
+    if (greeting === undefined || frame.networkName !== namespace) {
+      return { code: 'BAD_FRAME', message: `A hub announces itself in "${namespace}" with data.hub {v, nonce}.` };
+    }
+    if (!session.isProven)
+      return { code: 'PROOF_REQUIRED', message: 'A hub proves its id before it announces itself.' };
+    if (token === undefined && !session.isNear) {
+      const message = 'Without a token between hubs (HUB_TOKEN) hubs of the same machine alone are let in.';
+      return { code: 'UNAUTHORIZED', message };
+    }
+    if (token !== undefined && !isMacRight(macOf(token, 'dials', session.peerId, session.nonce), greeting.mac)) {
+      return { code: 'UNAUTHORIZED', message: 'This hub does not know the token between hubs.' };
+    }
+    if (session.trunk === undefined) void this.#welcome(session, greeting.nonce);
+    return undefined;
+  }
+
+  async #welcome(session: Session, nonce: string): Promise<void> {
+    const { identity, token, toBase64Url } = this.parts;
+    // From here on the other side may speak as a hub.
+    const trunk: Trunk = {
+      kind: 'socket',
+      hubId: session.peerId,
+      send: (text) => session.send(text),
+      close: (reason) => session.tell({ type: 'hub.unlinked', reason }),
+    };
+    session.trunk = {
+      receive: (text) => this.trunks.receive(trunk, text),
+      ended: () => void this.trunks.remove(trunk),
+    };
+    session.tell({ type: 'hub.linked' });
+    const words = welcomeText(session.host ?? '', this.hubId, session.peerId, nonce);
+    const sig = toBase64Url(await identity.sign(utf8.encode(words)));
+    const mac = token === undefined ? {} : { mac: macOf(token, 'answers', this.hubId, nonce) };
+    const data = { hubId: this.hubId, key: toBase64Url(identity.publicKey), sig, ...mac };
+    if (session.gate === 'shut') return;
+    session.send(systemFrame('hub-linked', data, session.peerId, this.parts.nowMs(), this.parts.namespace));
+    this.trunks.add(trunk);
+  }
+
+  /** What a dialing hub signs to prove its id to the one it dials. */
+  proofText(host: string, nonce: string): string {
+    return hubProofText(host, this.hubId, nonce);
+  }
+
+  // ---- for the charts ----------------------------------------------------------------------------------------------
+
+  tick(): void {
+    this.trunks.tick();
+    this.streams.tick();
+  }
+
+  census(): MeshCensus {
+    const hubs = this.trunks.graph.reachable();
+    return {
+      links: 0,
+      hubs: hubs.length,
+      confirmed: hubs.filter((hub) => this.isConfirmed(hub)).length,
+      sockets: this.trunks.count('socket'),
+      wantsSockets: !this.trunks.isRetiring,
+    };
+  }
+
+  prefer(path: PathPreference): void {
+    this.trunks.prefer(path);
+  }
+  retire(isWanted: boolean): void {
+    this.trunks.retire(isWanted);
+  }
+
+  acquaintances(): readonly Acquaintance[] {
+    const { hubId, trunks } = this;
+    // Of two hubs the one with the smaller id dials the other: crossing sockets would be one too many.
+    const ids = trunks.graph.others.filter((advert) => advert.url !== undefined && advert.hubId > hubId);
+    const nearest = byDistance(
+      hubId,
+      ids.map((advert) => advert.hubId),
+    );
+    return nearest.map((id) => ({
+      url: trunks.graph.get(id)?.url as string, // filtered above
+      isLinked: trunks.of(id, 'socket') !== undefined,
+    }));
+  }
+
+  bind(tell: () => void): void {
+    this.#tellChart = tell;
+  }
+  isTogether(): boolean {
+    return this.streams.hubs.length > 0 || this.trunks.all.length > 0;
+  }
+  halt(): void {
+    this.#tellChart = undefined;
+    this.trunks.halt();
+  }
+  report(fact: HubEvent): void {
+    this.parts.report(fact);
+  }
+  nowMs(): number {
+    return this.parts.nowMs();
+  }
+  toJSON(): string {
+    return 'federation';
+  }
+
+  /** The mesh leads to that hub, and it has confirmed all that went another way. */
+  isConfirmed(hub: PeerId): boolean {
+    return this.trunks.of(hub, 'mesh') !== undefined && this.trunks.pathTo(hub)?.kind === 'mesh';
+  }
+
+  // ---- for operators -----------------------------------------------------------------------------------------------
+
+  hubs(): HubView[] {
+    const { graph } = this.trunks;
+    const ids = new Set([...graph.others.map((advert) => advert.hubId), ...graph.reachable()]);
+    return [...ids].sort().map((peerId) => ({
+      peerId,
+      url: graph.get(peerId)?.url ?? null,
+      reachable: graph.isReachable(peerId),
+      via: this.trunks.pathTo(peerId)?.kind ?? null,
+      socket: this.trunks.of(peerId, 'socket') !== undefined,
+      p2p: this.trunks.of(peerId, 'mesh') !== undefined,
+      peers: this.presence.peersOf(peerId),
+      waiting: this.streams.waiting(peerId),
+    }));
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.trunks.counters,
+      ...this.streams.counters,
+      ...this.streams.figures(),
+      ...this.presence.counters,
+    };
+  }
+
+  #changed(): void {
+    for (const hub of this.trunks.graph.reachable()) {
+      if (this.#known.has(hub)) continue;
+      this.#known.add(hub);
+      this.parts.report({ type: 'hub.discovered', hubId: hub, url: this.trunks.graph.get(hub)?.url ?? null });
+    }
+    this.streams.refresh();
+    this.#tellChart?.();
+  }
+
+  #lost(hub: PeerId): void {
+    this.#known.delete(hub);
+    this.presence.lost(hub);
+    this.parts.report({ type: 'hub.lost', hubId: hub });
+    this.#tellChart?.();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The frames between hubs, JSON text over a socket or a direct message. Reading is total: a hub that has gone mad costs
+ * its frames, not our process. What is inside a stream is read item by item (`readItem`).
+ */
+import * as v from 'valibot';
+import { isAttemptId, isPeerId, type PeerId } from '../../machines/shared/ids.ts';
+import { HUBS_KNOWN_MAX, NETWORK_NAME_MAX, TRUNK_BATCH_ITEMS, TRUNK_HOPS_MAX } from '../../machines/shared/limits.ts';
+import { isSignalType, presenceSchema, type SignalType } from '../../runtime/wire/peer-signals.ts';
+import { isObject, isRouted } from '../frames.ts';
+import type { Advert, Item } from './federation.events.ts';
+import type { Segment } from './stream.core.ts';
+
+/** A frame for one hub, which others pass on. */
+export interface RoutedFrame {
+  readonly type: 'hub-frame';
+  readonly from: PeerId;
+  readonly to: PeerId;
+  /** Hubs it has crossed. */
+  readonly hops: number;
+  readonly data?: {
+    readonly stream: number;
+    readonly base: number;
+    readonly seq: number;
+    readonly items: readonly unknown[];
+  };
+  /** Stream and number up to which all was received. */
+  readonly ack?: readonly [stream: number, upTo: number];
+  /** This stream cannot be followed. */
+  readonly reset?: number;
+}
+
+export type TrunkFrame =
+  | RoutedFrame
+  | { readonly type: 'hub-adverts'; readonly adverts: readonly Advert[] }
+  | { readonly type: 'hub-ping' | 'hub-pong' | 'hub-retire' };
+
+const peerId = v.custom<PeerId>(isPeerId);
+const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
+
+const advertSchema = v.object({
+  hubId: peerId,
+  seq: natural,
+  links: v.pipe(v.array(peerId), v.maxLength(HUBS_KNOWN_MAX)),
+  url: v.exactOptional(v.pipe(v.string(), v.maxLength(256), v.regex(/^wss?:\/\/[^\s]+$/))),
+  mesh: v.exactOptional(presenceSchema),
+});
+const advertsSchema = v.pipe(v.array(advertSchema), v.maxLength(HUBS_KNOWN_MAX));
+const routedSchema = v.object({
+  type: v.literal('hub-frame'),
+  from: peerId,
+  to: peerId,
+  hops: v.pipe(natural, v.maxValue(TRUNK_HOPS_MAX)),
+  data: v.exactOptional(
+    v.object({
+      stream: natural,
+      base: natural,
+      seq: natural,
+      items: v.pipe(v.array(v.unknown()), v.maxLength(TRUNK_BATCH_ITEMS)),
+    }),
+  ),
+  ack: v.exactOptional(v.tuple([natural, natural])),
+  reset: v.exactOptional(natural),
+});
+
+/** The frame in `text`, or undefined when it is none. */
+export function parseTrunkFrame(text: string): TrunkFrame | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not JSON: the caller counts it.
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  switch (value['type']) {
+    case 'hub-frame': {
+      const read = v.safeParse(routedSchema, value);
+      return read.success ? read.output : undefined;
+    }
+    case 'hub-adverts': {
+      const read = v.safeParse(advertsSchema, value['adverts']);
+      return read.success ? { type: 'hub-adverts', adverts: read.output } : undefined;
+    }
+    case 'hub-ping':
+    case 'hub-pong':
+    case 'hub-retire':
+      return { type: value['type'] };
+    default:
+      return undefined;
+  }
+}
+
+/** A frame around items that are JSON already. */
+export function dataFrame(from: PeerId, to: PeerId, segment: Segment, ack: RoutedFrame['ack']): string {
+  const { stream, base, seq, items } = segment;
+  const acked = ack === undefined ? '' : `,"ack":[${ack[0]},${ack[1]}]`;
+  return `{"type":"hub-frame","from":"${from}","to":"${to}","hops":0,"data":{"stream":${stream},"base":${base},"seq":${seq},"items":[${items.join(',')}]}${acked}}`;
+}
+
+export const controlFrame = (from: PeerId, to: PeerId, what: Pick<RoutedFrame, 'ack' | 'reset'>): string =>
+  JSON.stringify({ type: 'hub-frame', from, to, hops: 0, ...what } satisfies RoutedFrame);
+
+const place = { n: network, p: peerId, ad: v.looseObject({}) };
+const itemSchema = v.variant('k', [
+  v.object({ k: v.literal('snap'), peers: v.array(v.object(place)), last: v.boolean() }),
+  v.object({ k: v.literal('join'), ...place, told: v.exactOptional(v.pipe(v.array(peerId), v.maxLength(64))) }),
+  v.object({ k: v.literal('leave'), n: network, p: peerId, r: v.pipe(v.string(), v.maxLength(32)) }),
+  v.object({
+    k: v.literal('bounce'),
+    t: v.pipe(v.string(), v.maxLength(64)),
+    n: network,
+    f: peerId,
+    p: peerId,
+    a: v.exactOptional(v.custom<string>(isAttemptId)),
+  }),
+  v.object({ k: v.literal('mesh'), t: v.custom<SignalType>(isSignalType), d: v.looseObject({}) }),
+]);
+
+/** One item of a stream. Signals are checked by hand: they are most of all items. */
+export function readItem(value: unknown): Item | undefined {
+  if (!isObject(value)) return undefined;
+  if (value['k'] === 'sig') {
+    const { t, n, f, p, d } = value;
+    const isSound = typeof t === 'string' && isRouted(t) && typeof n === 'string' && isObject(d);
+    return isSound && isPeerId(f) && isPeerId(p) ? { k: 'sig', t, n, f, p, d } : undefined;
+  }
+  const read = v.safeParse(itemSchema, value);
+  return read.success ? read.output : undefined;
+}

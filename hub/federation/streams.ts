@@ -1,0 +1,196 @@
+/**
+ * The streams between this hub and each other one: batches, confirms, repeats, and tells when a hub is gone. Owns one
+ * pair of streams a hub; what the items mean is the business of `presence.ts`, which way they take that of `trunks.ts`.
+ */
+import type { PeerId } from '../../machines/shared/ids.ts';
+import { HUB_LOST_MS, STREAM_ACK_ITEMS } from '../../machines/shared/limits.ts';
+import type { Trunk } from './federation.events.ts';
+import { controlFrame, dataFrame, type RoutedFrame } from './frames.ts';
+import { StreamReceiver, StreamSender } from './stream.core.ts';
+import type { Trunks } from './trunks.ts';
+
+interface Pair {
+  readonly hub: PeerId;
+  readonly sender: StreamSender;
+  readonly receiver: StreamReceiver<unknown>;
+  /** The way that was taken last. */
+  path: Trunk | undefined;
+  /** Since when no way leads there. */
+  lostMs: number | undefined;
+}
+
+export interface StreamEvents {
+  nowMs(): number;
+  /** A new stream to this hub begins: what it has to know comes first. */
+  opened(hub: PeerId): void;
+  /** The hub began anew: what it told before no longer holds. */
+  renewed(hub: PeerId): void;
+  item(hub: PeerId, item: unknown): void;
+  /** These were never confirmed, and will not be sent again. */
+  unconfirmed(hub: PeerId, items: readonly string[]): void;
+  lost(hub: PeerId): void;
+}
+
+export class Streams {
+  readonly #own: PeerId;
+  readonly #trunks: Trunks;
+  readonly #events: StreamEvents;
+  readonly #pairs = new Map<PeerId, Pair>();
+  readonly #dirty = new Set<Pair>();
+  #lastStream = 0;
+  readonly counters = { itemsIn: 0, itemsOut: 0, resent: 0, doubled: 0, refused: 0 };
+
+  constructor(own: PeerId, trunks: Trunks, events: StreamEvents) {
+    this.#own = own;
+    this.#trunks = trunks;
+    this.#events = events;
+  }
+
+  get hubs(): PeerId[] {
+    return [...this.#pairs.keys()];
+  }
+  has(hub: PeerId): boolean {
+    return this.#pairs.has(hub);
+  }
+  /** Items for that hub that are not confirmed. */
+  waiting(hub: PeerId): number {
+    return this.#pairs.get(hub)?.sender.waiting ?? 0;
+  }
+
+  /** Queues an item, JSON already. False when the hub is unknown or too much waits for it. */
+  send(hub: PeerId, item: string): boolean {
+    const pair = this.#pairs.get(hub);
+    if (pair?.sender.push(item) !== true) {
+      this.counters.refused++;
+      return false;
+    }
+    this.counters.itemsOut++;
+    this.#mark(pair);
+    return true;
+  }
+
+  /** Hubs or ways came or went. */
+  refresh(): void {
+    const nowMs = this.#events.nowMs();
+    for (const hub of this.#trunks.graph.reachable()) this.#open(hub);
+    for (const pair of this.#pairs.values()) {
+      const path = this.#trunks.pathTo(pair.hub);
+      if (path === undefined) pair.lostMs ??= nowMs;
+      else pair.lostMs = undefined;
+      if (path === pair.path) continue;
+      pair.path = path;
+      // Whatever was under way on the former one may be lost with it.
+      pair.sender.rewind();
+      if (path !== undefined) this.#mark(pair);
+    }
+  }
+
+  receive(frame: RoutedFrame): void {
+    const pair = this.#open(frame.from);
+    const { data, ack, reset } = frame;
+    if (ack !== undefined) {
+      pair.sender.confirm(ack[0], ack[1], this.#events.nowMs());
+      if (pair.sender.waiting > 0) this.#mark(pair);
+    }
+    if (reset !== undefined && reset === pair.sender.stream) this.#restart(pair);
+    if (data === undefined) return;
+    const taken = pair.receiver.take(data.stream, data.base, data.seq, data.items);
+    if (taken.reset) {
+      this.#trunks.route(pair.hub, controlFrame(this.#own, pair.hub, { reset: data.stream }));
+      return;
+    }
+    if (taken.isNew) this.#events.renewed(pair.hub);
+    this.counters.itemsIn += taken.items.length;
+    for (const item of taken.items) this.#events.item(pair.hub, item);
+    if (pair.receiver.unconfirmed >= STREAM_ACK_ITEMS) this.#mark(pair);
+  }
+
+  tick(): void {
+    const nowMs = this.#events.nowMs();
+    for (const pair of [...this.#pairs.values()]) {
+      if (pair.lostMs !== undefined) {
+        if (nowMs - pair.lostMs >= HUB_LOST_MS) this.#drop(pair);
+        continue;
+      }
+      for (const segment of pair.sender.overdue(nowMs)) {
+        this.#trunks.route(pair.hub, dataFrame(this.#own, pair.hub, segment, this.#ackOf(pair)));
+      }
+      if (pair.receiver.unconfirmed > 0) this.#mark(pair);
+    }
+  }
+
+  /** Repeats and doubles of all streams that stand, and of those that ended. */
+  figures(): { readonly resent: number; readonly doubled: number } {
+    let { resent, doubled } = this.counters;
+    for (const { sender, receiver } of this.#pairs.values()) {
+      resent += sender.resent;
+      doubled += receiver.doubled;
+    }
+    return { resent, doubled };
+  }
+
+  #open(hub: PeerId): Pair {
+    const known = this.#pairs.get(hub);
+    if (known !== undefined) return known;
+    const pair: Pair = {
+      hub,
+      sender: new StreamSender(this.#newStream()),
+      receiver: new StreamReceiver(),
+      path: this.#trunks.pathTo(hub),
+      lostMs: undefined,
+    };
+    this.#pairs.set(hub, pair);
+    if (pair.path === undefined) pair.lostMs = this.#events.nowMs();
+    this.#events.opened(hub);
+    return pair;
+  }
+
+  #restart(pair: Pair): void {
+    const unconfirmed = pair.sender.restart(this.#newStream());
+    this.#events.opened(pair.hub);
+    this.#events.unconfirmed(pair.hub, unconfirmed);
+  }
+
+  #drop(pair: Pair): void {
+    this.#pairs.delete(pair.hub);
+    this.#dirty.delete(pair);
+    this.counters.resent += pair.sender.resent;
+    this.counters.doubled += pair.receiver.doubled;
+    this.#trunks.graph.forget(pair.hub);
+    this.#events.lost(pair.hub);
+    this.#events.unconfirmed(pair.hub, pair.sender.restart(0));
+  }
+
+  /** Ids rise with the time, so that those of a hub that started again are above its former ones. */
+  #newStream(): number {
+    this.#lastStream = Math.max(this.#lastStream + 1, Math.floor(this.#events.nowMs()));
+    return this.#lastStream;
+  }
+
+  /** Sends at the end of this turn: what comes together goes in one frame. */
+  #mark(pair: Pair): void {
+    if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
+    this.#dirty.add(pair);
+  }
+
+  #flush(): void {
+    const pairs = [...this.#dirty];
+    this.#dirty.clear();
+    for (const pair of pairs) {
+      if (pair.path === undefined) continue;
+      let ack = this.#ackOf(pair);
+      for (const segment of pair.sender.fresh(this.#events.nowMs())) {
+        this.#trunks.route(pair.hub, dataFrame(this.#own, pair.hub, segment, ack));
+        ack = undefined;
+      }
+      if (ack !== undefined) this.#trunks.route(pair.hub, controlFrame(this.#own, pair.hub, { ack }));
+    }
+  }
+
+  /** The confirmation that is due, if any; it counts as sent. */
+  #ackOf({ receiver }: Pair): RoutedFrame['ack'] {
+    if (receiver.unconfirmed === 0) return undefined;
+    receiver.unconfirmed = 0;
+    return [receiver.stream, receiver.upTo];
+  }
+}
