@@ -28,6 +28,11 @@ export interface MeshOptions {
   readonly minPeers?: number;
   /** Default: a new identity each time. `createIdentity` and `identityFromSeed` make one. */
   readonly identity?: Identity;
+  /**
+   * Messages are signed by their source and checked by everybody who passes them on. For a whole network: peers that differ
+   * do not link. Default true.
+   */
+  readonly signing?: boolean;
   /** The WebRTC implementation. Default: the browser's own, @roamhq/wrtc in Node. */
   readonly rtc?: LinkPort;
   /** STUN and TURN servers for the default implementation. Default: none in Node, a public STUN server in no case. */

@@ -27,7 +27,8 @@ export type MeshErrorCode =
   | 'BAD_SIGNATURE'
   | 'EXPIRED'
   | 'ALREADY_USED'
-  | 'WRONG_NETWORK';
+  | 'WRONG_NETWORK'
+  | 'SIGNER_FAILED';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',

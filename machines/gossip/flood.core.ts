@@ -7,11 +7,13 @@
 import type { Envelope } from '../../runtime/wire/messages.ts';
 import type { MessageId, PeerId } from '../shared/ids.ts';
 import { SEEN_MAX, SEEN_MS } from '../shared/limits.ts';
+import { createRepeats, expiryOf, isRepeat, type RepeatState, raiseFloor, type Stamp } from './repeats.core.ts';
 
 interface Seen {
   readonly atMs: number;
   /** The neighbour that brought it first: receipts go back that way. Undefined for our own. */
   readonly from: PeerId | undefined;
+  readonly stamp: Stamp;
 }
 
 export interface FloodState {
@@ -19,15 +21,13 @@ export interface FloodState {
   /** The ids of `seen`, oldest first from `oldestAt`. A map whose front was deleted is slow to look at from its front. */
   order: MessageId[];
   oldestAt: number;
+  readonly repeats: RepeatState;
 }
 
-export const createFlood = (): FloodState => ({ seen: new Map(), order: [], oldestAt: 0 });
-
-/** A clock of a stranger may be off by this much before its messages count as expired. Guess: phones without time sync. */
-const CLOCK_SKEW_MS = 600_000;
+export const createFlood = (): FloodState => ({ seen: new Map(), order: [], oldestAt: 0, repeats: createRepeats() });
 
 export type FloodVerdict =
-  | { readonly verdict: 'duplicate' | 'expired' | 'echo' | 'overHops' }
+  | { readonly verdict: 'duplicate' | 'expired' | 'replayed' | 'late' | 'echo' | 'overHops' }
   /**
    * Deliver and relay as said; `relay` is false at the addressee of a direct message and at the hop limit. What a guest of
    * our network says in its own is relayed, for others of its kind, and not delivered.
@@ -37,36 +37,50 @@ export type FloodVerdict =
 /** It came before, or is our own. */
 export const isSeen = (state: FloodState, id: MessageId): boolean => state.seen.has(id);
 
-/** What to do with an envelope that `from` brought after `hops` links. */
+/** Verdicts that no honest neighbour gives reason for: it had to come to the same. */
+export const BLAMED: ReadonlySet<FloodVerdict['verdict']> = new Set(['overHops', 'expired', 'replayed']);
+
+/** What to do with an envelope that came after `hops` links, once it is authentic. Changes nothing: see `remember`. */
 export function receive(
   state: FloodState,
   self: PeerId,
   network: string,
   envelope: Envelope,
   hops: number,
-  from: PeerId,
   nowMs: number,
 ): FloodVerdict {
   if (envelope.source === self) return { verdict: 'echo' };
   if (state.seen.has(envelope.id)) return { verdict: 'duplicate' };
-  if (nowMs > envelope.sentAtMs + envelope.ttlMs + CLOCK_SKEW_MS) return { verdict: 'expired' };
+  if (nowMs > expiryOf(envelope)) return { verdict: 'expired' };
   if (hops > envelope.hopsMax) return { verdict: 'overHops' };
-  remember(state, envelope.id, from, nowMs);
+  const repeat = isRepeat(state.repeats, envelope, nowMs);
+  if (repeat !== 'no') return { verdict: repeat === 'yes' ? 'replayed' : 'late' };
   const isDirect = envelope.kind === 'direct';
   const isForUs = !isDirect || envelope.to === self;
   const deliver = isForUs && envelope.network === network;
   return { verdict: 'fresh', deliver, relay: hops < envelope.hopsMax && !(isDirect && isForUs) };
 }
 
-/** Remembers a message, and forgets the oldest beyond SEEN_MAX or SEEN_MS. */
-export function remember(state: FloodState, id: MessageId, from: PeerId | undefined, nowMs: number): void {
+/** Remembers a message that is taken in or sent, and forgets the oldest beyond SEEN_MAX or SEEN_MS. */
+export function remember(
+  state: FloodState,
+  id: MessageId,
+  { source, seq, sentAtMs, ttlMs }: Stamp,
+  from: PeerId | undefined,
+  nowMs: number,
+): void {
   const { seen, order } = state;
-  seen.set(id, { atMs: nowMs, from });
+  seen.set(id, { atMs: nowMs, from, stamp: { source, seq, sentAtMs, ttlMs } });
   order.push(id);
   while (state.oldestAt < order.length) {
     const oldest = order[state.oldestAt] as MessageId;
-    if (seen.size <= SEEN_MAX && nowMs - (seen.get(oldest)?.atMs ?? 0) < SEEN_MS) break;
-    seen.delete(oldest);
+    const entry = seen.get(oldest);
+    if (entry !== undefined) {
+      if (seen.size <= SEEN_MAX && nowMs - entry.atMs < SEEN_MS) break;
+      seen.delete(oldest);
+      // Our own come back as echoes, which need no memory.
+      if (entry.from !== undefined) raiseFloor(state.repeats, entry.stamp, entry.atMs, nowMs);
+    }
     state.oldestAt++;
   }
   if (state.oldestAt < SEEN_MAX) return;

@@ -8,7 +8,7 @@
  *
  * The state is mutable and belongs to the exchange.
  */
-import type { Beacon } from '../../runtime/wire/messages.ts';
+import type { Beacon, EnvelopeSignature } from '../../runtime/wire/messages.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { BEACON_AHEAD_MAX, BEACON_GRAVES_MAX, BEACON_INTERVAL_MS, BEACON_STALE_MS } from '../shared/limits.ts';
 
@@ -16,6 +16,8 @@ export interface BeaconState {
   readonly self: PeerId;
   root: PeerId;
   seq: number;
+  /** The root's, where messages are signed. Our own follows its number as soon as it is made. */
+  signature: EnvelopeSignature | undefined;
   /** When the number rose last. */
   roseMs: number;
   /** Who told of this number first; undefined for our own. */
@@ -30,22 +32,32 @@ export const createBeacon = (self: PeerId, nowMs: number): BeaconState => ({
   self,
   root: self,
   seq: 0,
+  signature: undefined,
   roseMs: nowMs,
   parent: undefined,
   echoes: new Set(),
   graves: new Map(),
 });
 
-export const beaconMessage = (state: BeaconState): Beacon => ({ type: 'BEACON', root: state.root, seq: state.seq });
+export const beaconMessage = ({ root, seq, signature }: BeaconState): Beacon =>
+  signature === undefined ? { type: 'BEACON', root, seq } : { type: 'BEACON', root, seq, signature };
+
+/** It could change ours: it is to be authentic. Another one says no more than that a neighbour is there. */
+export const isNews = (state: BeaconState, { root, seq }: Beacon): boolean =>
+  root < state.root || (root === state.root && seq > state.seq);
 
 /** A neighbour's beacon arrived. True when ours changed or rose: it is to be passed on, to all but that neighbour. */
-export function hearBeacon(state: BeaconState, { root, seq }: Beacon, from: PeerId, nowMs: number): boolean {
+export function hearBeacon(state: BeaconState, beacon: Beacon, from: PeerId, nowMs: number): boolean {
+  const { root, seq } = beacon;
   // Nobody could rise above the last number of all, not even the root itself.
   if (seq > nowMs + BEACON_AHEAD_MAX) return false;
   if (root === state.root && seq === state.seq && from !== state.parent) state.echoes.add(from);
   if (root === state.self) {
     // Our own beacon from before a restart is ahead of us: catch up, so that nobody takes ours for an echo.
-    if (seq > state.seq && state.root === state.self) state.seq = seq;
+    if (seq > state.seq && state.root === state.self) {
+      state.seq = seq;
+      state.signature = beacon.signature;
+    }
     return false;
   }
   if (root > state.root || (root === state.root && seq <= state.seq)) return false;
@@ -53,11 +65,13 @@ export function hearBeacon(state: BeaconState, { root, seq }: Beacon, from: Peer
   state.graves.delete(root);
   state.root = root;
   rise(state, seq, from, nowMs);
+  state.signature = beacon.signature;
   return true;
 }
 
 function rise(state: BeaconState, seq: number, parent: PeerId | undefined, nowMs: number): void {
   state.seq = seq;
+  state.signature = undefined;
   state.roseMs = nowMs;
   state.parent = parent;
   state.echoes.clear();

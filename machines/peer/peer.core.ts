@@ -11,6 +11,7 @@ import {
   RESTARTS_MAX,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
+  SIGNED_FEATURE,
 } from '../shared/limits.ts';
 import type { PeerContext, PeerEnd } from './peer.events.ts';
 
@@ -62,6 +63,10 @@ export function afterLoss(context: Pick<PeerContext, 'setbacks' | 'openedAtMs'>,
 /** The other side's HELLO fits this link. */
 export const fits = (context: Pick<PeerContext, 'remote' | 'attempt' | 'random'>, hello: Hello): boolean =>
   hello.peerId === context.remote && hello.attempt === context.attempt && hello.random === context.random;
+
+/** Both ends sign their messages, or neither does. */
+export const signsAlike = (signing: boolean, { features }: Pick<Hello, 'features'>): boolean =>
+  features.includes(SIGNED_FEATURE) === signing;
 
 /** The later of two attempts. */
 export const later = (a: AttemptId, b: AttemptId): AttemptId => (a > b ? a : b);

@@ -136,6 +136,12 @@ export const peerMachine = peerSetup.createMachine({
             'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
             'hello.received': [
               { guard: 'fits', target: 'proving', actions: 'rememberHello' },
+              {
+                guard: 'differsInSigning',
+                target: 'refusing',
+                actions: ['noteUnproven', 'reportUnproven'],
+                description: 'Its network signs messages and ours does not, or the other way round.',
+              },
               { target: '#peer.backingOff', actions: 'noteFailedDial', description: 'Another peer, attempt or role.' },
             ],
             'link.farewell': { target: '#peer.backingOff', actions: 'noteFailedDial' },

@@ -36,6 +36,7 @@ import {
   mayRestart,
   outranks,
   retryMs,
+  signsAlike,
 } from './peer.core.ts';
 import type {
   LinkPortCommand,
@@ -73,11 +74,13 @@ const NO_HEIR = { heir: undefined, heirOffer: undefined, heirHello: undefined } 
 /** Why the other end counts as unproven. A time-out of a wait says it by not being any of these. */
 function codeOf(event: PeerEvent): ProofCode {
   if (event.type === 'link.unproven' || event.type === 'heir.unproven') return event.code;
+  if (event.type === 'hello.received') return 'SIGNING_DIFFERS';
   return event.type === 'link.farewell' ? 'PROOF_REFUSED' : 'PROOF_TIMEOUT';
 }
 
 const fitsHeir = (context: PeerContext, hello: Hello): boolean =>
   context.heir !== undefined &&
+  signsAlike(context.ports.signing, hello) &&
   fits({ remote: context.remote, random: heirRandom(context), attempt: context.heir }, hello);
 
 const heirClosed = ({ remote, heir = '', reason }: PeerContext): PeerReport => ({
@@ -330,7 +333,9 @@ export const peerSetup = setup({
     outranksRemote: ({ context }) => outranks(context.ports.identity.peerId, context.remote),
     isUndeliverable: ({ context, event }) =>
       event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === context.attempt),
-    fits: ({ context, event }) => event.type === 'hello.received' && fits(context, event.hello),
+    fits: ({ context, event }) =>
+      event.type === 'hello.received' && fits(context, event.hello) && signsAlike(context.ports.signing, event.hello),
+    differsInSigning: ({ context, event }) => event.type === 'hello.received' && fits(context, event.hello),
     isGone: ({ context, event }) =>
       event.type === 'signal.undeliverable' &&
       event.unknown === true &&

@@ -5,7 +5,7 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
 import type { AttemptId } from '../../machines/shared/ids.ts';
-import { EARLY_FRAMES_MAX, NONCE_BYTES } from '../../machines/shared/limits.ts';
+import { EARLY_FRAMES_MAX, NONCE_BYTES, SIGNED_FEATURE } from '../../machines/shared/limits.ts';
 import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link, LinkHandlers } from '../ports/link.ts';
 import type { LinkSignal, OfferSignal } from '../ports/signaling.ts';
@@ -200,7 +200,10 @@ class Channels {
     if (channel === undefined) return;
     const { attempt } = channel;
     const { peerId } = ports.identity;
-    const features = ports.link.capabilities.restart ? ['restart'] : [];
+    const features = [
+      ...(ports.link.capabilities.restart ? ['restart'] : []),
+      ...(ports.signing ? [SIGNED_FEATURE] : []),
+    ];
     const goesOn = resume === undefined ? {} : { resume };
     const hello = { type: 'HELLO', peerId, attempt, mark, random, cap, features, ...goesOn } as const;
     ports.exchange?.send(remote, hello, attempt);

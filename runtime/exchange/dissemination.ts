@@ -1,8 +1,17 @@
 /**
- * Messages that spread through the mesh: what comes is looked at once, delivered and passed on; what is ours goes out and
- * its receipts are awaited. Owns the seen cache, the inbox of one turn, the open receipts and what waits to be joined.
+ * Messages that spread through the mesh: what comes is looked at once, found authentic, delivered and passed on; what is ours
+ * is signed, goes out and its receipts are awaited. Owns the seen cache, the inbox of one turn, the open receipts, what waits
+ * to be joined and what waits for a signature.
  */
-import { cameFrom, createFlood, isSeen, receive, remember } from '../../machines/gossip/flood.core.ts';
+import {
+  BLAMED,
+  cameFrom,
+  createFlood,
+  type FloodVerdict,
+  isSeen,
+  receive,
+  remember,
+} from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
 import {
@@ -10,7 +19,11 @@ import {
   HOPS_MAX_SMALL_CAP,
   INBOX_MAX,
   LINK_QUEUE_BYTES_MAX,
+  SEQ_PER_MS,
   SMALL_CAP,
+  UNSIGNED_MAX,
+  UNVERIFIED_MAX,
+  UNVERIFIED_MAX_A_LINK,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, OutgoingOptions } from '../ports/exchange.ts';
@@ -18,8 +31,10 @@ import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
+import { type Authenticity, type Finding, ID_PREFIX_DIGITS } from './authenticity.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
+import { InOrder } from './in-order.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { type Packed, packEnvelopes } from './outgoing.ts';
 import { Joiner } from './parts.ts';
@@ -32,9 +47,15 @@ export interface DisseminationOptions {
   readonly links: LinkTable;
   readonly batches: Batches;
   readonly counters: Counters;
+  readonly authenticity: Authenticity;
   readonly report: (fact: ExchangeFact) => void;
   /** A neighbour sent what no honest one sends. */
   readonly fault: (entry: LinkEntry) => void;
+}
+
+/** What a signer said to the envelopes of one message. */
+interface Signed {
+  readonly failure?: MeshError;
 }
 
 export class Dissemination {
@@ -48,8 +69,15 @@ export class Dissemination {
   readonly #flood = createFlood();
   readonly #directs: PendingDirects;
   readonly #joiner: Joiner;
+  readonly #authenticity: Authenticity;
+  /** What came, until it is known whether it is authentic. */
+  readonly #unverified = new InOrder<Finding>(UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK, () => 'forged');
+  /** Envelopes among it, by id: the same bytes are checked once. */
+  readonly #checks = new Map<MessageId, { readonly bytes: Uint8Array; readonly finding: Promise<Finding> }>();
+  /** Ours, until they are signed. */
+  readonly #unsigned = new InOrder<Signed>(UNSIGNED_MAX, UNSIGNED_MAX, (cause) => ({ failure: signerFailed(cause) }));
   #inbox: DeliveredMessage[] = [];
-  #seq = 0;
+  #seq: number;
 
   constructor(options: DisseminationOptions) {
     const { ports, network, maxPeers, links, counters } = options;
@@ -60,6 +88,8 @@ export class Dissemination {
     this.#self = ports.identity.peerId;
     this.#links = links;
     this.#counters = counters;
+    this.#authenticity = options.authenticity;
+    this.#seq = Math.floor(ports.clock.now()) * SEQ_PER_MS;
     this.#directs = new PendingDirects(ports.clock);
     this.#joiner = new Joiner(ports.clock, counters);
   }
@@ -76,20 +106,54 @@ export class Dissemination {
       return this.#options.fault(entry);
     }
     const envelope = decoded.value;
-    const nowMs = this.#ports.clock.now();
-    const { remote } = entry;
-    const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, remote, nowMs);
+    const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, this.#ports.clock.now());
     if (decision.verdict !== 'fresh') {
       this.#counters.addType('dropped', decision.verdict);
-      if (decision.verdict === 'overHops') this.#options.fault(entry);
+      if (BLAMED.has(decision.verdict)) this.#options.fault(entry);
       return;
     }
+    if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
+    const finding = this.#authenticate(entry, gossip.envelope, envelope);
+    if (typeof finding === 'string' && this.#unverified.size === 0) {
+      return this.#found(finding, entry, gossip, envelope, decision);
+    }
+    this.#unverified.push(entry, finding, (found) => {
+      this.#found(found, entry, gossip, envelope, decision);
+      this.flushInbox();
+    });
+  }
+
+  /** Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer. */
+  #authenticate(entry: LinkEntry, bytes: Uint8Array, envelope: Envelope): Finding | Promise<Finding> {
+    const { id } = envelope;
+    const running = this.#checks.get(id);
+    if (running !== undefined && isSame(running.bytes, bytes)) return running.finding;
+    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, this.#self);
+    if (typeof finding === 'string') return finding;
+    const check = { bytes, finding };
+    if (running === undefined) this.#checks.set(id, check);
+    const forget = (): void => {
+      if (this.#checks.get(id) === check) this.#checks.delete(id);
+    };
+    finding.then(forget, forget);
+    return finding;
+  }
+
+  /** It is known whether a message is authentic: only then it is remembered, delivered and passed on. */
+  #found(finding: Finding, entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: Fresh): void {
+    const { remote } = entry;
+    if (finding !== 'authentic') {
+      this.#counters.addType('dropped', finding);
+      return this.#options.fault(entry);
+    }
+    // Another copy was found so meanwhile.
+    if (isSeen(this.#flood, envelope.id)) return this.#counters.addType('dropped', 'duplicate');
+    remember(this.#flood, envelope.id, envelope, remote, this.#ports.clock.now());
     const { part } = envelope;
-    if (decision.deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
-    else if (decision.deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
+    if (deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
+    else if (deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
     if (envelope.network !== this.#network) this.#counters.add('foreign');
-    if (!decision.relay) return;
-    this.#spread(encodeMessage({ ...gossip, hops: gossip.hops + 1 }), remote, envelope.to);
+    if (relay) this.#spread(encodeMessage({ ...gossip, hops: gossip.hops + 1 }), remote, envelope.to);
   }
 
   /** A part is relayed whatever comes of the whole: the others may have taken another way. */
@@ -113,9 +177,27 @@ export class Dissemination {
     }
     this.#counters.addType('delivered', kind);
     this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
-    if (kind === 'direct') this.#sendReceipt(entry, { type: 'RECEIPT', id, from: this.#self, hops });
+    if (kind === 'direct') this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
     if (this.#inbox.length >= INBOX_MAX) this.flushInbox();
     return true;
+  }
+
+  /** Signs a receipt that others carry; on a link of its own its source knows who we are. */
+  #confirm(entry: LinkEntry, source: PeerId, receipt: Receipt): void {
+    if (entry.remote === source) return this.#sendReceipt(entry, receipt);
+    const failed = (cause: unknown): void => {
+      this.#counters.add('dropped.receipt');
+      this.#ports.logger.log('error', signerFailed(cause).message, { id: receipt.id });
+    };
+    try {
+      const signed = this.#authenticity.receipt(receipt);
+      if (!(signed instanceof Promise)) return this.#sendReceipt(entry, signed);
+      signed.then((made) => {
+        if (this.#links.get(entry.remote) === entry) this.#sendReceipt(entry, made);
+      }, failed);
+    } catch (cause) {
+      failed(cause);
+    }
   }
 
   /** Receipts wait in the bounded queue of a congested link like the messages that they answer. */
@@ -125,10 +207,19 @@ export class Dissemination {
   }
 
   onReceipt(entry: LinkEntry, receipt: Receipt): void {
-    if (this.#directs.confirm(receipt.id, receipt.from, receipt.hops)) return;
-    const back = this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
-    if (back === undefined || back === entry) return this.#counters.add('dropped.receipt');
-    this.#sendReceipt(back, receipt);
+    const isOurs = this.#directs.awaits(receipt.id, receipt.from);
+    const back = isOurs ? undefined : this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
+    if (!isOurs && (back === undefined || back === entry)) return this.#counters.add('dropped.receipt');
+    if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
+    // What we pass on must hold for those who know nothing of this link.
+    const finding = this.#authenticity.receiptOf(receipt, isOurs ? entry.remote : '');
+    this.#unverified.push(entry, finding, (found) => {
+      if (found !== 'authentic') {
+        this.#counters.addType('dropped', found);
+        this.#options.fault(entry);
+      } else if (back === undefined) this.#directs.confirm(receipt.id, receipt.from, receipt.hops);
+      else if (this.#links.get(back.remote) === back) this.#sendReceipt(back, receipt);
+    });
   }
 
   /** Reports what one turn delivered. */
@@ -143,7 +234,12 @@ export class Dissemination {
 
   broadcast(data: unknown, options: OutgoingOptions): MessageId {
     const { id, packed } = this.#pack('broadcast', data, options);
-    for (const { message } of packed) this.#spread(message, undefined, undefined);
+    const failed = ({ code, message }: MeshError): void =>
+      this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
+    const send = (): void => {
+      for (const { message } of packed) this.#spread(message, undefined, undefined);
+    };
+    this.#sign(packed, send, failed);
     return id;
   }
 
@@ -153,13 +249,26 @@ export class Dissemination {
     if (this.#directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
     const { id, packed } = this.#pack('direct', data, options, to);
     this.#directs.add(id, to, options.timeoutMs, settle);
-    let copies = 0;
-    for (const { message } of packed) copies += this.#spread(message, undefined, to);
-    if (copies === 0) {
-      const error = new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
-      this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
-    }
+    const fail = (error: MeshError): void => void this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
+    const send = (): void => {
+      let copies = 0;
+      for (const { message } of packed) copies += this.#spread(message, undefined, to);
+      if (copies === 0) fail(new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to }));
+    };
+    this.#sign(packed, send, fail);
     return () => this.#directs.cancel(id);
+  }
+
+  /** Signs what goes out, and sends it now or, when the signer takes a while, later and in order. */
+  #sign(packed: readonly Packed[], send: () => void, failed: (error: MeshError) => void): void {
+    let signed: Signed | Promise<Signed> = {};
+    try {
+      const awaited = packed.flatMap(({ envelope }) => this.#authenticity.sign(envelope) ?? []);
+      if (awaited.length > 0) signed = Promise.all(awaited).then(() => ({}));
+    } catch (cause) {
+      signed = { failure: signerFailed(cause) };
+    }
+    this.#unsigned.push(this, signed, ({ failure }) => (failure === undefined ? send() : failed(failure)));
   }
 
   /** What is ours to send, remembered and counted. Throws when it is no message, or larger than any link has room for. */
@@ -169,15 +278,19 @@ export class Dissemination {
     options: OutgoingOptions,
     to?: PeerId,
   ): { id: MessageId; packed: readonly Packed[] } {
-    const nextId = (): MessageId => toHex(this.#ports.random.bytes(16));
+    if (!this.#unsigned.hasRoom(this))
+      throw new MeshError('QUEUE_FULL', 'Too many messages wait for their signatures.');
+    const prefix = this.#self.slice(0, ID_PREFIX_DIGITS);
+    const nextId = (): MessageId => prefix + toHex(this.#ports.random.bytes(8));
     const id = nextId();
     const sentAtMs = this.#ports.clock.now();
     const source = { network: this.#network, source: this.#self, seq: this.#seq + 1, hopsMax: this.#hopsMax };
     const base = { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) };
-    const packed = packEnvelopes(base, data, options, nextId);
+    const packed = packEnvelopes(base, data, options, { nextId, isSigned: this.#authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);
     this.#seq += packed.length;
-    for (const part of packed) remember(this.#flood, part.id, undefined, sentAtMs);
+    for (const { id: each } of packed)
+      remember(this.#flood, each, { ...source, sentAtMs, ttlMs: 0 }, undefined, sentAtMs);
     this.#counters.add(`originated.${kind}`);
     return { id, packed };
   }
@@ -225,7 +338,21 @@ export class Dissemination {
   }
 
   stop(): void {
+    this.#unverified.stop();
+    this.#unsigned.stop();
+    this.#checks.clear();
     this.#joiner.stop();
     this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
   }
+}
+
+type Fresh = Extract<FloodVerdict, { readonly verdict: 'fresh' }>;
+
+const signerFailed = (cause: unknown): MeshError =>
+  new MeshError('SIGNER_FAILED', `The identity signed nothing: ${String(cause)}`, { cause });
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -9,6 +9,7 @@ import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { decodeFrame, encodeMessage } from '../wire/codec.ts';
 import type { Ack, Message } from '../wire/messages.ts';
+import { Authenticity } from './authenticity.ts';
 import { Batches } from './batches.ts';
 import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
@@ -73,14 +74,18 @@ class MeshExchange implements RunningExchange {
     this.#channels = new Channels({ clock: ports.clock, links: this.#links, batches: this.#batches, count });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
-    this.#upkeep = new Upkeep(shared);
+    const { identity, signing } = ports;
+    const authenticity = new Authenticity({ identity, signing });
+    const fault = (entry: LinkEntry): void => this.#fault(entry);
+    this.#upkeep = new Upkeep({ ...shared, authenticity, fault, count, logger: ports.logger });
     this.relays = new Relays({ ...shared, count });
     this.#dissemination = new Dissemination({
       ...{ ports, network, maxPeers, report },
       links: this.#links,
       batches: this.#batches,
       counters: this.#counters,
-      fault: (entry) => this.#fault(entry),
+      authenticity,
+      fault,
     });
   }
 

@@ -15,13 +15,13 @@ export interface Packed extends Originated {
 
 /**
  * The app's data in one envelope, or in several when it is large; they count on from `base.seq`, and the first has `base.id`.
- * `base.hopsMax` is the default. Throws BAD_OPTION, TOO_LARGE.
+ * `base.hopsMax` is the default. `isSigned`: each envelope has room for a signature. Throws BAD_OPTION, TOO_LARGE.
  */
 export function packEnvelopes(
   base: Omit<Envelope, 'ttlMs' | 'topic' | 'payload'>,
   data: unknown,
   options: OutgoingOptions,
-  nextId: () => MessageId,
+  { nextId, isSigned }: { readonly nextId: () => MessageId; readonly isSigned: boolean },
 ): readonly Packed[] {
   const { hopsMax = base.hopsMax, ttlMs = MESSAGE_TTL_MS, topic } = options;
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
@@ -30,10 +30,10 @@ export function packEnvelopes(
   // Nothing else is encoded before these bytes are copied to where they leave from.
   const payload = encodePayloadInPlace(data);
   const whole = { ...base, hopsMax, ttlMs, payload, ...(topic === undefined ? {} : { topic }) };
-  if (payload.length <= PAYLOAD_BYTES_MAX) return [{ id: base.id, ...encodeOriginated(whole) }];
+  if (payload.length <= PAYLOAD_BYTES_MAX) return [{ id: base.id, ...encodeOriginated(whole, isSigned) }];
   return cut(payload).map((piece, index, { length: count }) => {
     const id = index === 0 ? base.id : nextId();
     const part = { whole: base.id, index, count };
-    return { id, ...encodeOriginated({ ...whole, id, seq: base.seq + index, payload: piece, part }) };
+    return { id, ...encodeOriginated({ ...whole, id, seq: base.seq + index, payload: piece, part }, isSigned) };
   });
 }

@@ -32,6 +32,11 @@ export class PendingDirects {
     this.#pending.set(id, { to, sentMs: this.#clock.now(), timer, settle });
   }
 
+  /** A receipt of this peer is waited for. */
+  awaits(id: MessageId, from: PeerId): boolean {
+    return this.#pending.get(id)?.to === from;
+  }
+
   /** A receipt arrived. False when nobody waits for it from this peer. */
   confirm(id: MessageId, from: PeerId, hops: number): boolean {
     const pending = this.#pending.get(id);

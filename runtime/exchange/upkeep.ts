@@ -7,6 +7,7 @@ import {
   beaconMessage,
   createBeacon,
   hearBeacon,
+  isNews,
   tickBeacon,
 } from '../../machines/mesh/beacon.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
@@ -21,16 +22,23 @@ import {
   SWEEP_MS,
 } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
+import type { LoggerPort } from '../ports/logger.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import type { Beacon, Message } from '../wire/messages.ts';
+import type { Authenticity, Finding } from './authenticity.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 
 export interface UpkeepOptions {
   readonly self: string;
   readonly clock: MeshClock;
   readonly links: LinkTable;
+  readonly authenticity: Authenticity;
+  readonly logger: LoggerPort;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly report: (fact: ExchangeFact) => void;
+  readonly count: (name: string) => void;
+  /** A neighbour sent what no honest one sends. */
+  readonly fault: (entry: LinkEntry) => void;
 }
 
 export class Upkeep {
@@ -51,12 +59,37 @@ export class Upkeep {
     this.#options = options;
     this.#sweptMs = options.clock.now();
     this.#beacon = createBeacon(options.self, this.#sweptMs);
+    this.#signBeacon(() => undefined);
     this.#scheduleSweep();
   }
 
   /** A link was admitted: it hears our beacon. The list of neighbours follows when the mesh has counted it. */
   welcome(entry: LinkEntry): void {
-    if (entry.remote !== this.#beacon.parent) this.#options.send(entry, beaconMessage(this.#beacon));
+    if (entry.remote !== this.#beacon.parent && this.#isSigned) this.#options.send(entry, beaconMessage(this.#beacon));
+  }
+
+  get #isSigned(): boolean {
+    return !this.#options.authenticity.signing || this.#beacon.signature !== undefined;
+  }
+
+  /** Our own beacon has a new number. */
+  #signBeacon(signed: () => void): void {
+    const { authenticity, logger } = this.#options;
+    const unsigned = beaconMessage(this.#beacon);
+    const take = ({ root, seq, signature }: Beacon): void => {
+      if (this.#stopped || root !== this.#beacon.root || seq !== this.#beacon.seq) return;
+      this.#beacon.signature = signature;
+      signed();
+    };
+    const failed = (cause: unknown): void =>
+      logger.log('error', `The identity signed no beacon: ${String(cause)}`, { seq: unsigned.seq });
+    try {
+      const made = authenticity.beacon(unsigned);
+      if (made instanceof Promise) made.then(take, failed);
+      else take(made);
+    } catch (cause) {
+      failed(cause);
+    }
   }
 
   /** The links changed: neighbours hear of it, at most once in NEIGHBOURS_MIN_INTERVAL_MS. */
@@ -76,10 +109,24 @@ export class Upkeep {
   /** We are in another network now: the root of the last one is none of ours. */
   moved(): void {
     this.#beacon = createBeacon(this.#options.self, this.#options.clock.now());
+    this.#signBeacon(() => undefined);
   }
 
   onBeacon(entry: LinkEntry, beacon: Beacon): void {
     // Of a link that ends: where it led is none of ours any more.
+    if (!entry.carries) return;
+    if (!isNews(this.#beacon, beacon)) return this.#hearBeacon(entry, beacon);
+    const judge = (finding: Finding): void => {
+      if (finding === 'authentic') return this.#hearBeacon(entry, beacon);
+      this.#options.count(`dropped.${finding}`);
+      this.#options.fault(entry);
+    };
+    const finding = this.#options.authenticity.beaconOf(beacon);
+    if (typeof finding === 'string') judge(finding);
+    else finding.then(judge, () => judge('forged'));
+  }
+
+  #hearBeacon(entry: LinkEntry, beacon: Beacon): void {
     if (!entry.carries) return;
     const before = this.#beacon.root;
     const nowMs = this.#options.clock.now();
@@ -108,6 +155,7 @@ export class Upkeep {
   }
 
   #tellBeacon(nowMs: number): void {
+    if (!this.#isSigned) return;
     this.#beaconToldMs = nowMs;
     this.#beaconWaits = false;
     this.#tellAll(beaconMessage(this.#beacon), this.#beacon.parent);
@@ -194,7 +242,8 @@ export class Upkeep {
   #raiseBeacon(nowMs: number): void {
     const before = this.#beacon.root;
     const isRisen = tickBeacon(this.#beacon, nowMs);
-    if (isRisen || this.#beaconWaits) this.#tellBeacon(nowMs);
+    if (isRisen) this.#signBeacon(() => this.#tellBeacon(this.#options.clock.now()));
+    else if (this.#beaconWaits) this.#tellBeacon(nowMs);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
   }
 }

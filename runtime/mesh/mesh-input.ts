@@ -124,6 +124,7 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     identity,
+    signing: checkBoolean('signing', options.signing ?? true),
     logger: options.logger ?? silence,
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     signaling: signalingOf(options.signaling),

@@ -34,6 +34,7 @@ export interface Claim {
  * - `PROOF_REFUSED`: it did not take ours.
  * - `NO_FINGERPRINTS`: our link port does not tell whom the connection is with, so that nothing can be proven.
  * - `SIGNER_FAILED`: our own signer made no signature.
+ * - `SIGNING_DIFFERS`: one end's network signs its messages, the other's does not.
  */
 export type ProofCode =
   | 'PROOF_MISSING'
@@ -41,4 +42,5 @@ export type ProofCode =
   | 'PROOF_TIMEOUT'
   | 'PROOF_REFUSED'
   | 'NO_FINGERPRINTS'
-  | 'SIGNER_FAILED';
+  | 'SIGNER_FAILED'
+  | 'SIGNING_DIFFERS';

@@ -16,6 +16,8 @@ export interface MeshPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
   readonly identity: Identity;
+  /** The messages of this network are signed: no others are taken, and no peer is linked that signs none. */
+  readonly signing: boolean;
   readonly logger: LoggerPort;
   readonly link: LinkPort;
   readonly signaling: readonly SignalingPort[];

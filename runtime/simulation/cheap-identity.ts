@@ -37,7 +37,9 @@ function verify({ peerId, publicKey, message, signature }: Claim): boolean {
   if (signature.length !== SIGNATURE_BYTES || idOf(publicKey) !== peerId) return false;
   const view = new DataView(signature.buffer, signature.byteOffset, SIGNATURE_BYTES);
   const [a, b] = stamp(publicKey, message);
-  return view.getInt32(0) === a && view.getInt32(4) === b;
+  if (view.getInt32(0) !== a || view.getInt32(4) !== b) return false;
+  for (let i = 8; i < SIGNATURE_BYTES; i++) if (signature[i] !== 0) return false;
+  return true;
 }
 
 const idOf = (publicKey: Uint8Array): string => toHex(sha256(publicKey).subarray(0, 20));

@@ -15,6 +15,7 @@ import {
   WIRE_VERSION,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
 import { encodeFrame, gossipHeadBytes, withRoom, writeGossipHead } from './frames.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type Beacon,
   type Decoded,
   type DecodedFrame,
+  type EnvelopeSignature,
   type Gossip,
   MESSAGE_TYPES,
   type Message,
@@ -40,7 +42,15 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 
-export { decodeEnvelope, encodeEnvelope, encodeOriginated, envelopeId, type Originated } from './envelope.ts';
+export {
+  decodeEnvelope,
+  encodeEnvelope,
+  encodeOriginated,
+  envelopeId,
+  type Originated,
+  putSignature,
+  signedPart,
+} from './envelope.ts';
 export { encodeFrame } from './frames.ts';
 
 /**
@@ -62,8 +72,8 @@ const TYPE_NAMES: ReadonlyMap<number, Message['type']> = new Map(
 
 // ---- encoding ------------------------------------------------------------------------------------------------------
 
-/** The longest message that is written by hand: a RECEIPT or a BEACON. */
-const BY_HAND_BYTES_MAX = 64;
+/** The longest message that is written by hand: a RECEIPT or a BEACON, with key and signature. */
+const BY_HAND_BYTES_MAX = 192;
 const writer = new Writer(BY_HAND_BYTES_MAX);
 
 /**
@@ -122,7 +132,9 @@ function encodeGossip({ hops, envelope }: Gossip): Uint8Array {
 function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array {
   const { type } = message;
   const to = writer.reset();
-  to.array(type === 'RECEIPT' ? 4 : type === 'PING' || type === 'PONG' ? 2 : 3);
+  const signature = type === 'RECEIPT' || type === 'BEACON' ? message.signature : undefined;
+  const fields = type === 'RECEIPT' ? 4 : type === 'PING' || type === 'PONG' ? 2 : 3;
+  to.array(signature === undefined ? fields : fields + 2);
   to.number(MESSAGE_TYPES[type]);
   switch (type) {
     case 'RECEIPT':
@@ -145,6 +157,10 @@ function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array 
     default:
       checkRange('stampMs', message.stampMs, 0, Number.MAX_SAFE_INTEGER);
       to.number(message.stampMs);
+  }
+  if (signature !== undefined) {
+    to.binary('key', signature.key, PUBLIC_KEY_BYTES);
+    to.binary('sig', signature.sig, SIGNATURE_BYTES);
   }
   const bytes = withRoom(to.at);
   to.copyTo(bytes, 0);
@@ -235,8 +251,9 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       const id = cursor.hex(16);
       const from = cursor.hex(20);
       const hops = cursor.integer(1, HOPS_LIMIT);
-      skipSurplus(cursor, fields - 3);
-      return cursor.ok ? { type: 'RECEIPT', id, from, hops } : { problem: 'id, peer or hops are not of their kind' };
+      const signature = readSignature(cursor, fields - 3);
+      if (!cursor.ok) return { problem: 'id, peer, hops or signature are not of their kind' };
+      return { type: 'RECEIPT', id, from, hops, ...signature };
     }
     case 'PING':
     case 'PONG': {
@@ -256,8 +273,9 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       if (fields < 2) return missing(2, fields);
       const root = cursor.hex(20);
       const seq = cursor.integer(0, Number.MAX_SAFE_INTEGER);
-      skipSurplus(cursor, fields - 2);
-      return cursor.ok ? { type: 'BEACON', root, seq } : { problem: 'the root is no peer id, or the number none' };
+      const signature = readSignature(cursor, fields - 2);
+      if (!cursor.ok) return { problem: 'the root is no peer id, the number none, or the signature not of its kind' };
+      return { type: 'BEACON', root, seq, ...signature };
     }
     default:
       return decodeControl(cursor, name, fields);
@@ -281,6 +299,22 @@ function decodeControl(cursor: Cursor, name: ControlType, count: number): Messag
   }
   surplus += surplusInPeers(name, fields);
   return readControl(name, fields);
+}
+
+/** Key and signature behind the other fields, if there are both; what follows is surplus. */
+function readSignature(cursor: Cursor, left: number): { signature?: EnvelopeSignature } {
+  const signature =
+    left < 2
+      ? {}
+      : {
+          signature: {
+            // Copies: a beacon is kept, and a view would keep its frame.
+            key: cursor.binary(PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES).slice(),
+            sig: cursor.binary(SIGNATURE_BYTES, SIGNATURE_BYTES).slice(),
+          },
+        };
+  skipSurplus(cursor, left < 2 ? left : left - 2);
+  return signature;
 }
 
 function skipSurplus(cursor: Cursor, count: number): void {

@@ -2,7 +2,13 @@
  * Envelopes: what the source of a message says, in bytes that every relay passes on untouched. A MessagePack array
  * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct, to: bin 20 | nil, hopsMax: int,
  * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message followed by
- * `[whole: bin 16, index: int, count: int]` (or nil); further fields are ignored.
+ * `[whole: bin 16, index: int, count: int]` (or nil), and then by the form of its payload when that is not 0; further fields
+ * are ignored.
+ *
+ * In a network whose messages are signed `bin 96` follows: the source's public key and its signature over ENVELOPE_LABEL and
+ * the array as it stands, so that each field is covered and there is no second way to write the same. What relays change (the
+ * hops) is outside. The key travels with each message: 32 bytes more, and nobody has to know, or ask for, the key of a source
+ * that is many links away.
  */
 import type { MessageId } from '../../machines/shared/ids.ts';
 import {
@@ -16,13 +22,25 @@ import {
   TTL_LIMIT_MS,
 } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import { checkInteger, checkRange, fail, guarded } from './checks.ts';
 import { gossipHeadBytes, withRoom, writeGossipHead } from './frames.ts';
-import type { Decoded, Envelope, Part } from './messages.ts';
+import {
+  type Decoded,
+  type Envelope,
+  type EnvelopeSignature,
+  PAYLOAD_FORMS,
+  type Part,
+  type PayloadForm,
+} from './messages.ts';
 import { Cursor, plainView } from './msgpack-cursor.ts';
 import { textBytes, Writer } from './msgpack-writer.ts';
 
 const FIELDS = 11;
+const SIGNED_BYTES = PUBLIC_KEY_BYTES + SIGNATURE_BYTES;
+/** The head of `bin 96` and its content. */
+const TRAILER_BYTES = 2 + SIGNED_BYTES;
+const BIN_8 = 0xc4;
 const envelopeCursor = new Cursor();
 
 /** More than the longest head takes: ids, numbers in their longest form, names of 3 bytes a UTF-16 unit. */
@@ -66,9 +84,10 @@ export const encodeEnvelope = (envelope: Envelope): Uint8Array => encodeOriginat
 
 /**
  * The same, where it stands in what the source sends: the payload is copied once, to where it leaves from. Head and tail
- * are written apart, since the length of all comes first.
+ * are written apart, since the length of all comes first. `isSigned`: it ends with room for a signature, which is filled in
+ * before anybody else gets these bytes.
  */
-export function encodeOriginated(envelope: Envelope): Originated {
+export function encodeOriginated(envelope: Envelope, isSigned: boolean = envelope.signature !== undefined): Originated {
   const { payload } = envelope;
   if (payload.length > PAYLOAD_BYTES_MAX) {
     throw new MeshError('TOO_LARGE', `A payload has at most ${PAYLOAD_BYTES_MAX} bytes, this one ${payload.length}.`);
@@ -77,19 +96,38 @@ export function encodeOriginated(envelope: Envelope): Originated {
     writeHead(envelope);
     tail.reset();
     if (envelope.part !== undefined) writePart(envelope.part);
-    const length = head.at + payload.length + tail.at;
+    else if (envelope.form !== undefined) tail.nil();
+    if (envelope.form !== undefined) writeForm(envelope.form);
+    const length = head.at + payload.length + tail.at + (isSigned ? TRAILER_BYTES : 0);
     const message = withRoom(gossipHeadBytes(1, length) + length);
     const start = writeGossipHead(message, 1, length);
     const payloadAt = head.copyTo(message, start);
     message.set(payload, payloadAt);
     tail.copyTo(message, payloadAt + payload.length);
-    return { envelope: message.subarray(start), message };
+    const bytes = message.subarray(start);
+    if (envelope.signature !== undefined) putSignature(bytes, envelope.signature);
+    return { envelope: bytes, message };
   });
 }
 
+/** Fills in who made an envelope that has room for it. */
+export function putSignature(envelope: Uint8Array, { key, sig }: EnvelopeSignature): void {
+  if (key.length !== PUBLIC_KEY_BYTES || sig.length !== SIGNATURE_BYTES) {
+    throw new TypeError(`a key has ${PUBLIC_KEY_BYTES} bytes, a signature ${SIGNATURE_BYTES}`);
+  }
+  const at = envelope.length - TRAILER_BYTES;
+  envelope[at] = BIN_8;
+  envelope[at + 1] = SIGNED_BYTES;
+  envelope.set(key, at + 2);
+  envelope.set(sig, at + 2 + PUBLIC_KEY_BYTES);
+}
+
+/** The part of a signed envelope that its signature is about. */
+export const signedPart = (envelope: Uint8Array): Uint8Array => envelope.subarray(0, -TRAILER_BYTES);
+
 /** All up to the payload's own bytes. */
 function writeHead(envelope: Envelope): void {
-  const { kind, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, payload } = envelope;
+  const { kind, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, form, payload } = envelope;
   if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
   if ((kind === 'direct') !== (to !== undefined)) throw new TypeError('a direct message has a `to`, a broadcast none');
   checkInteger('seq', seq, 1, Number.MAX_SAFE_INTEGER);
@@ -97,7 +135,7 @@ function writeHead(envelope: Envelope): void {
   checkInteger('ttlMs', ttlMs, 0, TTL_LIMIT_MS);
   checkRange('sentAtMs', sentAtMs, 0, Number.MAX_SAFE_INTEGER);
   head.reset();
-  head.array(part === undefined ? FIELDS : FIELDS + 1);
+  head.array(form !== undefined ? FIELDS + 2 : part === undefined ? FIELDS : FIELDS + 1);
   head.hex('id', envelope.id, 16);
   head.raw(networkName.bytes(envelope.network));
   head.hex('source', envelope.source, 20);
@@ -111,6 +149,12 @@ function writeHead(envelope: Envelope): void {
   if (topic === undefined) head.nil();
   else head.raw(topicName.bytes(topic));
   head.binaryHead(payload.length);
+}
+
+function writeForm(form: PayloadForm): void {
+  const index = PAYLOAD_FORMS.indexOf(form);
+  if (index < 0) throw new TypeError('the form of the payload is not known');
+  tail.number(index);
 }
 
 function writePart({ whole, index, count }: Part): void {
@@ -194,24 +238,41 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
   const payload = cursor.binary(0, PAYLOAD_BYTES_MAX);
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
   const part = count > FIELDS ? readPart(cursor) : undefined;
+  const form = count > FIELDS + 1 ? PAYLOAD_FORMS[cursor.integer(0, PAYLOAD_FORMS.length - 1)] : 'plain';
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
-  for (let left = count - FIELDS - 1; left > 0 && cursor.ok; left--) cursor.skip();
-  if (!cursor.ok || cursor.at !== bytes.length) return fail('BAD_ENCODING', 'the envelope is cut off or has a tail');
+  for (let left = count - FIELDS - 2; left > 0 && cursor.ok; left--) cursor.skip();
+  if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is cut off');
   if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
-  const envelope: Envelope = {
-    id,
-    network,
-    source,
-    seq,
-    kind: direct ? 'direct' : 'broadcast',
-    hopsMax,
-    sentAtMs,
-    ttlMs,
-    payload,
-  };
-  if (to === undefined && topic === undefined && part === undefined) return { ok: true, value: envelope };
-  const rest = { ...(to === undefined ? {} : { to }), ...(topic === undefined ? {} : { topic }) };
-  return { ok: true, value: { ...envelope, ...rest, ...(part === undefined ? {} : { part }) } };
+  const kind = direct ? 'direct' : 'broadcast';
+  const envelope: Envelope = { id, network, source, seq, kind, hopsMax, sentAtMs, ttlMs, payload };
+  return completed(cursor, envelope, { to, topic, part, form: form === 'plain' ? undefined : form });
+}
+
+/** Adds what an envelope may have, and its signature, with which the bytes end. */
+function completed(
+  cursor: Cursor,
+  envelope: Envelope,
+  { to, topic, part, form }: { [Key in 'to' | 'topic' | 'part' | 'form']: Envelope[Key] | undefined },
+): Decoded<Envelope> {
+  const { bytes } = cursor;
+  const hasMore = to !== undefined || topic !== undefined || part !== undefined || form !== undefined;
+  const full: Envelope = hasMore
+    ? {
+        ...envelope,
+        ...(to === undefined ? {} : { to }),
+        ...(topic === undefined ? {} : { topic }),
+        ...(part === undefined ? {} : { part }),
+        ...(form === undefined ? {} : { form }),
+      }
+    : envelope;
+  if (cursor.at === bytes.length) return { ok: true, value: full };
+  const at = cursor.at + 2;
+  if (bytes.length !== cursor.at + TRAILER_BYTES || bytes[at - 2] !== BIN_8 || bytes[at - 1] !== SIGNED_BYTES) {
+    return fail('BAD_ENCODING', 'the envelope has a tail that is no signature');
+  }
+  const key = bytes.subarray(at, at + PUBLIC_KEY_BYTES);
+  const sig = bytes.subarray(at + PUBLIC_KEY_BYTES);
+  return { ok: true, value: { ...full, signature: { key, sig } } };
 }
 
 function brokenEnvelope(bytes: Uint8Array): Decoded<never> {

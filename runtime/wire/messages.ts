@@ -48,7 +48,7 @@ export interface Hello {
   readonly random: boolean;
   /** Links the sender keeps at most, 2 to 50. */
   readonly cap: number;
-  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. */
+  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. `signed`: its messages are, and it takes no others; both ends must agree. */
   readonly features: readonly string[];
   /** Attempt of the first link in the row that this one goes on with; the field is left out of a link that begins. */
   readonly resume?: AttemptId;
@@ -110,12 +110,14 @@ export interface Neighbours {
 
 /**
  * The component beacon: the smallest peer id known, kept fresh by its owner. Sent at link-up, on change, and passed on when
- * `seq` rises; the owner raises it every BEACON_INTERVAL_MS. The receiver keeps the smallest root that is fresh.
+ * `seq` rises; the owner raises it every BEACON_INTERVAL_MS. The receiver keeps the smallest root that is fresh. In a network
+ * whose messages are signed the root's key and signature (over BEACON_LABEL and the JSON list of root and seq) follow.
  */
 export interface Beacon {
   readonly type: 'BEACON';
   readonly root: PeerId;
   readonly seq: number;
+  readonly signature?: EnvelopeSignature;
 }
 
 /** A peer that somebody knows of, for the passive view. */
@@ -211,10 +213,14 @@ export interface Gossip {
 
 /** What the source said, in bytes that nobody on the way changes. */
 export interface Envelope {
+  /** Begins like its source's id: nobody takes up the id of somebody else's message. */
   readonly id: MessageId;
   readonly network: string;
   readonly source: PeerId;
-  /** Counts the messages of this source, from 1. */
+  /**
+   * Counts the messages of this source. It begins at the source's clock, in 1/SEQ_PER_MS ms, so that it rises beyond its end
+   * and a new start too: a number that is not above one of long ago is a repetition.
+   */
   readonly seq: number;
   /** `direct` carries `to`; everybody relays it, only `to` delivers it and answers with a RECEIPT. */
   readonly kind: 'broadcast' | 'direct';
@@ -226,10 +232,27 @@ export interface Envelope {
   /** Life in ms from `sentAtMs`. */
   readonly ttlMs: number;
   readonly topic?: string;
-  /** The application's data, MessagePack; a piece of it when there is a `part`. */
+  /** The application's data, MessagePack, unless `form` says otherwise; a piece of it when there is a `part`. */
   readonly payload: Uint8Array;
   readonly part?: Part;
+  /** What the payload is. Absent: plain. */
+  readonly form?: PayloadForm;
+  /** Of all the other fields. Always there in a network whose messages are signed, never in another one. */
+  readonly signature?: EnvelopeSignature;
 }
+
+/** Who made it: the key that hashes to `source`, 32 bytes, and 64 bytes that only its holder could make. */
+export interface EnvelopeSignature {
+  readonly key: Uint8Array;
+  readonly sig: Uint8Array;
+}
+
+/**
+ * Index on the wire. `plain`: the application's data. `offer`, `answer`: two peers agree on keys. `sealed`: data for the
+ * addressee alone. `room`: data for the members of a room.
+ */
+export const PAYLOAD_FORMS = ['plain', 'offer', 'answer', 'sealed', 'room'] as const;
+export type PayloadForm = (typeof PAYLOAD_FORMS)[number];
 
 /**
  * The place of a piece of a large message, which the receiver joins. Each part is an envelope with an id of its own, so that
@@ -243,7 +266,11 @@ export interface Part {
   readonly count: number;
 }
 
-/** The addressee of a direct message confirms it. Travels back the way the message came, link by link. */
+/**
+ * The addressee of a direct message confirms it. Travels back the way the message came, link by link. In a network whose
+ * messages are signed, `key` and `sig` (over RECEIPT_LABEL and the JSON list of id, from and hops) follow, except
+ * on the link of the very source, which knows who is at the other end.
+ */
 export interface Receipt {
   readonly type: 'RECEIPT';
   /** The message confirmed. */
@@ -252,6 +279,7 @@ export interface Receipt {
   readonly from: PeerId;
   /** Links the message crossed to reach `from`. */
   readonly hops: number;
+  readonly signature?: EnvelopeSignature;
 }
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;

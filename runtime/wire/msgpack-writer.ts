@@ -89,6 +89,15 @@ export class Writer {
     bytes[this.at++] = length & 255;
   }
 
+  /** Binary data of exactly so many bytes. */
+  binary(field: string, content: Uint8Array, length: number): void {
+    if (!(content instanceof Uint8Array) || content.length !== length) {
+      throw new TypeError(`${field} is not ${length} bytes`);
+    }
+    this.binaryHead(length);
+    this.raw(content);
+  }
+
   /** An id: lower-case hex of exactly so many bytes, as binary data. */
   hex(field: string, text: string, length: number): void {
     if (typeof text !== 'string' || text.length !== length * 2) throw notAnId(field, text);

@@ -16,6 +16,10 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['hub.bench.ts', '1', '100', '64'],
     ['hub.bench.ts', '1', '100', '4096'],
   ],
+  signing: [
+    ['signing.bench.ts', '5000', '256'],
+    ['signing.bench.ts', '1000', '15000'],
+  ],
   node: [['node.bench.ts', '10', '400', '15']],
   links: [
     ['links.bench.ts', 'simple-peer'],

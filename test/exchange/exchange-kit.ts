@@ -2,6 +2,7 @@
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
 import type { ChannelFact, DeliveredMessage, DeliveryReceipt } from '../../runtime/ports/exchange.ts';
+import type { Identity } from '../../runtime/ports/identity.ts';
 import type { Link } from '../../runtime/ports/link.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
@@ -51,20 +52,17 @@ export interface Node {
   readonly links: Map<string, TestLink>;
 }
 
-export function makeNode(clock: HeapClock, name: string, maxPeers = 8): Node {
+/** `identity`: who it is, in a network whose messages are signed. Without one nothing is signed. */
+export function makeNode(clock: HeapClock, name: string, maxPeers = 8, identity?: Identity): Node {
   const random = streams(`exchange ${name}`).fork('peer');
-  const ports = fakePorts({ clock, random });
+  const ports = fakePorts({ clock, random, signing: identity !== undefined });
+  const id = identity?.peerId ?? name.charCodeAt(0).toString(16).padStart(40, '0');
   const facts: ExchangeFact[] = [];
   const inbox: DeliveredMessage[] = [];
   const exchange = createExchange({
     ports: {
       ...ports,
-      identity: {
-        ...ports.identity,
-        peerId: name.charCodeAt(0).toString(16).padStart(40, '0'),
-        publicKey: new Uint8Array(32),
-        sign: () => new Uint8Array(64),
-      },
+      identity: identity ?? { peerId: id, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },
     },
     network: 'n',
     maxPeers,
@@ -73,7 +71,7 @@ export function makeNode(clock: HeapClock, name: string, maxPeers = 8): Node {
       else facts.push(fact);
     },
   });
-  return { id: name.charCodeAt(0).toString(16).padStart(40, '0'), exchange, facts, inbox, links: new Map() };
+  return { id, exchange, facts, inbox, links: new Map() };
 }
 
 /** Joins two nodes by an admitted link of 10 ms. */

@@ -100,6 +100,7 @@ export function fakePorts(over: Partial<MeshPorts> = {}): MeshPorts & { readonly
     clock: new HeapClock(1_000_000),
     random,
     identity: createIdentity(random),
+    signing: false,
     logger: { log: () => undefined },
     link: {
       name: 'none',

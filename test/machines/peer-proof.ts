@@ -84,6 +84,16 @@ export function proofs(): void {
     expect(standing.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'free' } } });
   });
 
+  it('a remote whose network signs what ours does not is told so', () => {
+    const peer = start();
+    peer.link.last.tell({ type: 'link.opened' });
+    peer.run.take();
+    peer.run.send(hello(LOW, OURS, { features: ['signed'] }));
+    refuses(peer, 'SIGNING_DIFFERS');
+    peer.link.last.tell(CLOSED);
+    expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'unproven' }]);
+  });
+
   it('before HELLO a result is no result', () => {
     const peer = start();
     peer.link.last.tell({ type: 'link.opened' });

@@ -71,9 +71,13 @@ describe('floods', () => {
     expect(linksOf(a)).toContain(stranger.id);
     const sent = (): number => a.status().counters['sent.BEACON'] ?? 0;
     const before = sent();
+    const signature = { key: new Uint8Array(32), sig: new Uint8Array(64) };
     for (let second = 0; second < 10; second++) {
       const raised = Array.from({ length: 100 }, (_, i) => second * 100 + i + 100);
-      stranger.say(a.peerId, ...raised.map((seq) => ({ type: 'BEACON', root: '0'.repeat(40), seq }) as const));
+      stranger.say(
+        a.peerId,
+        ...raised.map((seq) => ({ type: 'BEACON', root: '0'.repeat(40), seq, signature }) as const),
+      );
       world.clock.runFor(1_000);
     }
     expect(sent() - before).toBeLessThanOrEqual(2 * 20);

@@ -166,7 +166,8 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
       publicKey: victim.publicKey,
       sign: (message) => {
         const signature = victim.sign(message) as Uint8Array;
-        said.push(signature);
+        // Messages are signed too, each behind another label.
+        if (new TextDecoder().decode(message).startsWith('xstate-mesh/link/')) said.push(signature);
         return signature;
       },
     };
@@ -186,6 +187,33 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
     await ended(world, ada, parrot);
     expect(world.clock.pending).toBe(0);
   });
+});
+
+it('peers whose networks do not agree on signing refuse each other at once, and say so', async () => {
+  const world = memoryWorld('differs');
+  const ada = world.make('ada');
+  const bob = world.make('bob', { signing: false });
+  const seen = [ada, bob].map(watched);
+  for (const mesh of [ada, bob]) mesh.start();
+  world.clock.runFor(2_000);
+  expect(seen.map(({ unproven }) => unproven[0]?.code)).toEqual(['SIGNING_DIFFERS', 'SIGNING_DIFFERS']);
+  expect(seen.map(({ connected }) => connected)).toEqual([[], []]);
+  await ended(world, ada, bob);
+  expect(world.clock.pending).toBe(0);
+});
+
+it('without signing messages pass as ever, in a network of such peers', async () => {
+  const world = memoryWorld('unsigned');
+  const [ada, bob] = ['ada', 'bob'].map((name) => world.make(name, { signing: false })) as [MeshActor, MeshActor];
+  const seen = [ada, bob].map(watched);
+  for (const mesh of [ada, bob]) mesh.start();
+  world.clock.runFor(2_000);
+  ada.broadcast('hello');
+  const receipt = ada.direct(bob.peerId, 'you');
+  world.clock.runFor(1_000);
+  expect(await receipt).toMatchObject({ to: bob.peerId, hops: 1 });
+  expect(seen[1]?.messages).toEqual(['hello', 'you']);
+  await ended(world, ada, bob);
 });
 
 it('a network of real keys and one of simulated ones do not mix', async () => {

@@ -73,7 +73,7 @@ export class Stranger {
             mark: attempt,
             random,
             cap: 8,
-            features: [],
+            features: ['signed'],
           } as const;
           this.say(remote, hello, { type: 'PROOF', key: new Uint8Array(32), sig: new Uint8Array(64) });
         },

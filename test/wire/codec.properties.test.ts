@@ -40,6 +40,11 @@ const bytes = (max: number): fc.Arbitrary<Uint8Array> =>
     fc.constantFrom(0, 255, 256, max).map((length) => new Uint8Array(length)),
   );
 
+const signature = fc.record({
+  key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  sig: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+});
+
 const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record(
     {
@@ -105,7 +110,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     ),
   }),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
-  fc.record({ type: fc.constant('RECEIPT' as const), id: hex(32), from: peerId, hops }),
+  fc.record(
+    { type: fc.constant('RECEIPT' as const), id: hex(32), from: peerId, hops, signature },
+    { requiredKeys: ['type', 'id', 'from', 'hops'] },
+  ),
 );
 
 const envelope: fc.Arbitrary<Envelope> = fc
@@ -124,6 +132,8 @@ const envelope: fc.Arbitrary<Envelope> = fc
       part: fc
         .record({ whole: hex(32), count: fc.integer({ min: 2, max: limits.PARTS_MAX }), at: fc.nat() })
         .map(({ whole, count, at }) => ({ whole, index: at % count, count })),
+      form: fc.constantFrom('offer' as const, 'answer' as const, 'sealed' as const, 'room' as const),
+      signature,
     },
     { requiredKeys: ['id', 'network', 'source', 'seq', 'hopsMax', 'sentAtMs', 'ttlMs', 'payload'] },
   )

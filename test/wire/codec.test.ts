@@ -12,12 +12,14 @@ import {
   encodeMessages,
 } from '../../runtime/wire/codec.ts';
 import { MESSAGE_TYPES, type Message } from '../../runtime/wire/messages.ts';
-import { AD, ENVELOPE, KEY, OP, PEER_A, SAMPLES } from './sample-messages.ts';
+import { AD, ENVELOPE, KEY, OP, PEER_A, SAMPLES, SIGNATURE } from './sample-messages.ts';
 
 const A = '0a'.repeat(20);
 const B = '0b'.repeat(20);
 const AD_HEX = `94c414${A}c420${'ab'.repeat(32)}0305`;
 const OP_HEX = `c408${OP}`;
+
+const SIGNATURE_HEX = `c420${'ab'.repeat(32)}c440${'cd'.repeat(64)}`;
 
 /** Frames of one message each, written down once. A change here is a new wire version. */
 const VECTORS: Readonly<Record<Message['type'], string>> = {
@@ -28,7 +30,7 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   PONG: '019204cf0000018bcfe56800',
   ACK: '019308cd012c07',
   NEIGHBOURS: `019305cd012c91${AD_HEX}`,
-  BEACON: `019306c414${A}07`,
+  BEACON: `019506c414${A}07${SIGNATURE_HEX}`,
   SHUFFLE: `019307c391${AD_HEX.replace(/^94/, '96')}0c5a`,
   RELAY: `019609c414${B}c414${A}02c40a018c0000000000000007c4027b7d`,
   UNROUTED: `01940ac414${B}c414${A}c40a018c0000000000000007`,
@@ -39,7 +41,7 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   DIAL: `019414${OP_HEX}${AD_HEX}c3`,
   DIALED: `019215${OP_HEX}`,
   GOSSIP: '01932002c40190',
-  RECEIPT: `019421c410${'f0'.repeat(16)}c414${B}03`,
+  RECEIPT: `019621c410${'f0'.repeat(16)}c414${B}03${SIGNATURE_HEX}`,
 };
 const ENVELOPE_HEX = `9bc410${'f0'.repeat(16)}a464656d6fc414${A}0701c414${B}0acf0000018bcfe56800ce0001d4c0a46e657773c403a26869`;
 
@@ -194,11 +196,11 @@ describe('what a newer version may send', () => {
 
   it('reads an envelope with further fields', () => {
     const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
-    expect(decodeEnvelope(encode([...fields, null, 'signature', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
+    expect(decodeEnvelope(encode([...fields, null, 0, 'new', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
     const place = [new Uint8Array(16).fill(0xcd), 1, 3];
-    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 'signature']))).toEqual({
+    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 3, 'new']))).toEqual({
       ok: true,
-      value: { ...ENVELOPE, part: { whole: 'cd'.repeat(16), index: 1, count: 3 } },
+      value: { ...ENVELOPE, form: 'sealed', part: { whole: 'cd'.repeat(16), index: 1, count: 3 } },
     });
   });
 });
@@ -371,6 +373,8 @@ describe('what is never sent', () => {
       sentAtMs: 1.7e12 + 0.5,
       ttlMs: limits.TTL_LIMIT_MS,
       payload: new Uint8Array(limits.PAYLOAD_BYTES_MAX),
+      form: 'room',
+      signature: SIGNATURE,
       part: { whole: 'cd'.repeat(16), index: limits.PARTS_MAX - 1, count: limits.PARTS_MAX },
     });
     const names = 3 * (limits.NETWORK_NAME_MAX + limits.TOPIC_NAME_MAX);

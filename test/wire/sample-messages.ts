@@ -11,6 +11,8 @@ export const MESSAGE_ID = 'f0'.repeat(16);
 export const KEY = 'q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s';
 export const AD = { id: PEER_A, key: KEY, free: 3, degree: 5 } as const;
 
+export const SIGNATURE = { key: new Uint8Array(32).fill(0xab), sig: new Uint8Array(64).fill(0xcd) } as const;
+
 export const ENVELOPE: Envelope = {
   id: MESSAGE_ID,
   network: 'demo',
@@ -42,7 +44,7 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   PONG: { type: 'PONG', stampMs: 1_700_000_000_000 },
   ACK: { type: 'ACK', received: 300, sent: 7 },
   NEIGHBOURS: { type: 'NEIGHBOURS', seq: 300, peers: [AD] },
-  BEACON: { type: 'BEACON', root: PEER_A, seq: 7 },
+  BEACON: { type: 'BEACON', root: PEER_A, seq: 7, signature: SIGNATURE },
   SHUFFLE: { type: 'SHUFFLE', reply: true, entries: [{ ...AD, radius: 12, ageS: 90 }] },
   RELAY: { type: 'RELAY', to: PEER_B, from: PEER_A, hops: 2, attempt: ATTEMPT, signal: new Uint8Array([0x7b, 0x7d]) },
   UNROUTED: { type: 'UNROUTED', to: PEER_B, from: PEER_A, attempt: ATTEMPT },
@@ -53,5 +55,5 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   DIAL: { type: 'DIAL', op: OP, target: AD, random: true },
   DIALED: { type: 'DIALED', op: OP },
   GOSSIP: { type: 'GOSSIP', hops: 2, envelope: new Uint8Array([0x90]) },
-  RECEIPT: { type: 'RECEIPT', id: MESSAGE_ID, from: PEER_B, hops: 3 },
+  RECEIPT: { type: 'RECEIPT', id: MESSAGE_ID, from: PEER_B, hops: 3, signature: SIGNATURE },
 };

@@ -1,0 +1,68 @@
+/**
+ * Which messages are repetitions although their ids are forgotten: the anti-replay window of a peer. Ids are remembered for a
+ * while (`flood.core.ts`); what is forgotten before its life is over leaves the number that its source gave it, and nothing
+ * of that source up to that number is taken any more. Numbers of a source rise, beyond its restarts too.
+ *
+ * Bounded without a hole: when there are more sources than SOURCES_MAX, the one that was quiet longest is forgotten, and
+ * from then on nothing is taken of sources unknown here that was sent before the last of what it had sent.
+ *
+ * The state is mutable and belongs to the exchange.
+ */
+import type { Envelope } from '../../runtime/wire/messages.ts';
+import type { PeerId } from '../shared/ids.ts';
+import { CLOCK_SKEW_MS, SEEN_MS, SOURCES_MAX } from '../shared/limits.ts';
+
+/** What is remembered of a message beside its id. */
+export type Stamp = Pick<Envelope, 'source' | 'seq' | 'sentAtMs' | 'ttlMs'>;
+
+interface Floor {
+  /** Nothing up to this number is new. */
+  readonly seq: number;
+  /** When the message of that number came. */
+  readonly cameMs: number;
+  /** The latest that was forgotten was sent then, by its source's clock, or came by then when that clock is far ahead. */
+  readonly sentAtMs: number;
+}
+
+export interface RepeatState {
+  /** By source, the longest unchanged first. */
+  readonly floors: Map<PeerId, Floor>;
+  /** Sources without a floor: nothing is new that was sent before. */
+  sentAtMs: number;
+}
+
+export const createRepeats = (): RepeatState => ({ floors: new Map(), sentAtMs: Number.NEGATIVE_INFINITY });
+
+/** When nobody takes a message any more, by our clock. */
+export const expiryOf = ({ sentAtMs, ttlMs }: Stamp): number => sentAtMs + ttlMs + CLOCK_SKEW_MS;
+
+/** The id of a message that came at `cameMs` is forgotten. */
+export function raiseFloor(state: RepeatState, stamp: Stamp, cameMs: number, nowMs: number): void {
+  if (nowMs > expiryOf(stamp)) return;
+  const { source, seq, sentAtMs } = stamp;
+  const before = state.floors.get(source);
+  state.floors.delete(source);
+  const isHigher = before === undefined || seq > before.seq;
+  state.floors.set(source, {
+    seq: isHigher ? seq : before.seq,
+    cameMs: isHigher ? cameMs : before.cameMs,
+    sentAtMs: Math.max(Math.min(sentAtMs, cameMs + CLOCK_SKEW_MS), before?.sentAtMs ?? 0),
+  });
+  if (state.floors.size <= SOURCES_MAX) return;
+  for (const [oldest, floor] of state.floors) {
+    state.floors.delete(oldest);
+    state.sentAtMs = Math.max(state.sentAtMs, floor.sentAtMs);
+    return;
+  }
+}
+
+/**
+ * `no`: it may be new. `late`: too many messages came since for us to know; who brings it may have had it waiting.
+ * `yes`: it is so old that no honest neighbour has it any more.
+ */
+export function isRepeat(state: RepeatState, stamp: Stamp, nowMs: number): 'no' | 'late' | 'yes' {
+  const floor = state.floors.get(stamp.source);
+  if (floor === undefined) return stamp.sentAtMs <= state.sentAtMs ? 'late' : 'no';
+  if (stamp.seq > floor.seq) return 'no';
+  return nowMs - floor.cameMs >= SEEN_MS ? 'yes' : 'late';
+}
