@@ -10,7 +10,8 @@
  */
 import type { Envelope } from '../../runtime/wire/messages.ts';
 import type { PeerId } from '../shared/ids.ts';
-import { CLOCK_SKEW_MS, SEEN_MS, SOURCES_MAX } from '../shared/limits.ts';
+import { SEEN_MS } from '../shared/limits.ts';
+import { CLOCK_SKEW_MS, SOURCES_MAX } from '../shared/trust-limits.ts';
 
 /** What is remembered of a message beside its id. */
 export type Stamp = Pick<Envelope, 'source' | 'seq' | 'sentAtMs' | 'ttlMs'>;

@@ -11,8 +11,8 @@ import {
   RESTARTS_MAX,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
-  SIGNED_FEATURE,
 } from '../shared/limits.ts';
+import { SIGNED_FEATURE } from '../shared/trust-limits.ts';
 import type { PeerContext, PeerEnd } from './peer.events.ts';
 
 /** An offer that its maker has overtaken already, or that was handled before. */

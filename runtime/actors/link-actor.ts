@@ -5,7 +5,8 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
 import type { AttemptId } from '../../machines/shared/ids.ts';
-import { EARLY_FRAMES_MAX, NONCE_BYTES, SIGNED_FEATURE } from '../../machines/shared/limits.ts';
+import { EARLY_FRAMES_MAX, NONCE_BYTES } from '../../machines/shared/limits.ts';
+import { SIGNED_FEATURE } from '../../machines/shared/trust-limits.ts';
 import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link, LinkHandlers } from '../ports/link.ts';
 import type { LinkSignal, OfferSignal } from '../ports/signaling.ts';

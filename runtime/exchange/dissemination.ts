@@ -19,12 +19,9 @@ import {
   HOPS_MAX_SMALL_CAP,
   INBOX_MAX,
   LINK_QUEUE_BYTES_MAX,
-  SEQ_PER_MS,
   SMALL_CAP,
-  UNSIGNED_MAX,
-  UNVERIFIED_MAX,
-  UNVERIFIED_MAX_A_LINK,
 } from '../../machines/shared/limits.ts';
+import { SEQ_PER_MS, UNSIGNED_MAX, UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, OutgoingOptions } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';

@@ -3,7 +3,8 @@
  * dropped, counted and charged to the link that brought it (property 18), in order and once, also where signing takes a while.
  */
 import { describe, expect, it } from 'vitest';
-import { CLOCK_SKEW_MS, MISBEHAVIOUR_MAX, SEEN_MS, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/limits.ts';
+import { MISBEHAVIOUR_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
+import { CLOCK_SKEW_MS, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
 import { envelopeClaim } from '../../runtime/exchange/authenticity.ts';
 import { createIdentity, verifyClaim } from '../../runtime/identity/index.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';

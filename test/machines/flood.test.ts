@@ -1,7 +1,8 @@
 /** Goal: flooding decides each message once, within hop limit and life, and remembers a bounded past. */
 import { describe, expect, it } from 'vitest';
 import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
-import { CLOCK_SKEW_MS, SEEN_MAX, SEEN_MS, SOURCES_MAX } from '../../machines/shared/limits.ts';
+import { SEEN_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
+import { CLOCK_SKEW_MS, SOURCES_MAX } from '../../machines/shared/trust-limits.ts';
 import type { Envelope } from '../../runtime/wire/messages.ts';
 
 const SELF = 'a'.repeat(40);
