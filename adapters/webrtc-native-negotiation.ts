@@ -6,7 +6,8 @@
  * another's.
  *
  * A description carries one line of our own, which every engine skips: how many lanes its maker has, and in an answer which
- * offer it belongs to, so that a late answer to a restart that was given up is not taken for the present one's.
+ * offer it belongs to, so that a late answer to a restart that was given up is not taken for the present one's. It carries the
+ * candidates that are there at once, too: each signal of its own costs both ends and the hub more than its bytes.
  */
 import { type LinkCapabilities, LinkError, type LinkFingerprints } from '../runtime/ports/link.ts';
 import type { IceCandidate, LinkSignal, SessionDescription } from '../runtime/ports/signaling.ts';
@@ -21,6 +22,8 @@ export interface NegotiationHost {
   described(lanes: number): void;
   /** A later exchange is done. */
   restarted(): void;
+  /** The link is open. */
+  stands(): boolean;
   failed(error: LinkError): void;
 }
 
@@ -30,9 +33,12 @@ export interface NegotiationOptions {
   readonly polite: boolean;
   readonly capabilities: LinkCapabilities;
   readonly offererSpeaksFirst: boolean;
+  /** See NativeTraits. */
+  readonly gathersWithinMs: number;
 }
 
 const MARK = /^a=xstate-mesh-lanes:(\d)(?: (\S+))?\r?\n?/m;
+const OVER_TCP = /^candidate:\S+ \d+ tcp /i;
 const UFRAG = /^a=ice-ufrag:(\S+)\r?$/m;
 const ufragOf = (sdp: string): string => UFRAG.exec(sdp)?.[1] ?? '';
 
@@ -52,7 +58,9 @@ export class Negotiation {
   /** Candidates of the other side that overtook its description. */
   #early: IceCandidate[] = [];
   /** Our candidates wait until their description is out. */
-  #held: LinkSignal[] | undefined = [];
+  #held: IceCandidate[] | undefined = [];
+  #hasRestarted = false;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connection: NativeConnection, options: NegotiationOptions, host: NegotiationHost) {
     this.#connection = connection;
@@ -113,6 +121,7 @@ export class Negotiation {
     this.#isOver = true;
     this.#early = [];
     this.#held = undefined;
+    clearTimeout(this.#gathering);
     this.#connection.removeEventListener('icecandidate', this.#onCandidate);
   }
 
@@ -135,12 +144,14 @@ export class Negotiation {
 
   async #offer(iceRestart: boolean): Promise<void> {
     this.#held ??= [];
+    if (iceRestart) this.#hasRestarted = true;
     const offer = await this.#connection.createOffer(iceRestart ? { iceRestart } : {});
     if (this.#isOver) return;
     await this.#connection.setLocalDescription(offer);
     const sdp = offer.sdp ?? '';
     this.#offerUfrag = ufragOf(sdp);
-    this.#tell({ kind: 'offer', sdp: `${sdp}a=xstate-mesh-lanes:2\r\n` });
+    await this.#gather();
+    this.#tell('offer', sdp, 'a=xstate-mesh-lanes:2');
   }
 
   #rollBack(): Promise<unknown> {
@@ -171,6 +182,7 @@ export class Negotiation {
       if (this.#isOver) return;
     }
     this.#held ??= [];
+    if (!isFirst) this.#hasRestarted = true;
     const sdp = this.#options.offererSpeaksFirst ? offer.replace('a=setup:actpass', 'a=setup:active') : offer;
     await connection.setRemoteDescription({ type: 'offer', sdp });
     if (this.#isOver) return;
@@ -178,24 +190,39 @@ export class Negotiation {
     const answer = await connection.createAnswer();
     if (this.#isOver) return;
     await connection.setLocalDescription(answer);
-    this.#tell({ kind: 'answer', sdp: `${answer.sdp ?? ''}a=xstate-mesh-lanes:2 ${ufragOf(offer)}\r\n` });
+    await this.#gather();
+    this.#tell('answer', answer.sdp ?? '', `a=xstate-mesh-lanes:2 ${ufragOf(offer)}`);
     if (!isFirst && !this.#isOver) this.#host.restarted();
   }
 
-  /** Gives out a description, and the candidates that came up meanwhile. */
-  #tell(description: SessionDescription): void {
+  /** Waits for the candidates that come at once. A negotiation that is over goes no further. */
+  async #gather(): Promise<void> {
+    const { gathersWithinMs } = this.#options;
+    if (gathersWithinMs === 0 || this.#isOver) return;
+    await new Promise<void>((resolve) => {
+      this.#gathering = setTimeout(resolve, gathersWithinMs);
+    });
+  }
+
+  /** Gives out a description with the mark, and the candidates that came up meanwhile: in it where it waited for them. */
+  #tell(kind: SessionDescription['kind'], sdp: string, mark: string): void {
     if (this.#isOver) return;
-    this.#fingerprints.said(description.sdp);
+    this.#fingerprints.said(sdp);
     const held = this.#held ?? [];
     this.#held = undefined;
-    this.#host.signal(description);
-    for (const candidate of held) if (!this.#isOver) this.#host.signal(candidate);
+    // There is one section: what is at the end belongs to it.
+    const inside = this.#options.gathersWithinMs > 0 && sdp.match(/^m=/gm)?.length === 1;
+    const lines = [...(inside ? held.map(({ candidate }) => `a=${candidate}`) : []), mark];
+    this.#host.signal({ kind, sdp: `${sdp}${lines.join('\r\n')}\r\n` });
+    if (!inside) for (const candidate of held) if (!this.#isOver) this.#host.signal(candidate);
   }
 
   readonly #onCandidate = ({ candidate }: NativeEvent): void => {
     if (this.#isOver || !candidate?.candidate) return;
     const { sdpMid = null, sdpMLineIndex = null } = candidate;
-    const signal: LinkSignal = { kind: 'candidate', candidate: candidate.candidate, sdpMid, sdpMLineIndex };
+    // TCP is for paths on which UDP does not pass; a link that stands has found its own.
+    if (!this.#hasRestarted && this.#host.stands() && OVER_TCP.test(candidate.candidate)) return;
+    const signal: IceCandidate = { kind: 'candidate', candidate: candidate.candidate, sdpMid, sdpMLineIndex };
     if (this.#held === undefined) this.#host.signal(signal);
     else this.#held.push(signal);
   };

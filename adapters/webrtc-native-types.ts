@@ -58,6 +58,11 @@ export interface NativeTraits {
    */
   readonly offererSpeaksFirst?: boolean;
   /**
+   * How long a description waits for candidates, ms: those that are there by then travel in it and not one by one. For engines
+   * that know their own addresses at once.
+   */
+  readonly gathersWithinMs?: number;
+  /**
    * A state's event may come before the state can be read, and nothing follows it. @roamhq/wrtc fires its events with
    * libwebrtc's older states and reads the standard ones, which another task sets: under load one restart in ten never told
    * that it was back.

@@ -158,8 +158,8 @@ class NativeLink implements Link {
     connection.addEventListener('iceconnectionstatechange', this.#onStateEvent);
     connection.addEventListener('connectionstatechange', this.#onStateEvent);
     const { initiator, local, remote } = this.#options;
-    const { capabilities, offererSpeaksFirst = false } = this.#traits;
-    const options = { initiator, polite: local < remote, capabilities, offererSpeaksFirst };
+    const { capabilities, offererSpeaksFirst = false, gathersWithinMs = 0 } = this.#traits;
+    const options = { initiator, polite: local < remote, capabilities, offererSpeaksFirst, gathersWithinMs };
     this.#negotiation = new Negotiation(connection, options, {
       signal: (signal) => {
         if (this.#isAlive) this.#handlers?.onSignal(signal);
@@ -170,6 +170,7 @@ class NativeLink implements Link {
         if (this.#sharesLane) this.#lanes?.shareOne();
       },
       restarted: () => this.#onRestarted(),
+      stands: () => this.#mode === 'open',
       failed: (error) => this.fail(error),
     });
     const early = this.#early;

@@ -13,7 +13,7 @@ type Scenario = () => Promise<scenarios.Figures>;
 const all: Readonly<Record<string, Scenario>> = {
   twenty: () => scenarios.twentyPeers(),
   thirty: () => scenarios.thirtyPeers(),
-  'thirty-native': () => scenarios.thirtyPeers('native'),
+  'thirty-simple-peer': () => scenarios.thirtyPeers('simple-peer'),
   'thirty-node-datachannel': () => scenarios.thirtyPeers('node-datachannel'),
   capped: () => scenarios.cappedPeers(1),
   'capped-processes': () => scenarios.cappedPeers(5),

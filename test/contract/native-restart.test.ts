@@ -38,15 +38,31 @@ async function relayTo(address: string, port: number): Promise<number> {
   return relay.address().port;
 }
 
-/** Signals as they are, but candidates lead through relays. What cannot be led there is not passed on. */
+/** The candidate as it leads through a relay; undefined when it cannot be led there. */
+async function relayedCandidate(candidate: string): Promise<string | undefined> {
+  const match = UDP.exec(candidate);
+  if (match === null) return undefined;
+  const [, head = '', address = '', port = '', tail = ''] = match;
+  return `${head} ${address} ${await relayTo(address, Number(port))} ${tail}`;
+}
+
+/** Signals as they are, but candidates lead through relays, those inside of descriptions too. What cannot is not passed on. */
 function throughRelays(to: End): (signal: LinkSignal) => Promise<void> {
   return async (signal) => {
-    if (signal.kind !== 'candidate') return to.signal(signal);
-    const match = UDP.exec(signal.candidate);
-    if (match === null) return;
-    const [, head = '', address = '', port = '', tail = ''] = match;
-    const relayed = await relayTo(address, Number(port));
-    to.signal({ ...signal, candidate: `${head} ${address} ${relayed} ${tail}` });
+    if (signal.kind === 'candidate') {
+      const candidate = await relayedCandidate(signal.candidate);
+      if (candidate !== undefined) to.signal({ ...signal, candidate });
+      return;
+    }
+    const lines: string[] = [];
+    for (const line of signal.sdp.split('\r\n')) {
+      if (!line.startsWith('a=candidate:')) lines.push(line);
+      else {
+        const candidate = await relayedCandidate(line.slice('a='.length));
+        if (candidate !== undefined) lines.push(`a=${candidate}`);
+      }
+    }
+    to.signal({ ...signal, sdp: lines.join('\r\n') });
   };
 }
 

@@ -118,7 +118,7 @@ function processorS(pid: number | undefined): number {
  * 30 peers in 6 processes: one component soon after the last has started, 100 broadcasts delivered to everybody, and what a
  * peer costs: the memory of a process of five against that of a process of one in the same network.
  */
-export function thirtyPeers(rtc = 'simple-peer'): Promise<Figures> {
+export function thirtyPeers(rtc = 'native'): Promise<Figures> {
   return withFleet(async (fleet) => {
     const { url } = await fleet.hub();
     // V8 lets its young generation grow to 48 MB where much passes through: garbage, which is no peer's.

@@ -221,7 +221,7 @@ function simulated({ setupMs, candidates, hubMs, linkMs }: Stack, seed: number):
   for (const peer of simulation.peers) simulation.broadcast(peer);
   simulation.runFor(3_000);
   const { components: parts, degree, delivery, signalsPerLink, relayedPerLink, firstLinkMs } = simulation.figures();
-  // Simulated ends give out a whole number of candidates each, real ones 4 to 8.
+  // Simulated ends give out a whole number of candidates each; real ones up to 4 beside those in their descriptions.
   const exact = (perLink: number, by: string): number =>
     perLink + ((candidates / whole - 1) * (kinds[`${by} candidate`] ?? 0)) / simulation.ledger.links;
   const { delivered } = delivery;
@@ -254,7 +254,6 @@ it('agrees with the simulator', async () => {
   const runs = SEEDS.map((seed) => simulated(stack, seed));
   const predicted = middle(runs);
   console.log('WebRTC here', stack, '\nreal', measured, '\nsimulated', predicted, runs[0]?.kinds);
-  expect(stack.candidates).toBeGreaterThan(0);
   expect(measured).toMatchObject({ components: 1, delivered: PEERS * (PEERS - 1) });
   for (const run of runs) expect(run).toMatchObject({ components: 1, delivered: PEERS * (PEERS - 1) });
   expect(Math.abs(measured.degree - predicted.degree)).toBeLessThanOrEqual(1);
