@@ -28,7 +28,8 @@ export type MeshErrorCode =
   | 'EXPIRED'
   | 'ALREADY_USED'
   | 'WRONG_NETWORK'
-  | 'SIGNER_FAILED';
+  | 'SIGNER_FAILED'
+  | 'IDENTITY_IN_USE';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',

@@ -100,7 +100,7 @@ export interface CliDependencies {
   createInvitations(identity: Identity | undefined): Promise<CliInvitations>;
   /** Throws BAD_OPTION for options that cannot be read, NOT_AVAILABLE for those of parts that are not built yet. */
   createHub(setup: HubSetup): Promise<CliHub>;
-  /** The first `count` identities of the file, which gets the missing ones appended. Throws BAD_IDENTITY. */
+  /** The first `count` identities of the file, which gets the missing ones appended and is held. Throws BAD_IDENTITY, IDENTITY_IN_USE. */
   identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
   /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */
   newIdentities(count: number, path: string | undefined): Promise<readonly PublicIdentity[]>;

@@ -2,6 +2,7 @@
  * The real surroundings of the command line: this process, the runtime, the hub and the adapters. Everything heavy is
  * imported when it is first used.
  */
+import { MeshError } from '../errors.ts';
 import type { CliDependencies } from './dependencies.ts';
 import { linkPort } from './link-ports.ts';
 import { demoPageFolder, packageRoot } from './package-root.ts';
@@ -58,6 +59,11 @@ export function nodeDependencies(): CliDependencies {
     },
     async identitiesFromFile(path, count) {
       const { ensureIdentities } = await import('../identity/identity-file.ts');
+      const { holdFile } = await import('../identity/file-hold.ts');
+      // Held until this process ends: two peers of one identity take each other's place.
+      if (holdFile(path) === undefined) {
+        throw new MeshError('IDENTITY_IN_USE', `Another process uses the identities of ${path} (see ${path}.lock).`);
+      }
       return ensureIdentities(path, count);
     },
     async newIdentities(count, path) {

@@ -63,6 +63,19 @@ export function ensureIdentities(path: string, count: number): Identity[] {
   return [...identities, ...identitiesOf(records)];
 }
 
+/** The first seed of a file; the file is made with this one when it is missing or empty. Throws like `readIdentityFile`. */
+export function ensureSeed(path: string, seed: Uint8Array): Uint8Array {
+  const { peerId, publicKey } = identityFromSeed(seed);
+  const text = readIfThere(path);
+  if (text === undefined || text.trim() === '') {
+    const record = { peerId, publicKey: toBase64Url(publicKey), secretKey: toBase64Url(seed) };
+    if (text === undefined && !create(path, lines([record]))) return ensureSeed(path, seed);
+    if (text !== undefined) append(path, lines([record]));
+    return seed;
+  }
+  return parse(path, text).seeds[0] ?? seed;
+}
+
 /** Appends new identities to a file, which is made when missing. Throws like `readIdentityFile`. */
 export function appendIdentityRecords(path: string, records: readonly IdentityRecord[]): void {
   const text = readIfThere(path);
@@ -149,20 +162,22 @@ function write(path: string, flags: 'wx' | 'a', text: string): void {
   }
 }
 
-function parse(path: string, text: string): { readonly identities: Identity[] } {
+function parse(path: string, text: string): { readonly identities: Identity[]; readonly seeds: Uint8Array[] } {
   const identities: Identity[] = [];
+  const seeds: Uint8Array[] = [];
   const seen = new Set<PeerId>();
   text.split('\n').forEach((line, index) => {
     if (line.trim() === '') return;
-    const identity = parseLine(path, line, index + 1);
+    const { identity, seed } = parseLine(path, line, index + 1);
     if (seen.has(identity.peerId)) throw bad(path, `line ${index + 1} repeats peer ${identity.peerId}`);
     seen.add(identity.peerId);
     identities.push(identity);
+    seeds.push(seed);
   });
-  return { identities };
+  return { identities, seeds };
 }
 
-function parseLine(path: string, line: string, number: number): Identity {
+function parseLine(path: string, line: string, number: number): { identity: Identity; seed: Uint8Array } {
   let record: Partial<Record<keyof IdentityRecord, unknown>> | null;
   try {
     record = JSON.parse(line) as typeof record;
@@ -180,5 +195,5 @@ function parseLine(path: string, line: string, number: number): Identity {
     throw bad(path, `line ${number}: publicKey does not belong to secretKey`);
   }
   if (peerId !== identity.peerId) throw bad(path, `line ${number}: peerId does not belong to publicKey`);
-  return identity;
+  return { identity, seed };
 }

@@ -129,6 +129,13 @@ it('keeps the same peers with an identity file', async () => {
     };
     const first = await idsOf(1);
     expect((await idsOf(2))[0]).toBe(first[0]);
+    // While one process uses them no other one does.
+    const peers = cli(['peer', '--json', '--hub', url, '--identity', file]);
+    await peers.linesOf({ event: 'joined' }, 1);
+    const second = cli(['peer', '--json', '--hub', url, '--identity', file]);
+    expect(await second.exited).toBe(1);
+    expect(second.json).toMatchObject([{ event: 'error', code: 'IDENTITY_IN_USE' }]);
+    expect(await peers.end('SIGINT')).toBe(0);
   } finally {
     await rm(folder, { recursive: true });
   }

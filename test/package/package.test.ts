@@ -17,6 +17,7 @@ import { type Consumer, createConsumer } from './consumer.ts';
 const NODE_ENTRIES = [
   'xstate-mesh',
   'xstate-mesh/hub',
+  'xstate-mesh/identity',
   'xstate-mesh/testing',
   'xstate-mesh/inspect',
   'xstate-mesh/adapters/memory',
