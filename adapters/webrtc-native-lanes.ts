@@ -219,8 +219,20 @@ export class Lanes {
     if (data.byteLength > 0) return this.#host.frame(new Uint8Array(data));
     lane.isFarewelled = true;
     if (this.#control.isFarewelled && (!this.#hasBulk || this.#bulk.isFarewelled)) this.#host.farewell();
-    // Both ends say goodbye: whatever still waits, nobody wants it.
-    else if (this.#isEnding) this.#host.farewell();
+    else if (this.#isEnding) this.#hurry();
+  }
+
+  /**
+   * Both ends say goodbye: whatever still waits, nobody wants it. The link is not ended before both lanes have heard theirs:
+   * the other side may be about to say it on the second, and @roamhq/wrtc crashes when a channel closes under a call of `send`
+   * (its check and the call are two steps, and another thread clears what it calls in between).
+   */
+  #hurry(): void {
+    if (this.#queuedBytes === 0) return;
+    this.#queue = [];
+    this.#queueAt = 0;
+    this.#queuedBytes = 0;
+    this.#feed();
   }
 
   #onGone(lane: Lane): void {
