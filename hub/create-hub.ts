@@ -12,7 +12,7 @@ import type { LoggerPort } from '../runtime/ports/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { createFederation } from './federation/create-federation.ts';
 import type { Federation } from './federation/federation.ts';
-import { bootstrapStatuses, type HubsStats, hubsStats } from './federation/status.ts';
+import { type HubsStats, hubsStats } from './federation/status.ts';
 import type { HttpSources, HubStats } from './http-routes.ts';
 import type { HubAddress, HubEvent, HubEventName, HubPeer } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
@@ -160,10 +160,12 @@ export class HubActor extends Actor<typeof hubMachine> {
       this.stop();
       return Promise.resolve();
     }
-    return new Promise((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       super.subscribe({ complete: resolve, error: () => resolve() });
       this.send({ type: 'hub.stop' });
     });
+    // The hub's place in the mesh of hubs goes with it.
+    return stopped.then(() => this.#federation?.leaving);
   }
 
   /** Dials the bootstrap hubs, for a hub that was told not to by itself (`autoConnect: false`). */
@@ -173,7 +175,7 @@ export class HubActor extends Actor<typeof hubMachine> {
 
   /** What `/hubstats` tells. */
   getHubsStats(): HubsStats {
-    return hubsStats(this.#federation, bootstrapStatuses(this.getSnapshot()));
+    return hubsStats(this.#federation, this.getSnapshot());
   }
 
   getStats(): HubStats {

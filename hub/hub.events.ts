@@ -38,6 +38,15 @@ export interface HubEventMap {
   'hub.discovered': { readonly hubId: PeerId; readonly url: string | null };
   /** A hub could not be reached for so long that its peers are forgotten. */
   'hub.lost': { readonly hubId: PeerId };
+  /** A link of the mesh of hubs stands, or stood. */
+  'hub.p2pConnected': { readonly hubId: PeerId };
+  'hub.p2pDisconnected': { readonly hubId: PeerId; readonly reason: string };
+  /** Enough links stand; after the migration delay frames move to them. */
+  'hub.meshReady': { readonly p2pConnections: number; readonly totalHubs: number };
+  /** Hubs talk peer-to-peer; sockets between them close. */
+  'hub.meshMigrated': { readonly migratedCount: number; readonly p2pConnections: number };
+  /** Peer-to-peer does not do any more: sockets are dialed again. */
+  'hub.meshLost': { readonly p2pConnections: number; readonly totalHubs: number };
   'bootstrap.connected': { readonly url: string; readonly hubId: PeerId };
   /** The link to a bootstrap hub ended, or the first attempt failed; it is dialed for ever. */
   'bootstrap.disconnected': { readonly url: string; readonly reason: string };

@@ -6,10 +6,11 @@
  * Happy path: starting -> listening -> draining -> stopped.
  */
 import { type AnyActorRef, assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
-import { HUB_DRAIN_TIMEOUT_MS, HUB_FAREWELL_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
+import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
 import { missingPort } from '../machines/shared/missing-port.ts';
 import { MeshError } from '../runtime/errors.ts';
 import { federationMachine } from './federation/federation.machine.ts';
+import { HUB_FAREWELL_MS } from './federation/limits.ts';
 import type { HubEvent, HubInput, HubMachineEvent, ServerCommand, SwitchboardPort } from './hub.events.ts';
 import { shardMachine } from './shard.machine.ts';
 
@@ -49,8 +50,8 @@ export const hubMachine = setup({
       type: 'federation.connect',
     }),
     endFederation: enqueueActions(({ context, enqueue }) => {
-      enqueue.stopChild('federation');
       enqueue(() => context.federation?.plane.halt());
+      enqueue.stopChild('federation');
     }),
     spawnShards: enqueueActions(({ context, enqueue }) => {
       for (let i = 0; i < context.shards; i++) {

@@ -3,25 +3,28 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  BOOTSTRAP_HUBS_MAX,
   HUB_CLEANUP_INTERVAL_MS,
   HUB_MAX_CONNECTIONS,
   HUB_MAX_MESSAGE_BYTES,
-  HUB_MESH_MAX_PEERS,
-  HUB_MESH_MIN_PEERS,
-  HUB_MESH_NAMESPACE,
   HUB_PEER_TIMEOUT_MS,
   HUB_PER_IP_MAX,
   HUB_PORT,
   HUB_RATE_LIMIT,
   MAX_PEERS_MAX,
-  MESH_MIGRATION_DELAY_MS,
 } from '../machines/shared/limits.ts';
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { Identity } from '../runtime/ports/identity.ts';
+import type { LinkPort } from '../runtime/ports/link.ts';
 import type { LoggerPort } from '../runtime/ports/logger.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
+import {
+  BOOTSTRAP_HUBS_MAX,
+  HUB_MESH_MAX_PEERS,
+  HUB_MESH_MIN_PEERS,
+  HUB_MESH_NAMESPACE,
+  MESH_MIGRATION_DELAY_MS,
+} from './federation/limits.ts';
 
 /** Answers an HTTP request that is not the hub's own. True: it was taken; else the hub answers 404. */
 export type HttpHook = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -77,6 +80,9 @@ export interface HubOptions {
   readonly hubMeshMaxPeers?: number;
   /** From enough links to moving from sockets to the mesh, 0 to 86,400,000. Default 10000. */
   readonly meshMigrationDelayMs?: number;
+  /** The WebRTC implementation of the mesh of hubs, and its STUN and TURN servers. Default: as a mesh in Node. */
+  readonly rtc?: LinkPort;
+  readonly iceServers?: readonly RTCIceServer[];
   /** The hub's own keys. Default: new ones. */
   readonly identity?: Identity;
   /** Serves more on the same port, such as a page. */

@@ -4,7 +4,8 @@
  */
 import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
-import { HUB_SEND_BUFFER_BYTES, TRUNK_BUFFER_BYTES } from '../machines/shared/limits.ts';
+import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
+import { TRUNK_BUFFER_BYTES } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
 import type { PlaceMember } from './networks.ts';

@@ -306,6 +306,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   /** The charts are gone: nothing is told to them any more. */
   halt(): void {
+    this.networks.abroad?.halt();
     for (const session of this.sessions.values()) session.bind(() => undefined);
   }
 

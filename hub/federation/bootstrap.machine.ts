@@ -6,7 +6,6 @@
  * Happy path: dialing -> linked; with a mesh of hubs that carries everything: -> relieved.
  */
 import { assign, sendParent, setup } from 'xstate';
-import { BOOTSTRAP_DIAL_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import { missingPort } from '../../machines/shared/missing-port.ts';
 import { reconnectMs } from '../../machines/signaling/signaling.core.ts';
 import type {
@@ -16,6 +15,7 @@ import type {
   HubSocketCommand,
   HubSocketInput,
 } from './federation.events.ts';
+import { BOOTSTRAP_DIAL_TIMEOUT_MS } from './limits.ts';
 
 export interface BootstrapContext extends BootstrapInput {
   /** Attempts since the link last stood. */

@@ -10,7 +10,9 @@ import { bootstrapMachine } from './bootstrap.machine.ts';
 import type { FederationInput } from './federation.events.ts';
 import { federationMachine } from './federation.machine.ts';
 import { Federation } from './federation.ts';
+import { createHubMeshLogic } from './hub-mesh.ts';
 import { createHubSocketLogic } from './hub-socket.ts';
+import { migrationMachine } from './migration.machine.ts';
 
 export interface FederatedHub {
   readonly federation: Federation;
@@ -58,10 +60,24 @@ export function createFederation(
     maxPayload: settings.maxMessageBytes * HUB_PAYLOAD_FACTOR,
   });
   const bootstrap = bootstrapMachine.provide({ actors: { hubSocket } });
+  const { clock, logger, rtc, iceServers } = options;
+  const hubMesh = createHubMeshLogic({
+    federation,
+    settings: among,
+    options: {
+      random,
+      ...(clock === undefined ? {} : { clock }),
+      ...(logger === undefined ? {} : { logger }),
+      ...(rtc === undefined ? {} : { rtc }),
+      ...(iceServers === undefined ? {} : { iceServers }),
+    },
+  });
+  const migration = migrationMachine.provide({ actors: { hubMesh } });
+  const { urls, autoConnect, minPeers, migrationDelayMs } = among;
   return {
     federation,
-    machine: federationMachine.provide({ actors: { bootstrap } }),
-    input: { plane: federation, random, urls: among.urls, autoConnect: among.autoConnect },
+    machine: federationMachine.provide({ actors: { bootstrap, migration } }),
+    input: { plane: federation, random, urls, autoConnect, minPeers, migrationDelayMs },
     listening: ({ url }) => {
       const isEverywhere = settings.host === '0.0.0.0' || settings.host === '::';
       const told = among.publicUrl ?? (isEverywhere ? undefined : url);

@@ -18,6 +18,8 @@ export interface Advert {
   readonly url?: string;
   /** Its place in the mesh of hubs. */
   readonly mesh?: Presence;
+  /** It stops now: nobody needs to wait for it. */
+  readonly bye?: true;
 }
 
 /** What one hub tells another one through the stream between them. */
@@ -99,11 +101,14 @@ export interface FederationInput {
   readonly urls: readonly string[];
   /** False: they are dialed when `federation.connect` comes. */
   readonly autoConnect: boolean;
+  readonly minPeers: number;
+  readonly migrationDelayMs: number;
 }
 export type FederationEvent =
   | BootstrapReport
   /** Hubs or ways came or went. */
   | { readonly type: 'hubs.changed' }
+  /** Sockets are wanted: of the operator, or of the migration chart that falls back. */
   | { readonly type: 'federation.connect' };
 
 /** What a bootstrap chart tells its parent. */
@@ -125,13 +130,17 @@ export interface BootstrapStatus {
   readonly reason: string;
 }
 
-/** Facts of the mesh of hubs, as the migration chart judges them. */
+/** Facts of the mesh of hubs, as charts judge them. */
 export interface MeshCensus {
   /** Hubs linked peer-to-peer. */
   readonly links: number;
-  /** Other hubs that can be reached. */
+  /** Other hubs that are not given up. */
+  readonly known: number;
+  /** Of them those that some way leads to, */
   readonly hubs: number;
-  /** Of them those that confirmed, over the mesh, all that was sent to them. */
+  /** and those that none does. */
+  readonly stranded: number;
+  /** Of them those that are reached over the mesh and confirmed what went another way. */
   readonly confirmed: number;
   /** Other hubs with a socket to us. */
   readonly sockets: number;
@@ -146,6 +155,23 @@ export interface Acquaintance {
   readonly isLinked: boolean;
 }
 
+export interface HubMeshInput {
+  readonly plane: FederationPort;
+}
+/** The mesh is told nothing. */
+export type HubMeshCommand = { readonly type: 'none' };
+
+export interface MigrationInput {
+  readonly plane: FederationPort;
+  readonly minPeers: number;
+  readonly migrationDelayMs: number;
+}
+export type MigrationEvent =
+  /** Something in the census may have changed. */
+  | { readonly type: 'census.changed' }
+  /** WebRTC cannot be had. */
+  | { readonly type: 'mesh.failed'; readonly why: string };
+
 /** How the data plane chooses among several ways. */
 export type PathPreference = 'socket' | 'mesh';
 
@@ -159,6 +185,8 @@ export interface FederationPort {
   retire(isWanted: boolean): void;
   /** Hubs whose address is known and that we are the ones to dial, the nearest first. */
   acquaintances(): readonly Acquaintance[];
+  /** There will be no mesh of hubs, and why. */
+  meshFailed(why: string): void;
   /** There are other hubs, or were until a moment ago. */
   isTogether(): boolean;
   /** Where the data plane tells that hubs or ways came or went. */

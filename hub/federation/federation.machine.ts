@@ -6,10 +6,11 @@
  * Happy path: alone -> together.
  */
 import { type AnyActorRef, assertEvent, enqueueActions, setup } from 'xstate';
-import { FEDERATION_TICK_MS } from '../../machines/shared/limits.ts';
 import { bootstrapMachine } from './bootstrap.machine.ts';
 import { hubsToDial, shownUrl } from './federation.core.ts';
 import type { FederationEvent, FederationInput } from './federation.events.ts';
+import { FEDERATION_TICK_MS } from './limits.ts';
+import { migrationMachine } from './migration.machine.ts';
 
 type Children = { readonly [id: string]: AnyActorRef | undefined };
 
@@ -24,9 +25,9 @@ export const federationMachine = setup({
     context: {} as FederationInput,
     events: {} as FederationEvent,
     input: {} as FederationInput,
-    children: {} as { [id: `bootstrap:${string}`]: 'bootstrap' },
+    children: {} as { migration: 'migration'; [id: `bootstrap:${string}`]: 'bootstrap' },
   },
-  actors: { bootstrap: bootstrapMachine },
+  actors: { bootstrap: bootstrapMachine, migration: migrationMachine },
   actions: {
     bindPlane: ({ context, self }) => context.plane.bind(() => self.send({ type: 'hubs.changed' })),
     spawnBootstraps: enqueueActions(({ context, enqueue }) => {
@@ -59,6 +60,13 @@ export const federationMachine = setup({
       context.plane.report({ type: 'bootstrap.disconnected', url: shownUrl(event.url), reason: event.reason });
     },
     tickPlane: ({ context }) => context.plane.tick(),
+    spawnMigration: enqueueActions(({ context: { plane, minPeers, migrationDelayMs }, enqueue }) => {
+      enqueue.spawnChild('migration', { id: 'migration', input: { plane, minPeers, migrationDelayMs } });
+    }),
+    tellCensus: enqueueActions(({ enqueue, self }) => {
+      const { migration } = childrenOf(self);
+      if (migration !== undefined) enqueue.sendTo(migration, { type: 'census.changed' });
+    }),
     dropChild: enqueueActions(({ event, enqueue }) => {
       enqueue.stopChild((event as unknown as { readonly actorId: string }).actorId); // xstate.* is not in the event union
     }),
@@ -72,7 +80,7 @@ export const federationMachine = setup({
   id: 'federation',
   description: 'A hub among hubs.',
   context: ({ input }) => input,
-  entry: ['bindPlane', 'spawnBootstraps'],
+  entry: ['bindPlane', 'spawnBootstraps', 'spawnMigration'],
   initial: 'alone',
   on: {
     'federation.connect': { actions: 'dialAll' },
@@ -88,15 +96,16 @@ export const federationMachine = setup({
     alone: {
       description: 'The actor is alone: no other hub is known, and no timer runs for any.',
       always: { guard: 'isTogether', target: 'together' },
-      on: { 'hubs.changed': { guard: 'isTogether', target: 'together' } },
+      on: { 'hubs.changed': { guard: 'isTogether', target: 'together', actions: 'tellCensus' } },
     },
     together: {
       description: 'The actor is together with other hubs; ways and streams are looked after.',
       initial: 'resting',
+      on: { 'hubs.changed': { actions: 'tellCensus' } },
       states: {
         resting: {
           description: 'The actor is resting until the next look.',
-          after: { tick: { target: 'looking', actions: ['tickPlane', 'dialOthers'] } },
+          after: { tick: { target: 'looking', actions: ['tickPlane', 'dialOthers', 'tellCensus'] } },
         },
         looking: {
           description: 'The actor has looked, and decides whether there is anybody left.',

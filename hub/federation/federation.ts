@@ -4,6 +4,7 @@
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { byDistance } from '../../machines/shared/xor.ts';
+import { MeshError } from '../../runtime/errors.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { RandomPort } from '../../runtime/ports/random.ts';
 import { hubProofText } from '../../runtime/wire/signaling-frames.ts';
@@ -13,7 +14,9 @@ import type { Abroad, Networks, PlaceMember, RemotePeer } from '../networks.ts';
 import type { ProofPorts } from '../proof.ts';
 import type { Session } from '../session.ts';
 import type { Acquaintance, FederationPort, Item, MeshCensus, PathPreference, Trunk } from './federation.events.ts';
+import { LEARNT_HUBS_MAX } from './limits.ts';
 import { isMacRight, macOf, readGreeting, welcomeText } from './link-proof.ts';
+import type { MeshWays } from './mesh-ways.ts';
 import { Presence } from './presence.ts';
 import { Streams } from './streams.ts';
 import { Trunks } from './trunks.ts';
@@ -51,10 +54,17 @@ export class Federation implements FederationPort, Abroad {
   readonly trunks: Trunks;
   readonly streams: Streams;
   readonly presence: Presence;
-  /** Takes the signals for our own place in the mesh of hubs. */
-  onMeshSignal: ((from: PeerId, item: Extract<Item, { k: 'mesh' }>) => void) | undefined;
+  /** Our own place in the mesh of hubs, while it exists: takes signals, and hears that hubs came or went. */
+  mesh: { signal(from: PeerId, item: Extract<Item, { k: 'mesh' }>): void; changed(): void } | undefined;
+  /** Ways over that mesh. */
+  ways: MeshWays | undefined;
+  /** The mesh on its way out. */
+  leaving: Promise<void> = Promise.resolve();
   #tellChart: (() => void) | undefined;
+  #isTelling = false;
   readonly #known = new Set<PeerId>();
+  /** Where hubs were that were lost and never said that they stop: they may be back, and know nobody else. */
+  readonly #lostUrls = new Map<PeerId, string>();
 
   constructor(parts: FederationParts) {
     this.parts = parts;
@@ -64,6 +74,7 @@ export class Federation implements FederationPort, Abroad {
       nowMs,
       received: (frame) => this.streams.receive(frame),
       changed: () => this.#changed(),
+      left: (hub) => this.streams.drop(hub),
       mayRetire: (hub) => this.isConfirmed(hub),
     });
     this.streams = new Streams(identity.peerId, this.trunks, {
@@ -72,7 +83,7 @@ export class Federation implements FederationPort, Abroad {
       renewed: (hub) => this.presence.renewed(hub),
       item: (hub, item) => this.presence.item(hub, item),
       unconfirmed: (_, items) => this.presence.unconfirmed(items),
-      lost: (hub) => this.#lost(hub),
+      lost: (hub, url) => this.#lost(hub, url),
     });
     this.presence = new Presence({
       networks,
@@ -81,7 +92,7 @@ export class Federation implements FederationPort, Abroad {
       hubs: () => this.streams.hubs,
       isReachable: (hub) => this.trunks.graph.isReachable(hub),
       send: (hub, item) => this.streams.send(hub, item),
-      meshSignal: (from, item) => this.onMeshSignal?.(from, item),
+      meshSignal: (from, item) => this.mesh?.signal(from, item),
     });
   }
 
@@ -153,16 +164,23 @@ export class Federation implements FederationPort, Abroad {
 
   // ---- for the charts ----------------------------------------------------------------------------------------------
 
+  /** In a turn of its own, as is `halt`: what it does drives actors, which no action of a chart should. */
   tick(): void {
-    this.trunks.tick();
-    this.streams.tick();
+    queueMicrotask(() => {
+      this.trunks.tick();
+      this.streams.tick();
+      this.ways?.tick();
+    });
   }
 
   census(): MeshCensus {
-    const hubs = this.trunks.graph.reachable();
+    const hubs = this.streams.hubs;
+    const stranded = hubs.filter((hub) => !this.trunks.graph.isReachable(hub)).length;
     return {
-      links: 0,
-      hubs: hubs.length,
+      links: this.ways?.linked.size ?? 0,
+      known: hubs.length,
+      hubs: hubs.length - stranded,
+      stranded,
       confirmed: hubs.filter((hub) => this.isConfirmed(hub)).length,
       sockets: this.trunks.count('socket'),
       wantsSockets: !this.trunks.isRetiring,
@@ -179,17 +197,19 @@ export class Federation implements FederationPort, Abroad {
   acquaintances(): readonly Acquaintance[] {
     const { hubId, trunks } = this;
     // Of two hubs the one with the smaller id dials the other: crossing sockets would be one too many.
-    const ids = trunks.graph.others.filter((advert) => advert.url !== undefined && advert.hubId > hubId);
-    const nearest = byDistance(
-      hubId,
-      ids.map((advert) => advert.hubId),
-    );
-    return nearest.map((id) => ({
-      url: trunks.graph.get(id)?.url as string, // filtered above
+    const urls = new Map(this.#lostUrls);
+    for (const advert of trunks.graph.others) if (advert.url !== undefined) urls.set(advert.hubId, advert.url);
+    const ids = [...urls.keys()].filter((id) => id > hubId && !trunks.graph.hasLeft(id));
+    return byDistance(hubId, ids).map((id) => ({
+      url: urls.get(id) as string, // its keys
       isLinked: trunks.of(id, 'socket') !== undefined,
     }));
   }
 
+  meshFailed(why: string): void {
+    const error = new MeshError('NOT_AVAILABLE', `Hubs go on over sockets alone: ${why}`);
+    this.parts.report({ type: 'error', error });
+  }
   bind(tell: () => void): void {
     this.#tellChart = tell;
   }
@@ -198,7 +218,7 @@ export class Federation implements FederationPort, Abroad {
   }
   halt(): void {
     this.#tellChart = undefined;
-    this.trunks.halt();
+    queueMicrotask(() => this.trunks.halt());
   }
   report(fact: HubEvent): void {
     this.parts.report(fact);
@@ -212,7 +232,8 @@ export class Federation implements FederationPort, Abroad {
 
   /** The mesh leads to that hub, and it has confirmed all that went another way. */
   isConfirmed(hub: PeerId): boolean {
-    return this.trunks.of(hub, 'mesh') !== undefined && this.trunks.pathTo(hub)?.kind === 'mesh';
+    const path = this.trunks.pathTo(hub);
+    return path?.kind === 'mesh' && path.hubId === hub && this.streams.isMoved(hub);
   }
 
   // ---- for operators -----------------------------------------------------------------------------------------------
@@ -243,18 +264,33 @@ export class Federation implements FederationPort, Abroad {
 
   #changed(): void {
     for (const hub of this.trunks.graph.reachable()) {
-      if (this.#known.has(hub)) continue;
+      // A neighbour is heard of a moment before it has told of itself.
+      if (this.#known.has(hub) || this.trunks.graph.get(hub) === undefined) continue;
       this.#known.add(hub);
+      this.#lostUrls.delete(hub);
       this.parts.report({ type: 'hub.discovered', hubId: hub, url: this.trunks.graph.get(hub)?.url ?? null });
     }
     this.streams.refresh();
-    this.#tellChart?.();
+    this.mesh?.changed();
+    this.#tellSoon();
   }
 
-  #lost(hub: PeerId): void {
+  /** At the end of the turn, once for whatever happened in it: no action of one chart drives another one. */
+  #tellSoon(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      this.#tellChart?.();
+    });
+  }
+
+  #lost(hub: PeerId, url: string | undefined): void {
+    if (url !== undefined && this.#lostUrls.size < LEARNT_HUBS_MAX) this.#lostUrls.set(hub, url);
     this.#known.delete(hub);
     this.presence.lost(hub);
     this.parts.report({ type: 'hub.lost', hubId: hub });
-    this.#tellChart?.();
+    this.mesh?.changed();
+    this.#tellSoon();
   }
 }

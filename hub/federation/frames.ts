@@ -4,10 +4,11 @@
  */
 import * as v from 'valibot';
 import { isAttemptId, isPeerId, type PeerId } from '../../machines/shared/ids.ts';
-import { HUBS_KNOWN_MAX, NETWORK_NAME_MAX, TRUNK_BATCH_ITEMS, TRUNK_HOPS_MAX } from '../../machines/shared/limits.ts';
+import { NETWORK_NAME_MAX } from '../../machines/shared/limits.ts';
 import { isSignalType, presenceSchema, type SignalType } from '../../runtime/wire/peer-signals.ts';
 import { isObject, isRouted } from '../frames.ts';
 import type { Advert, Item } from './federation.events.ts';
+import { HUBS_KNOWN_MAX, TRUNK_BATCH_ITEMS, TRUNK_HOPS_MAX } from './limits.ts';
 import type { Segment } from './stream.core.ts';
 
 /** A frame for one hub, which others pass on. */
@@ -44,6 +45,7 @@ const advertSchema = v.object({
   links: v.pipe(v.array(peerId), v.maxLength(HUBS_KNOWN_MAX)),
   url: v.exactOptional(v.pipe(v.string(), v.maxLength(256), v.regex(/^wss?:\/\/[^\s]+$/))),
   mesh: v.exactOptional(presenceSchema),
+  bye: v.exactOptional(v.literal(true)),
 });
 const advertsSchema = v.pipe(v.array(advertSchema), v.maxLength(HUBS_KNOWN_MAX));
 const routedSchema = v.object({

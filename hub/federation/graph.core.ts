@@ -4,12 +4,14 @@
  * takes the shortest way. Pure; no ids or orders are special, and a circle of hubs is as good as a star.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
-import { HUBS_KNOWN_MAX } from '../../machines/shared/limits.ts';
 import type { Advert } from './federation.events.ts';
+import { HUBS_KNOWN_MAX } from './limits.ts';
 
 export class HubGraph {
   readonly #own: PeerId;
   readonly #adverts = new Map<PeerId, Advert>();
+  /** The last word of hubs that stopped: what comes late of them is nothing. The oldest are forgotten. */
+  readonly #left = new Map<PeerId, number>();
   /** Hubs that a way of our own leads to. */
   #neighbours: readonly PeerId[] = [];
   #routes: Map<PeerId, PeerId> | undefined;
@@ -36,10 +38,23 @@ export class HubGraph {
     if (advert.hubId === this.#own) return false;
     const known = this.#adverts.get(advert.hubId);
     if (known !== undefined && known.seq >= advert.seq) return false;
+    if (advert.seq <= (this.#left.get(advert.hubId) ?? -1)) return false;
+    this.#left.delete(advert.hubId);
+    if (advert.bye === true) {
+      this.#left.set(advert.hubId, advert.seq);
+      for (const oldest of this.#left.keys()) if (this.#left.size > HUBS_KNOWN_MAX) this.#left.delete(oldest);
+      this.forget(advert.hubId);
+      return true;
+    }
     if (known === undefined && this.#adverts.size >= HUBS_KNOWN_MAX) return false;
     this.#adverts.set(advert.hubId, advert);
     this.#routes = undefined;
     return true;
+  }
+
+  /** It stopped, and did not begin anew. */
+  hasLeft(hub: PeerId): boolean {
+    return this.#left.has(hub);
   }
 
   /** A hub that is gone. */

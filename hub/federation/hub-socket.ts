@@ -4,10 +4,11 @@
  */
 import { type RawData, WebSocket } from 'ws';
 import { type CallbackActorLogic, fromCallback } from 'xstate';
-import { HUB_CLOSE_TIMEOUT_MS, TRUNK_BUFFER_BYTES, TRUNK_FRAME_BYTES_MAX } from '../../machines/shared/limits.ts';
+import { HUB_CLOSE_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import { isObject, type JsonObject, parseFrame } from '../frames.ts';
 import type { BootstrapEvent, HubSocketCommand, HubSocketInput, Trunk } from './federation.events.ts';
 import type { Federation } from './federation.ts';
+import { TRUNK_BUFFER_BYTES, TRUNK_FRAME_BYTES_MAX } from './limits.ts';
 import { macOf, problemOfWelcome, readWelcome } from './link-proof.ts';
 
 export interface HubSocketParts {

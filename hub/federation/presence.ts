@@ -9,8 +9,6 @@ import {
   HUB_RETRY_AFTER_MS,
   HUB_SAMPLE_NEAR,
   HUB_SAMPLE_RANDOM,
-  TRUNK_BATCH_BYTES,
-  TRUNK_ITEM_BYTES_MAX,
 } from '../../machines/shared/limits.ts';
 import type { RandomPort } from '../../runtime/ports/random.ts';
 import { closest, draw } from '../directory.core.ts';
@@ -19,6 +17,7 @@ import type { SessionEnd } from '../hub.events.ts';
 import type { Networks, PlaceMember, RemotePeer } from '../networks.ts';
 import type { Item, PeerPlace } from './federation.events.ts';
 import { readItem } from './frames.ts';
+import { TRUNK_BATCH_BYTES, TRUNK_ITEM_BYTES_MAX } from './limits.ts';
 
 export interface PresenceParts {
   readonly networks: Networks;

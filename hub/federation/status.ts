@@ -15,6 +15,8 @@ export interface HubsStats {
   readonly bootstrapHubs: readonly BootstrapStatus[];
   /** Sockets to other hubs, dialed or accepted, by the hub behind them. */
   readonly hubSockets: number;
+  /** How hubs talk: the state of the migration chart, and links of the mesh of hubs. */
+  readonly mesh: { readonly state: string; readonly p2pConnections: number; readonly confirmed: number };
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -37,7 +39,7 @@ function pathOf(value: unknown): string {
 }
 
 /** The bootstrap charts under a hub's root, by its snapshot. */
-export function bootstrapStatuses(root: Seen): BootstrapStatus[] {
+function bootstrapStatuses(root: Seen): BootstrapStatus[] {
   const federation = snapshotOf(root, 'federation');
   const statuses: BootstrapStatus[] = [];
   for (const id of Object.keys(federation?.children ?? {})) {
@@ -59,14 +61,24 @@ export function bootstrapStatuses(root: Seen): BootstrapStatus[] {
   return statuses;
 }
 
-export function hubsStats(federation: Federation | undefined, bootstrapHubs: readonly BootstrapStatus[]): HubsStats {
+/** The state of the migration chart under a hub's root, by its snapshot. */
+function migrationState(root: Seen): string {
+  const federation = snapshotOf(root, 'federation');
+  const state = federation === undefined ? undefined : snapshotOf(federation, 'migration')?.value;
+  return state === undefined ? 'socketOnly' : pathOf(state).replace('meshed.', '');
+}
+
+export function hubsStats(federation: Federation | undefined, root: Seen): HubsStats {
   const hubs = federation?.hubs() ?? [];
+  const census = federation?.census();
+  const bootstrapHubs = bootstrapStatuses(root);
   return {
     isHub: bootstrapHubs.length > 0 || hubs.length > 0,
     totalHubs: hubs.length,
     connectedHubs: hubs.filter((hub) => hub.reachable).length,
     hubs,
     bootstrapHubs,
+    mesh: { state: migrationState(root), p2pConnections: census?.links ?? 0, confirmed: census?.confirmed ?? 0 },
     hubSockets: federation?.trunks.count('socket') ?? 0,
     counters: federation?.counters() ?? {},
   };

@@ -14,7 +14,7 @@ import {
   STREAM_WINDOW_ITEMS,
   TRUNK_BATCH_BYTES,
   TRUNK_BATCH_ITEMS,
-} from '../../machines/shared/limits.ts';
+} from './limits.ts';
 
 /** Some items in a row. */
 export interface Segment {

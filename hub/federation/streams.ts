@@ -3,9 +3,9 @@
  * pair of streams a hub; what the items mean is the business of `presence.ts`, which way they take that of `trunks.ts`.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
-import { HUB_LOST_MS, STREAM_ACK_ITEMS } from '../../machines/shared/limits.ts';
 import type { Trunk } from './federation.events.ts';
 import { controlFrame, dataFrame, type RoutedFrame } from './frames.ts';
+import { HUB_LOST_MS, STREAM_ACK_ITEMS } from './limits.ts';
 import { StreamReceiver, StreamSender } from './stream.core.ts';
 import type { Trunks } from './trunks.ts';
 
@@ -15,6 +15,8 @@ interface Pair {
   readonly receiver: StreamReceiver<unknown>;
   /** The way that was taken last. */
   path: Trunk | undefined;
+  /** Numbers up to this one may have gone another way than `path`. */
+  movedAt: number;
   /** Since when no way leads there. */
   lostMs: number | undefined;
 }
@@ -28,7 +30,8 @@ export interface StreamEvents {
   item(hub: PeerId, item: unknown): void;
   /** These were never confirmed, and will not be sent again. */
   unconfirmed(hub: PeerId, items: readonly string[]): void;
-  lost(hub: PeerId): void;
+  /** Gone. `url`: where it was, when it had told. */
+  lost(hub: PeerId, url: string | undefined): void;
 }
 
 export class Streams {
@@ -57,6 +60,12 @@ export class Streams {
     return this.#pairs.get(hub)?.sender.waiting ?? 0;
   }
 
+  /** The hub has confirmed whatever was sent before the way last changed. */
+  isMoved(hub: PeerId): boolean {
+    const pair = this.#pairs.get(hub);
+    return pair !== undefined && pair.sender.confirmed >= pair.movedAt;
+  }
+
   /** Queues an item, JSON already. False when the hub is unknown or too much waits for it. */
   send(hub: PeerId, item: string): boolean {
     const pair = this.#pairs.get(hub);
@@ -79,13 +88,22 @@ export class Streams {
       else pair.lostMs = undefined;
       if (path === pair.path) continue;
       pair.path = path;
+      pair.movedAt = pair.sender.last;
       // Whatever was under way on the former one may be lost with it.
       pair.sender.rewind();
       if (path !== undefined) this.#mark(pair);
     }
   }
 
+  /** A hub that is gone for good. */
+  drop(hub: PeerId): void {
+    const pair = this.#pairs.get(hub);
+    if (pair !== undefined) this.#drop(pair);
+  }
+
   receive(frame: RoutedFrame): void {
+    // Of a hub that stopped, or that nobody has told of yet: it sends again what it wants to be heard.
+    if (!this.#pairs.has(frame.from) && !this.#trunks.graph.isReachable(frame.from)) return;
     const pair = this.#open(frame.from);
     const { data, ack, reset } = frame;
     if (ack !== undefined) {
@@ -137,6 +155,7 @@ export class Streams {
       sender: new StreamSender(this.#newStream()),
       receiver: new StreamReceiver(),
       path: this.#trunks.pathTo(hub),
+      movedAt: 0,
       lostMs: undefined,
     };
     this.#pairs.set(hub, pair);
@@ -147,6 +166,7 @@ export class Streams {
 
   #restart(pair: Pair): void {
     const unconfirmed = pair.sender.restart(this.#newStream());
+    pair.movedAt = 0;
     this.#events.opened(pair.hub);
     this.#events.unconfirmed(pair.hub, unconfirmed);
   }
@@ -156,8 +176,9 @@ export class Streams {
     this.#dirty.delete(pair);
     this.counters.resent += pair.sender.resent;
     this.counters.doubled += pair.receiver.doubled;
+    const url = this.#trunks.graph.get(pair.hub)?.url;
     this.#trunks.graph.forget(pair.hub);
-    this.#events.lost(pair.hub);
+    this.#events.lost(pair.hub, url);
     this.#events.unconfirmed(pair.hub, pair.sender.restart(0));
   }
 

@@ -3,11 +3,11 @@
  * trunks, the graph of hubs and the adverts; what frames carry is the business of `streams.ts`.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
-import { TRUNK_HOPS_MAX, TRUNK_PING_MS, TRUNK_SILENT_MS } from '../../machines/shared/limits.ts';
 import type { Presence } from '../../runtime/ports/signaling.ts';
 import type { Advert, PathPreference, Trunk, TrunkKind } from './federation.events.ts';
 import { parseTrunkFrame, type RoutedFrame } from './frames.ts';
 import { HubGraph } from './graph.core.ts';
+import { TRUNK_HOPS_MAX, TRUNK_PING_MS, TRUNK_SILENT_MS } from './limits.ts';
 
 interface Way {
   readonly trunk: Trunk;
@@ -23,6 +23,8 @@ export interface TrunkEvents {
   received(frame: RoutedFrame): void;
   /** Hubs or ways came or went. */
   changed(): void;
+  /** A hub said that it stops. */
+  left(hub: PeerId): void;
   /** May this socket go, as far as we are concerned? */
   mayRetire(hub: PeerId): boolean;
 }
@@ -150,7 +152,9 @@ export class Trunks {
     }
   }
 
+  /** Says goodbye and closes every way. */
   halt(): void {
+    this.#tellOfUs({ links: [], bye: true });
     for (const trunk of this.all) trunk.close('shutting down');
     this.#ways.clear();
   }
@@ -167,6 +171,7 @@ export class Trunks {
 
   #learn(adverts: readonly Advert[], from: Trunk): void {
     const news = adverts.filter((advert) => this.graph.accept(advert));
+    const left = news.filter((advert) => advert.bye === true);
     // A hub that came back under its id still hears what it told in its former life.
     const echo = adverts.find((advert) => advert.hubId === this.#own && advert.seq > this.#advert.seq);
     if (echo !== undefined) {
@@ -176,6 +181,15 @@ export class Trunks {
     if (news.length === 0) return;
     const text = JSON.stringify({ type: 'hub-adverts', adverts: news });
     for (const trunk of this.#ways.keys()) if (trunk.hubId !== from.hubId) this.#send(trunk, text);
+    for (const { hubId } of left) {
+      for (const trunk of this.all) {
+        if (trunk.hubId !== hubId) continue;
+        this.#ways.delete(trunk);
+        trunk.close('left');
+      }
+      this.#events.left(hubId);
+    }
+    if (left.length > 0) this.#relink();
     this.#events.changed();
   }
 

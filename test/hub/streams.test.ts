@@ -5,8 +5,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HubGraph } from '../../hub/federation/graph.core.ts';
+import {
+  FEDERATION_RELATIONS,
+  STREAM_QUEUE_ITEMS,
+  STREAM_WINDOW_ITEMS,
+  TRUNK_BATCH_ITEMS,
+} from '../../hub/federation/limits.ts';
 import { type Segment, StreamReceiver, StreamSender } from '../../hub/federation/stream.core.ts';
-import { STREAM_QUEUE_ITEMS, STREAM_WINDOW_ITEMS, TRUNK_BATCH_ITEMS } from '../../machines/shared/limits.ts';
 import { idOf } from './hub-kit.ts';
 
 type Step =
@@ -182,4 +187,8 @@ describe('the graph of hubs', () => {
       }),
     );
   });
+});
+
+test.each(FEDERATION_RELATIONS)('limits: %s', (_, holds) => {
+  expect(holds).toBe(true);
 });
