@@ -63,16 +63,22 @@ function addressOf(url: string, peerId: PeerId, token: string | undefined): URL 
   return address;
 }
 
+const REFUSALS = {
+  401: 'The hub asks for a token (HTTP 401): add ?token=... to its URL',
+  403: 'The hub does not take us (HTTP 403): it may know other origins only',
+};
+
 /** Error events differ: `ws` names the cause, browsers keep it to themselves. */
-function causeOf(event: unknown): string {
+function causeOf(event: unknown): { readonly cause: string; readonly refused?: boolean } {
   const { message, error } = event as { message?: unknown; error?: { message?: unknown; code?: unknown } };
   for (const text of [message, error?.message, error?.code]) {
     if (typeof text !== 'string' || text === '') continue;
     // The words of `ws` for a handshake that a hub refused; a browser's page never learns the status.
-    if (text.endsWith('server response: 401')) return 'The hub asks for a token (HTTP 401): add ?token=... to its URL';
-    return text;
+    const status = /server response: (401|403)$/.exec(text)?.[1];
+    if (status !== undefined) return { cause: REFUSALS[status as '401' | '403'], refused: true };
+    return { cause: text };
   }
-  return 'The connection failed';
+  return { cause: 'The connection failed' };
 }
 
 class WebSocketConnection implements SignalingConnection {
@@ -83,7 +89,7 @@ class WebSocketConnection implements SignalingConnection {
   /** Commands of the time before the socket is open. */
   #early: string[] | undefined = [];
   #closing = false;
-  #cause = '';
+  #failure: ReturnType<typeof causeOf> = { cause: '' };
 
   constructor(url: string, peerId: PeerId, options: WebSocketSignalingOptions, onFact: (fact: SignalingFact) => void) {
     this.#peerId = peerId;
@@ -137,12 +143,12 @@ class WebSocketConnection implements SignalingConnection {
     };
     socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
     socket.onerror = (event: unknown) => {
-      this.#cause = causeOf(event);
+      this.#failure = causeOf(event);
     };
     socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       // Whatever way the socket ends after our own close, it is the end that was asked for.
       if (this.#closing) this.#end(1000, '');
-      else this.#end(code, reason === '' ? this.#cause : reason);
+      else this.#end(code, reason === '' ? this.#failure.cause : reason);
     };
   }
 
@@ -180,6 +186,11 @@ class WebSocketConnection implements SignalingConnection {
       // `ws` would throw an error that nobody listens for.
       socket.onerror = () => undefined;
     }
-    if (onFact !== undefined) queueMicrotask(() => onFact({ type: 'closed', code, reason }));
+    if (onFact === undefined) return;
+    const { cause, refused } = this.#failure;
+    queueMicrotask(() => {
+      if (refused) onFact({ type: 'refused', code: 'UNAUTHORIZED', message: cause });
+      onFact({ type: 'closed', code, reason });
+    });
   }
 }

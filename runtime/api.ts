@@ -193,7 +193,7 @@ export interface Explanation {
 /** What one can do with a mesh: on the actor of `createMeshActor`, or through `asMesh(ref)` on any ref of a `meshMachine`. */
 export interface MeshMethods {
   readonly peerId: PeerId;
-  /** Resolves when a hub accepted us or the first link stands. Rejects with JOIN_TIMEOUT, LEFT. */
+  /** Resolves when a hub accepted us or the first link stands. Rejects with JOIN_TIMEOUT, HUB_REFUSED, LEFT. */
   joined(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<{ readonly ms: number }>;
   /** Tells neighbours and hubs, stops every child, frees every timer. Resolves when done; again: the same promise. */
   leave(reason?: string): Promise<void>;

@@ -39,7 +39,6 @@ const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'QUEUE_FULL',
   'DIAL_TIMEOUT',
   'REFUSED',
-  'HUB_REFUSED',
 ]);
 
 /**

@@ -19,6 +19,8 @@ export interface SignalingContext extends SignalingInput {
   readonly resumeUntilMs: number;
   /** Why the last session ended. */
   readonly reason: string;
+  /** It ended since the hub refused us for good. */
+  readonly isRefused: boolean;
 }
 
 export type PeerFact = Extract<SignalingFact, { type: 'peer' }>;

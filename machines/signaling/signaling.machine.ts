@@ -15,7 +15,7 @@ import {
   SHAKEN_ANSWER_MS,
 } from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
-import { reconnectMs } from './signaling.core.ts';
+import { isFinalRefusal, reconnectMs } from './signaling.core.ts';
 import type {
   HubFact,
   ProverInput,
@@ -61,16 +61,22 @@ export const signalingMachine = setup({
     noteClosed: assign(({ context, event }) => ({
       failures: context.failures + 1,
       reason: event.type === 'hub.closed' ? event.reason || `closed with ${event.code}` : 'socket failed',
+      isRefused: false,
     })),
     noteRefused: assign(({ context, event }) => ({
       failures: context.failures + 1,
       reason: event.type === 'hub.refused' ? `${event.code}: ${event.message}` : 'refused',
+      isRefused: event.type === 'hub.refused' && isFinalRefusal(event.code),
     })),
     noteNoProof: assign(({ context, event }) => ({
       failures: context.failures + 1,
       reason: event.type === 'proof.failed' ? `the signer failed: ${event.why}` : 'the signer failed',
     })),
-    noteSilence: assign(({ context }) => ({ failures: context.failures + 1, reason: 'no answer in time' })),
+    noteSilence: assign(({ context }) => ({
+      failures: context.failures + 1,
+      reason: 'no answer in time',
+      isRefused: false,
+    })),
     sendResume: sendTo('socket', ({ context }) => ({
       type: 'socket.send',
       command: { type: 'resume', resume: context.resume ?? '' },
@@ -123,6 +129,7 @@ export const signalingMachine = setup({
     resume: undefined,
     resumeUntilMs: 0,
     reason: '',
+    isRefused: false,
   }),
   initial: 'session',
   on: {

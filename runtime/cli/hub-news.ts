@@ -38,7 +38,9 @@ export class HubNews {
     if (this.#away.has(url)) return QUIET;
     // These end the session at once: its end is the news, and tells the reason.
     if (code === 'HUB_REFUSED')
-      return /^(?:DRAINING|PROOF_FAILED): /.test(message.slice(url.length + before.length)) ? QUIET : { kind: 'other' };
+      return /^(?:DRAINING|PROOF_FAILED|UNAUTHORIZED): /.test(message.slice(url.length + before.length))
+        ? QUIET
+        : { kind: 'other' };
     this.#away.add(url);
     return news(`* hub ${url} cannot be reached (${message.slice(url.length + 2)}); trying again`);
   }

@@ -115,12 +115,14 @@ export class MeshHandle implements Mesh {
   }
 
   #joinTimeout(timeoutMs: number): MeshError {
-    const hubs = statusOf(this.#snapshot).hubs.map(({ url, state }) => {
-      const trouble = hubTroubleOf(this.#snapshot, url);
-      return `${url} (${state}${trouble === '' ? '' : `: ${trouble}`})`;
-    });
-    const where = hubs.length === 0 ? 'there is no hub to ask' : `hubs: ${hubs.join(', ')}`;
-    return new MeshError('JOIN_TIMEOUT', `Neither a hub nor a peer accepted us within ${timeoutMs} ms; ${where}.`);
+    const hubs = statusOf(this.#snapshot).hubs.map((hub) => ({ ...hub, ...hubTroubleOf(this.#snapshot, hub.url) }));
+    const told = hubs.map(({ url, state, why }) => `${url} (${state}${why === '' ? '' : `: ${why}`})`);
+    const where = hubs.length === 0 ? 'there is no hub to ask' : `hubs: ${told.join(', ')}`;
+    const isRefused = hubs.length > 0 && hubs.every((hub) => hub.isRefused);
+    return new MeshError(
+      isRefused ? 'HUB_REFUSED' : 'JOIN_TIMEOUT',
+      `Neither a hub nor a peer accepted us within ${timeoutMs} ms; ${where}.`,
+    );
   }
 
   leave(reason = 'left'): Promise<void> {

@@ -36,12 +36,18 @@ function childState(snapshot: MeshSnapshot, id: string): string {
   return inner?.value === undefined ? 'closed' : pathOf(inner.value);
 }
 
-/** Why a hub's last session ended or never began; empty while one stands or when nothing has failed yet. */
-export function hubTroubleOf(snapshot: MeshSnapshot, url: string): string {
-  if (snapshot.context.hubs[url] === true) return '';
+/**
+ * Why a hub's last session ended or never began, and whether it refused us for good; empty while one stands or when nothing
+ * has failed yet.
+ */
+export function hubTroubleOf(
+  snapshot: MeshSnapshot,
+  url: string,
+): { readonly why: string; readonly isRefused: boolean } {
+  if (snapshot.context.hubs[url] === true) return { why: '', isRefused: false };
   const child = (snapshot.children as Record<string, { getSnapshot(): unknown } | undefined>)[`signaling:${url}`];
-  const inner = child?.getSnapshot() as { context?: { reason?: string } } | undefined;
-  return inner?.context?.reason ?? '';
+  const inner = child?.getSnapshot() as { context?: { reason?: string; isRefused?: boolean } } | undefined;
+  return { why: inner?.context?.reason ?? '', isRefused: inner?.context?.isRefused ?? false };
 }
 
 export function statusOf(snapshot: MeshSnapshot): MeshStatus {

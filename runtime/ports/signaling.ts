@@ -150,7 +150,7 @@ export type SignalingFact =
   | { readonly type: 'gone'; readonly network: string; readonly id: PeerId }
   | { readonly type: 'discovered'; readonly network: string; readonly count: number; readonly networkSize: number }
   | { readonly type: 'signal'; readonly network: string; readonly from: PeerId; readonly signal: PeerSignal }
-  /** The other side refused a frame of ours; the port stays open. */
+  /** The other side refused a frame of ours; the port stays open. Before `welcome`: it refused us, and `closed` follows. */
   | {
       readonly type: 'refused';
       readonly code: string;

@@ -2,6 +2,7 @@
  * Goal: the WebSocket adapter keeps the contract of every signaling port against the real hub, and makes facts of
  * whatever a strange or old hub may send.
  */
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -100,6 +101,20 @@ describe('WebSocket signaling against strange hubs', () => {
     const server = servers.splice(0)[0] as WebSocketServer;
     await new Promise((resolve) => server.close(resolve));
     expect(await hear(url).closed).toMatchObject({ code: 1006, reason: expect.stringContaining('ECONNREFUSED') });
+  });
+
+  it.each([401, 403])('tells that it was refused with HTTP %i before it closes', async (status) => {
+    const server = createServer((_request, response) => response.end());
+    server.on('upgrade', (_request, socket) => {
+      socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\n\r\n`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { facts, closed } = hear(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const words = expect.stringContaining(`HTTP ${status}`);
+    expect(await closed).toMatchObject({ code: 1006, reason: words });
+    expect(facts[0]).toEqual({ type: 'refused', code: 'UNAUTHORIZED', message: words });
+    expect(facts).toHaveLength(2);
+    server.close();
   });
 
   it('shows its URL without the token, which would reach status, logs and inspectors', () => {

@@ -25,15 +25,18 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-it('a hub that asks for a token: JOIN_TIMEOUT says so, and the token in the URL opens', () =>
+it('a hub that asks for a token: HUB_REFUSED says so, and the token in the URL opens', () =>
   withFleet(async (fleet) => {
     const { url } = await fleet.hub(['--port', '0'], { AUTH_TOKEN: 'open sesame' });
     const { outcome, warnings } = await tryToJoin(fleet, url);
-    expect(outcome).toMatchObject({ event: 'refused', code: 'JOIN_TIMEOUT', retryable: true, state: 'isolated' });
+    expect(outcome).toMatchObject({ event: 'refused', code: 'HUB_REFUSED', retryable: false, state: 'isolated' });
     expect(outcome['message']).toMatch(/within 1000 ms; hubs: ws:.*\(.*token \(HTTP 401\)/);
     expect(outcome['message']).toContain(url);
     expect(warnings).toContainEqual(expect.objectContaining({ level: 'warn', code: 'HUB_UNREACHABLE' }));
     expect(warnings).toContainEqual(expect.objectContaining({ level: 'warn', code: 'ISOLATED' }));
+    // One that may yet be there is no refusal.
+    const gone = `ws://127.0.0.1:${await closedPort()}`;
+    expect((await tryToJoin(fleet, `${url},${gone}`)).outcome).toMatchObject({ code: 'JOIN_TIMEOUT', retryable: true });
     expect((await tryToJoin(fleet, `${url}?token=open%20sesame`)).outcome['event']).toBe('joined');
   }));
 

@@ -1,7 +1,7 @@
 /**
  * Goal: a program whose hub refuses it learns why, in words, and ends by itself after leave().
  *
- *   node refused.mjs HUB
+ *   node refused.mjs HUB[,HUB]
  *
  * JSON lines on stdout: each warning, then `refused` or `joined`, then what held the process after leave(). No process.exit.
  */
@@ -10,7 +10,11 @@ import { createMeshActor, MeshError } from 'xstate-mesh';
 /** @param {object} line */
 const tell = (line) => console.log(JSON.stringify(line));
 
-const mesh = createMeshActor({ signaling: process.argv[2] ?? '', network: 'refused', joinTimeoutMs: 1_000 });
+const mesh = createMeshActor({
+  signaling: (process.argv[2] ?? '').split(','),
+  network: 'refused',
+  joinTimeoutMs: 1_000,
+});
 mesh.on('status.changed', ({ level, code, message }) => tell({ event: 'warning', level, code, message }));
 try {
   await mesh.start().joined();
