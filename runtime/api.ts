@@ -6,6 +6,7 @@ import type { MessageId, PeerId } from '../machines/shared/ids.ts';
 import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
 import type { EnvironmentPort } from './ports/environment.ts';
+import type { RoomInfo } from './ports/exchange.ts';
 import type { Identity, ProofCode } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
@@ -110,6 +111,10 @@ export interface Message {
   /** Links crossed; 1 = from a neighbour. */
   readonly hops: number;
   readonly topic?: string;
+  /** Nobody on the way could read it. */
+  readonly encrypted?: true;
+  /** Only the members of this room could. */
+  readonly room?: string;
 }
 
 export interface Receipt {
@@ -137,6 +142,10 @@ export interface MeshEvents {
   'peer.timedOut': { readonly remote: PeerId };
   /** A channel opened and is not used: its other end is not proven to be `remote`. */
   'peer.unproven': { readonly remote: PeerId; readonly code: ProofCode };
+  /** The owner of a room invites us: `joinRoom` accepts. */
+  'room.invited': { readonly room: string; readonly owner: PeerId };
+  /** A room of ours has a new key, because it was opened or joined, or a member came or went. */
+  'room.changed': RoomInfo;
   'peers.changed': { readonly connected: readonly PeerId[] };
   'hub.connected': { readonly url: string };
   'hub.disconnected': { readonly url: string; readonly reason: string };
@@ -169,11 +178,15 @@ export type EventOf<Pattern extends MeshEventPattern> = Pattern extends '*'
       : never;
 
 export interface BroadcastOptions {
+  /** The name of a room: only its members can read it. Throws NO_ROOM_KEY, FEATURE_OFF. */
+  readonly encrypt?: string;
   readonly topic?: string;
   readonly hopsMax?: number;
   readonly ttlMs?: number;
 }
 export interface DirectOptions {
+  /** Seal it although a link leads straight there. What others carry is sealed in any case. Default false. */
+  readonly encrypt?: boolean;
   readonly timeoutMs?: number;
   readonly hopsMax?: number;
   readonly signal?: AbortSignal;
@@ -201,6 +214,16 @@ export interface MeshMethods {
   broadcast(data: unknown, options?: BroadcastOptions): MessageId;
   /** To one peer, over others where needed. Rejects with any code of `docs/api.md`'s table of methods. */
   direct(to: PeerId, data: unknown, options?: DirectOptions): Promise<Receipt>;
+  /** Opens a room of ours for these peers, who are invited. Throws BAD_OPTION, UNKNOWN_PEER, TOO_LARGE, QUEUE_FULL, FEATURE_OFF. */
+  openRoom(name: string, members?: readonly PeerId[]): void;
+  /** Takes part in a room of `owner`. `room.changed` tells when its key is there. */
+  joinRoom(name: string, owner: PeerId): void;
+  /** Lets a peer into a room of ours, or out; either way there is a new key. */
+  inviteToRoom(name: string, peer: PeerId): void;
+  expelFromRoom(name: string, peer: PeerId): void;
+  /** Forgets the keys; the owner makes a new one for the others. */
+  leaveRoom(name: string): void;
+  rooms(): readonly RoomInfo[];
   status(): MeshStatus;
   explain(): Explanation;
   connectTo(remote: PeerId): void;

@@ -42,6 +42,12 @@ const METHODS = [
   'joined',
   'broadcast',
   'direct',
+  'openRoom',
+  'joinRoom',
+  'inviteToRoom',
+  'expelFromRoom',
+  'leaveRoom',
+  'rooms',
   'status',
   'explain',
   'connectTo',
@@ -69,6 +75,12 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
   declare readonly joined: MeshMethods['joined'];
   declare readonly broadcast: MeshMethods['broadcast'];
   declare readonly direct: MeshMethods['direct'];
+  declare readonly openRoom: MeshMethods['openRoom'];
+  declare readonly joinRoom: MeshMethods['joinRoom'];
+  declare readonly inviteToRoom: MeshMethods['inviteToRoom'];
+  declare readonly expelFromRoom: MeshMethods['expelFromRoom'];
+  declare readonly leaveRoom: MeshMethods['leaveRoom'];
+  declare readonly rooms: MeshMethods['rooms'];
   declare readonly status: MeshMethods['status'];
   declare readonly explain: MeshMethods['explain'];
   declare readonly connectTo: MeshMethods['connectTo'];

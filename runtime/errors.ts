@@ -29,7 +29,8 @@ export type MeshErrorCode =
   | 'ALREADY_USED'
   | 'WRONG_NETWORK'
   | 'SIGNER_FAILED'
-  | 'IDENTITY_IN_USE';
+  | 'IDENTITY_IN_USE'
+  | 'NO_ROOM_KEY';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',
@@ -39,6 +40,7 @@ const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'QUEUE_FULL',
   'DIAL_TIMEOUT',
   'REFUSED',
+  'NO_ROOM_KEY',
 ]);
 
 /**

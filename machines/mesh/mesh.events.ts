@@ -1,6 +1,12 @@
 /** Glossary of the mesh chart, the root: its input, memory, events, and what it emits to the app. */
 import type { EnvironmentChange } from '../../runtime/ports/environment.ts';
-import type { DeliveredMessage, DeliveryReceipt, OutgoingOptions } from '../../runtime/ports/exchange.ts';
+import type {
+  BroadcastOutgoing,
+  DeliveredMessage,
+  DeliveryReceipt,
+  OutgoingOptions,
+  RoomInfo,
+} from '../../runtime/ports/exchange.ts';
 import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type { PeerAd, PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
@@ -126,14 +132,14 @@ export type MeshCommand =
   | {
       readonly type: 'mesh.broadcast';
       readonly data: unknown;
-      readonly options?: OutgoingOptions;
+      readonly options?: BroadcastOutgoing;
       readonly ref?: string;
     }
   | {
       readonly type: 'mesh.direct';
       readonly to: PeerId;
       readonly data: unknown;
-      readonly options?: OutgoingOptions & { readonly timeoutMs?: number };
+      readonly options?: OutgoingOptions & { readonly timeoutMs?: number; readonly encrypt?: boolean };
       readonly ref?: string;
     }
   | { readonly type: 'mesh.connect'; readonly remote: PeerId }
@@ -150,6 +156,9 @@ export type ExchangeFact =
   | { readonly type: 'relay.failed'; readonly to: PeerId; readonly attempt: AttemptId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
+  /** The owner of a room handed us its key, and the app has not joined it. */
+  | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
+  | ({ readonly type: 'room.changed' } & RoomInfo)
   /** Our network changed, or we did not run for a while. */
   | { readonly type: 'environment.changed'; readonly change: EnvironmentChange }
   | { readonly type: 'link.congested'; readonly remote: PeerId }
@@ -212,6 +221,8 @@ export type MeshEmitted =
   | { readonly type: 'peer.timedOut'; readonly remote: PeerId }
   | { readonly type: 'peer.unproven'; readonly remote: PeerId; readonly code: ProofCode }
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
+  | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
+  | ({ readonly type: 'room.changed' } & RoomInfo)
   | { readonly type: 'hub.connected'; readonly url: string }
   | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }
   | {

@@ -147,6 +147,7 @@ export const meshMachine = setup({
       routes.onRelayFailed(work, to, attempt);
     }),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
+    tellRoom: step((work, event) => emit(work, event.type === 'room.invited' ? event : as(event, 'room.changed'))),
     reply: step((work, event) => {
       const { type: _type, ...reply } = as(event, 'exchange.replied');
       if (reply.ref !== '') emit(work, { type: 'reply', ...reply });
@@ -251,6 +252,7 @@ export const meshMachine = setup({
         'link.drained': { actions: 'passToGossip' },
         'link.misbehaved': { actions: 'passToGossip' },
         inbox: { actions: 'deliver' },
+        'room.*': { actions: 'tellRoom' },
         'exchange.replied': { actions: 'reply' },
       },
       states: {

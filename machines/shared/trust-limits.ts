@@ -15,3 +15,22 @@ export const SOURCES_MAX = 10_000;
 export const UNVERIFIED_MAX = 1_024;
 export const UNVERIFIED_MAX_A_LINK = 256;
 export const UNSIGNED_MAX = 1_024;
+
+// ---- encryption ------------------------------------------------------------------------------------------------------
+/** Keys that two peers agreed on seal for so long, then they agree anew; old ones still open what was under way. Guess. */
+export const SESSION_MS = 600_000;
+export const SESSION_LATE_MS = 120_000;
+/** Peers with whom keys are agreed on; beyond it those are forgotten that were used least lately. */
+export const SESSIONS_MAX = 256;
+/** An offer of keys that was not answered is made again this much later, and one of the same peer answered no sooner. */
+export const OFFER_INTERVAL_MS = 1_000;
+/** Messages, and their bytes, that wait for keys to be agreed on. */
+export const UNSEALED_MAX = 256;
+export const UNSEALED_BYTES_MAX = 8_388_608;
+/** Rooms of one peer, members of one room, invitations that wait for the app. */
+export const ROOMS_MAX = 64;
+export const ROOM_MEMBERS_MAX = 256;
+export const ROOM_INVITATIONS_MAX = 16;
+export const ROOM_NAME_MAX = 64;
+/** The key before the last one opens messages for so long: as long as they live unless told otherwise. */
+export const ROOM_LATE_MS = 120_000;

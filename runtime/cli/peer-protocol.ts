@@ -15,6 +15,7 @@ import {
   REASON_MAX,
   TOPIC_NAME_MAX,
 } from '../../machines/shared/limits.ts';
+import { ROOM_MEMBERS_MAX, ROOM_NAME_MAX } from '../../machines/shared/trust-limits.ts';
 import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
 import { fromJsonData, toJsonData } from './json-data.ts';
@@ -31,6 +32,7 @@ const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.mi
 /** JSON data with its `$bytes` already turned into bytes; the key must be there, whatever its value. */
 const data = v.unknown();
 const hopsMax = v.optional(whole(1, HOPS_LIMIT));
+const room = v.pipe(v.string(), v.minLength(1), v.maxLength(ROOM_NAME_MAX));
 
 const COMMAND_SCHEMAS = {
   broadcast: v.object({
@@ -38,8 +40,21 @@ const COMMAND_SCHEMAS = {
     topic: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(TOPIC_NAME_MAX))),
     hopsMax,
     ttlMs: v.optional(whole(1, WAIT_MS_MAX)),
+    encrypt: v.optional(room),
   }),
-  direct: v.object({ to: peerIdText, data, timeoutMs: v.optional(whole(1, WAIT_MS_MAX)), hopsMax }),
+  direct: v.object({
+    to: peerIdText,
+    data,
+    timeoutMs: v.optional(whole(1, WAIT_MS_MAX)),
+    hopsMax,
+    encrypt: v.optional(v.boolean()),
+  }),
+  openRoom: v.object({ room, members: v.optional(v.pipe(v.array(peerIdText), v.maxLength(ROOM_MEMBERS_MAX))) }),
+  joinRoom: v.object({ room, owner: peerIdText }),
+  inviteToRoom: v.object({ room, to: peerIdText }),
+  expelFromRoom: v.object({ room, to: peerIdText }),
+  leaveRoom: v.object({ room }),
+  rooms: v.object({}),
   status: v.object({}),
   explain: v.object({}),
   peers: v.object({}),
@@ -167,6 +182,8 @@ export function eventLine(owner: LineOwner, event: MeshEvent): OutputLine | unde
         id: event.id,
         hops: event.hops,
         ...(event.topic === undefined ? {} : { topic: event.topic }),
+        ...(event.encrypted === undefined ? {} : { encrypted: true }),
+        ...(event.room === undefined ? {} : { room: event.room }),
       };
     default: {
       const { type, ...payload } = event;

@@ -141,15 +141,22 @@ export class PeerSession {
     const { mesh } = this;
     switch (command.cmd) {
       case 'broadcast': {
-        const { data, topic, hopsMax, ttlMs } = command;
-        return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs })) };
+        const { data, topic, hopsMax, ttlMs, encrypt } = command;
+        return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs, encrypt })) };
       }
       case 'direct': {
-        const { to, data, timeoutMs, hopsMax } = command;
+        const { to, data, timeoutMs, hopsMax, encrypt } = command;
         return mesh
-          .direct(to, data, given({ timeoutMs, hopsMax }))
+          .direct(to, data, given({ timeoutMs, hopsMax, encrypt }))
           .then(({ id, hops, ms }) => ({ id, hops, ms: roundMs(ms) }));
       }
+      case 'openRoom':
+      case 'joinRoom':
+      case 'inviteToRoom':
+      case 'expelFromRoom':
+      case 'leaveRoom':
+      case 'rooms':
+        return roomCommand(mesh, command);
       case 'status':
         return mesh.status();
       case 'explain':
@@ -211,4 +218,31 @@ type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 function given<T extends Record<string, unknown>>(options: T): Given<T> {
   // The filter removes exactly the undefined values, which the type says.
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
+type RoomCommand = Extract<
+  PeerCommand,
+  { readonly cmd: 'openRoom' | 'joinRoom' | 'inviteToRoom' | 'expelFromRoom' | 'leaveRoom' | 'rooms' }
+>;
+
+function roomCommand(mesh: CliMesh, command: RoomCommand): unknown {
+  switch (command.cmd) {
+    case 'openRoom':
+      mesh.openRoom(command.room, command.members);
+      return null;
+    case 'joinRoom':
+      mesh.joinRoom(command.room, command.owner);
+      return null;
+    case 'inviteToRoom':
+      mesh.inviteToRoom(command.room, command.to);
+      return null;
+    case 'expelFromRoom':
+      mesh.expelFromRoom(command.room, command.to);
+      return null;
+    case 'leaveRoom':
+      mesh.leaveRoom(command.room);
+      return null;
+    case 'rooms':
+      return { rooms: mesh.rooms() };
+  }
 }

@@ -1,7 +1,7 @@
 /**
- * Messages that spread through the mesh: what comes is looked at once, found authentic, delivered and passed on; what is ours
- * is signed, goes out and its receipts are awaited. Owns the seen cache, the inbox of one turn, the open receipts, what waits
- * to be joined and what waits for a signature.
+ * Messages that spread through the mesh: what comes is looked at once, found authentic, opened, delivered and passed on; what
+ * is ours comes from `origination.ts` and goes out. Owns the seen cache, the inbox of one turn, what waits to be joined and what
+ * waits to be found authentic.
  */
 import {
   BLAMED,
@@ -13,29 +13,21 @@ import {
   remember,
 } from '../../machines/gossip/flood.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
-import {
-  HOPS_MAX_DEFAULT,
-  HOPS_MAX_SMALL_CAP,
-  INBOX_MAX,
-  LINK_QUEUE_BYTES_MAX,
-  SMALL_CAP,
-} from '../../machines/shared/limits.ts';
-import { SEQ_PER_MS, UNSIGNED_MAX, UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
-import { MeshError } from '../errors.ts';
-import type { DeliveredMessage, Exchange, OutgoingOptions } from '../ports/exchange.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
+import { INBOX_MAX } from '../../machines/shared/limits.ts';
+import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
+import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
-import { type Authenticity, type Finding, ID_PREFIX_DIGITS } from './authenticity.ts';
+import type { Authenticity, Finding } from './authenticity.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
 import { InOrder } from './in-order.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
-import { type Packed, packEnvelopes } from './outgoing.ts';
+import { Origination, signerFailed } from './origination.ts';
 import { Joiner } from './parts.ts';
-import { PendingDirects } from './pending-directs.ts';
 
 export interface DisseminationOptions {
   readonly ports: MeshPorts;
@@ -50,44 +42,37 @@ export interface DisseminationOptions {
   readonly fault: (entry: LinkEntry) => void;
 }
 
-/** What a signer said to the envelopes of one message. */
-interface Signed {
-  readonly failure?: MeshError;
-}
-
 export class Dissemination {
   readonly #options: DisseminationOptions;
   readonly #ports: MeshPorts;
   readonly #network: string;
-  readonly #hopsMax: number;
   readonly #self: PeerId;
   readonly #links: LinkTable;
   readonly #counters: Counters;
   readonly #flood = createFlood();
-  readonly #directs: PendingDirects;
+  readonly #origination: Origination;
   readonly #joiner: Joiner;
   readonly #authenticity: Authenticity;
   /** What came, until it is known whether it is authentic. */
   readonly #unverified = new InOrder<Finding>(UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK, () => 'forged');
   /** Envelopes among it, by id: the same bytes are checked once. */
   readonly #checks = new Map<MessageId, { readonly bytes: Uint8Array; readonly finding: Promise<Finding> }>();
-  /** Ours, until they are signed. */
-  readonly #unsigned = new InOrder<Signed>(UNSIGNED_MAX, UNSIGNED_MAX, (cause) => ({ failure: signerFailed(cause) }));
   #inbox: DeliveredMessage[] = [];
-  #seq: number;
 
   constructor(options: DisseminationOptions) {
-    const { ports, network, maxPeers, links, counters } = options;
+    const { ports, network, links, counters } = options;
     this.#options = options;
     this.#ports = ports;
     this.#network = network;
-    this.#hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
     this.#self = ports.identity.peerId;
     this.#links = links;
     this.#counters = counters;
     this.#authenticity = options.authenticity;
-    this.#seq = Math.floor(ports.clock.now()) * SEQ_PER_MS;
-    this.#directs = new PendingDirects(ports.clock);
+    this.#origination = new Origination({
+      ...options,
+      spread: (message, to) => this.#spread(message, undefined, to),
+      remember: (id, stamp) => remember(this.#flood, id, stamp, undefined, ports.clock.now()),
+    });
     this.#joiner = new Joiner(ports.clock, counters);
   }
 
@@ -165,15 +150,32 @@ export class Dissemination {
   /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
   #deliver(entry: LinkEntry, envelope: Envelope, hops: number): boolean {
     const { source: from, kind, id, topic } = envelope;
-    const decoded = decodePayload(envelope.payload);
-    if (!decoded.ok) {
-      this.#counters.add('dropped.badPayload');
-      // Whoever relays a direct message, or a part, does not look inside: only its source is to blame.
-      if ((kind === 'broadcast' && envelope.part === undefined) || from === entry.remote) this.#options.fault(entry);
+    const opened = this.#origination.open(envelope);
+    if (opened.kind === 'closed') {
+      this.#counters.add('ignored.room');
+      return true;
+    }
+    if (opened.kind === 'unreadable') {
+      this.#counters.add('dropped.unreadable');
       return false;
     }
+    if (opened.kind === 'handled') {
+      if (opened.confirm) this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
+      return true;
+    }
+    const { payload, encrypted, room } = opened;
+    const decoded = decodePayload(payload);
+    if (!decoded.ok) {
+      this.#counters.add('dropped.badPayload');
+      // Whoever relays a direct message, a part, or what is not for all does not look inside: only its source is to blame.
+      const isPlain = kind === 'broadcast' && envelope.part === undefined && encrypted === undefined;
+      if (isPlain || from === entry.remote) this.#options.fault(entry);
+      return encrypted === true;
+    }
     this.#counters.addType('delivered', kind);
-    this.#inbox.push({ from, data: decoded.value, kind, id, hops, ...(topic === undefined ? {} : { topic }) });
+    const message: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
+    const more = { ...(topic === undefined ? {} : { topic }), ...(room === undefined ? {} : { room }) };
+    this.#inbox.push(encrypted === undefined ? { ...message, ...more } : { ...message, ...more, encrypted });
     if (kind === 'direct') this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
     if (this.#inbox.length >= INBOX_MAX) this.flushInbox();
     return true;
@@ -204,7 +206,7 @@ export class Dissemination {
   }
 
   onReceipt(entry: LinkEntry, receipt: Receipt): void {
-    const isOurs = this.#directs.awaits(receipt.id, receipt.from);
+    const isOurs = this.#origination.directs.awaits(receipt.id, receipt.from);
     const back = isOurs ? undefined : this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
     if (!isOurs && (back === undefined || back === entry)) return this.#counters.add('dropped.receipt');
     if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
@@ -214,7 +216,7 @@ export class Dissemination {
       if (found !== 'authentic') {
         this.#counters.addType('dropped', found);
         this.#options.fault(entry);
-      } else if (back === undefined) this.#directs.confirm(receipt.id, receipt.from, receipt.hops);
+      } else if (back === undefined) this.#origination.directs.confirm(receipt.id, receipt.from, receipt.hops);
       else if (this.#links.get(back.remote) === back) this.#sendReceipt(back, receipt);
     });
   }
@@ -229,75 +231,9 @@ export class Dissemination {
 
   // ---- messages out ------------------------------------------------------------------------------------------------
 
-  broadcast(data: unknown, options: OutgoingOptions): MessageId {
-    const { id, packed } = this.#pack('broadcast', data, options);
-    const failed = ({ code, message }: MeshError): void =>
-      this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
-    const send = (): void => {
-      for (const { message } of packed) this.#spread(message, undefined, undefined);
-    };
-    this.#sign(packed, send, failed);
-    return id;
-  }
-
-  direct(...[to, data, options, settle]: Parameters<Exchange['direct']>): () => void {
-    if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
-    if (to === this.#self) throw new MeshError('BAD_OPTION', 'A direct message goes to somebody else.', { peerId: to });
-    if (this.#directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
-    const { id, packed } = this.#pack('direct', data, options, to);
-    this.#directs.add(id, to, options.timeoutMs, settle);
-    const fail = (error: MeshError): void => void this.#ports.clock.setTimeout(() => this.#directs.fail(id, error), 0);
-    const send = (): void => {
-      let copies = 0;
-      for (const { message } of packed) copies += this.#spread(message, undefined, to);
-      if (copies === 0) fail(new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to }));
-    };
-    this.#sign(packed, send, fail);
-    return () => this.#directs.cancel(id);
-  }
-
-  /** Signs what goes out, and sends it now or, when the signer takes a while, later and in order. */
-  #sign(packed: readonly Packed[], send: () => void, failed: (error: MeshError) => void): void {
-    let signed: Signed | Promise<Signed> = {};
-    try {
-      const awaited = packed.flatMap(({ envelope }) => this.#authenticity.sign(envelope) ?? []);
-      if (awaited.length > 0) signed = Promise.all(awaited).then(() => ({}));
-    } catch (cause) {
-      signed = { failure: signerFailed(cause) };
-    }
-    this.#unsigned.push(this, signed, ({ failure }) => (failure === undefined ? send() : failed(failure)));
-  }
-
-  /** What is ours to send, remembered and counted. Throws when it is no message, or larger than any link has room for. */
-  #pack(
-    kind: Envelope['kind'],
-    data: unknown,
-    options: OutgoingOptions,
-    to?: PeerId,
-  ): { id: MessageId; packed: readonly Packed[] } {
-    if (!this.#unsigned.hasRoom(this))
-      throw new MeshError('QUEUE_FULL', 'Too many messages wait for their signatures.');
-    const prefix = this.#self.slice(0, ID_PREFIX_DIGITS);
-    const nextId = (): MessageId => prefix + toHex(this.#ports.random.bytes(8));
-    const id = nextId();
-    const sentAtMs = this.#ports.clock.now();
-    const source = { network: this.#network, source: this.#self, seq: this.#seq + 1, hopsMax: this.#hopsMax };
-    const base = { ...source, id, kind, sentAtMs, ...(to === undefined ? {} : { to }) };
-    const packed = packEnvelopes(base, data, options, { nextId, isSigned: this.#authenticity.signing });
-    if (packed.length > 1) this.#checkRoom(packed);
-    this.#seq += packed.length;
-    for (const { id: each } of packed)
-      remember(this.#flood, each, { ...source, sentAtMs, ttlMs: 0 }, undefined, sentAtMs);
-    this.#counters.add(`originated.${kind}`);
-    return { id, packed };
-  }
-
-  /** A large message that misses a part is lost: it is not begun when no link has room for all of it. */
-  #checkRoom(packed: readonly Packed[]): void {
-    const bytes = packed.reduce((sum, { envelope }) => sum + envelope.length, 0);
-    const links = [...this.#links.all()].filter((entry) => entry.carries);
-    if (links.length === 0 || links.some((entry) => entry.queuedBytes + bytes <= LINK_QUEUE_BYTES_MAX)) return;
-    throw new MeshError('QUEUE_FULL', 'What was sent before still waits for every link: try again later.');
+  /** What is ours to say. */
+  get out(): Pick<Origination, 'broadcast' | 'direct' | 'rooms'> {
+    return this.#origination;
   }
 
   /** Sends a GOSSIP on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
@@ -336,17 +272,13 @@ export class Dissemination {
 
   stop(): void {
     this.#unverified.stop();
-    this.#unsigned.stop();
     this.#checks.clear();
     this.#joiner.stop();
-    this.#directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
+    this.#origination.stop();
   }
 }
 
 type Fresh = Extract<FloodVerdict, { readonly verdict: 'fresh' }>;
-
-const signerFailed = (cause: unknown): MeshError =>
-  new MeshError('SIGNER_FAILED', `The identity signed nothing: ${String(cause)}`, { cause });
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

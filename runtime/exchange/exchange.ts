@@ -296,8 +296,12 @@ class MeshExchange implements RunningExchange {
 
   // ---- messages out ------------------------------------------------------------------------------------------------
 
-  readonly broadcast: Exchange['broadcast'] = (...message) => this.#dissemination.broadcast(...message);
-  readonly direct: Exchange['direct'] = (...message) => this.#dissemination.direct(...message);
+  readonly broadcast: Exchange['broadcast'] = (...message) => this.#dissemination.out.broadcast(...message);
+  readonly direct: Exchange['direct'] = (...message) => this.#dissemination.out.direct(...message);
+
+  get rooms(): Exchange['rooms'] {
+    return this.#dissemination.out.rooms;
+  }
 
   // ---- upkeep ------------------------------------------------------------------------------------------------------
 

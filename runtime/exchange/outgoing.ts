@@ -1,11 +1,10 @@
-/** What the app says, as the bytes that travel; what it may not say, as an error. */
+/** What is said, as the envelopes that travel; what may not be, as an error. */
 import type { MessageId } from '../../machines/shared/ids.ts';
 import { HOPS_LIMIT, MESSAGE_TTL_MS, PAYLOAD_BYTES_MAX } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
 import type { OutgoingOptions } from '../ports/exchange.ts';
 import { encodeOriginated, type Originated } from '../wire/codec.ts';
 import type { Envelope } from '../wire/messages.ts';
-import { encodePayloadInPlace } from '../wire/payload.ts';
 import { cut } from './parts.ts';
 
 /** One envelope in the message that carries it, and the id that relays know it by. */
@@ -14,12 +13,12 @@ export interface Packed extends Originated {
 }
 
 /**
- * The app's data in one envelope, or in several when it is large; they count on from `base.seq`, and the first has `base.id`.
+ * A payload in one envelope, or in several when it is large; they count on from `base.seq`, and the first has `base.id`.
  * `base.hopsMax` is the default. `isSigned`: each envelope has room for a signature. Throws BAD_OPTION, TOO_LARGE.
  */
 export function packEnvelopes(
   base: Omit<Envelope, 'ttlMs' | 'topic' | 'payload'>,
-  data: unknown,
+  payload: Uint8Array,
   options: OutgoingOptions,
   { nextId, isSigned }: { readonly nextId: () => MessageId; readonly isSigned: boolean },
 ): readonly Packed[] {
@@ -27,8 +26,6 @@ export function packEnvelopes(
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
   }
-  // Nothing else is encoded before these bytes are copied to where they leave from.
-  const payload = encodePayloadInPlace(data);
   const whole = { ...base, hopsMax, ttlMs, payload, ...(topic === undefined ? {} : { topic }) };
   if (payload.length <= PAYLOAD_BYTES_MAX) return [{ id: base.id, ...encodeOriginated(whole, isSigned) }];
   return cut(payload).map((piece, index, { length: count }) => {

@@ -13,6 +13,7 @@ import {
 } from '../../machines/shared/limits.ts';
 import type { MeshOptions } from '../api.ts';
 import { systemClock } from '../clock.ts';
+import { platformCrypto } from '../crypto/index.ts';
 import { MeshError } from '../errors.ts';
 import { createIdentity, PUBLIC_KEY_BYTES, peerIdOf, toBase64Url } from '../identity/index.ts';
 import type { Identity } from '../ports/identity.ts';
@@ -124,6 +125,7 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     identity,
+    crypto: platformCrypto,
     signing: checkBoolean('signing', options.signing ?? true),
     logger: options.logger ?? silence,
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),

@@ -18,7 +18,7 @@ import type {
   Receipt,
 } from '../api.ts';
 import { MeshError } from '../errors.ts';
-import type { Exchange } from '../ports/exchange.ts';
+import type { Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
 import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
 import { explanationOf, hubTroubleOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
@@ -145,7 +145,11 @@ export class MeshHandle implements Mesh {
       const cancel = this.#exchange().direct(
         to,
         data,
-        { timeoutMs, ...(options.hopsMax === undefined ? {} : { hopsMax: options.hopsMax }) },
+        {
+          timeoutMs,
+          encrypt: options.encrypt === true,
+          ...(options.hopsMax === undefined ? {} : { hopsMax: options.hopsMax }),
+        },
         {
           done: (receipt) => settle(() => resolve(receipt)),
           failed: (error) => settle(() => reject(error)),
@@ -161,6 +165,35 @@ export class MeshHandle implements Mesh {
       };
       signal?.addEventListener('abort', abort, { once: true });
     });
+  }
+
+  openRoom(name: string, members: readonly PeerId[] = []): void {
+    this.#rooms().open(name, members);
+  }
+
+  joinRoom(name: string, owner: PeerId): void {
+    this.#rooms().join(name, owner);
+  }
+
+  inviteToRoom(name: string, peer: PeerId): void {
+    this.#rooms().invite(name, peer);
+  }
+
+  expelFromRoom(name: string, peer: PeerId): void {
+    this.#rooms().expel(name, peer);
+  }
+
+  leaveRoom(name: string): void {
+    this.#rooms().leave(name);
+  }
+
+  rooms(): readonly RoomInfo[] {
+    return this.#snapshot.context.ports.exchange?.rooms.list() ?? [];
+  }
+
+  #rooms(): RoomsPort {
+    if (this.#snapshot.context.ports.signing) return this.#exchange().rooms;
+    throw new MeshError('FEATURE_OFF', 'There are no rooms in a network without signing: keys could be anybody’s.');
   }
 
   /** The running exchange, or the error that says why there is none. */

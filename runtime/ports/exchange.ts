@@ -34,6 +34,10 @@ export interface DeliveredMessage {
   readonly id: MessageId;
   readonly hops: number;
   readonly topic?: string;
+  /** Nobody on the way could read it. */
+  readonly encrypted?: true;
+  /** Only the members of this room could. */
+  readonly room?: string;
 }
 
 export interface DeliveryReceipt {
@@ -47,6 +51,37 @@ export interface OutgoingOptions {
   readonly topic?: string;
   readonly hopsMax?: number;
   readonly ttlMs?: number;
+}
+
+export interface BroadcastOutgoing extends OutgoingOptions {
+  /** For the members of this room alone. */
+  readonly encrypt?: string;
+}
+
+export interface DirectOutgoing extends OutgoingOptions {
+  readonly timeoutMs: number;
+  /** Also over a link of its own. What others carry is sealed in any case. */
+  readonly encrypt?: boolean;
+}
+
+/** A room as one of its members knows it. */
+export interface RoomInfo {
+  readonly room: string;
+  readonly owner: PeerId;
+  /** Without the owner. */
+  readonly members: readonly PeerId[];
+  /** Rises with each new key; null before the owner sent one. */
+  readonly epoch: number | null;
+}
+
+/** Rooms, by name. All throw MeshErrors. */
+export interface RoomsPort {
+  open(name: string, members: readonly PeerId[]): void;
+  join(name: string, owner: PeerId): void;
+  invite(name: string, peer: PeerId): void;
+  expel(name: string, peer: PeerId): void;
+  leave(name: string): void;
+  list(): readonly RoomInfo[];
 }
 
 /** Signals that the mesh itself carries to peers that are not our neighbours. */
@@ -94,12 +129,13 @@ export interface Exchange {
   /** Neighbours whose links close circles: any one of them may go without parting anybody from anybody. */
   redundant(): readonly PeerId[];
   /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
-  broadcast(data: unknown, options: OutgoingOptions): MessageId;
+  broadcast(data: unknown, options: BroadcastOutgoing): MessageId;
+  readonly rooms: RoomsPort;
   /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */
   direct(
     to: PeerId,
     data: unknown,
-    options: OutgoingOptions & { readonly timeoutMs: number },
+    options: DirectOutgoing,
     settle: { done(receipt: DeliveryReceipt): void; failed(error: Error): void },
   ): () => void;
   rttMs(remote: PeerId): number | null;

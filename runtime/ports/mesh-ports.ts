@@ -1,4 +1,5 @@
 import type { MeshClock } from './clock.ts';
+import type { CryptoPort } from './crypto.ts';
 import type { EnvironmentPort } from './environment.ts';
 import type { Exchange } from './exchange.ts';
 import type { Identity } from './identity.ts';
@@ -16,6 +17,7 @@ export interface MeshPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
   readonly identity: Identity;
+  readonly crypto: CryptoPort;
   /** The messages of this network are signed: no others are taken, and no peer is linked that signs none. */
   readonly signing: boolean;
   readonly logger: LoggerPort;

@@ -113,6 +113,24 @@ export class FakeMesh implements CliMesh {
       counters: {},
     };
   }
+  openRoom(room: string, members?: readonly string[]): void {
+    this.asked.push(['openRoom', room, members]);
+  }
+  joinRoom(room: string, owner: string): void {
+    this.asked.push(['joinRoom', room, owner]);
+  }
+  inviteToRoom(room: string, to: string): void {
+    this.asked.push(['inviteToRoom', room, to]);
+  }
+  expelFromRoom(room: string, to: string): void {
+    this.asked.push(['expelFromRoom', room, to]);
+  }
+  leaveRoom(room: string): void {
+    this.asked.push(['leaveRoom', room]);
+  }
+  rooms() {
+    return [{ room: 'r', owner: idOf(1), members: [], epoch: 3 }];
+  }
   explain(): never {
     throw new MeshError('FEATURE_OFF', 'Not in this fake.');
   }

@@ -89,6 +89,14 @@ describe('peer --json', () => {
       { cmd: 'peers', ref: 'p' },
       { cmd: 'set', maxPeers: 3, minPeers: 2, ref: 'set' },
       { cmd: 'explain', ref: 'x' },
+      { cmd: 'openRoom', peer: 0, room: 'r', members: [to], ref: 'o' },
+      { cmd: 'joinRoom', peer: 0, room: 'r', owner: to },
+      { cmd: 'inviteToRoom', peer: 0, room: 'r', to },
+      { cmd: 'expelFromRoom', peer: 0, room: 'r', to },
+      { cmd: 'leaveRoom', peer: 0, room: 'r' },
+      { cmd: 'broadcast', peer: 0, data: 1, encrypt: 'r' },
+      { cmd: 'direct', peer: 0, to, data: 2, encrypt: true },
+      { cmd: 'rooms', ref: 'rooms' },
     );
     const owner = { peer: 0, peerId: idOf(1) };
     expect(await reply(world, 'b')).toEqual({
@@ -111,7 +119,16 @@ describe('peer --json', () => {
       ['broadcast', new Uint8Array([1, 2]), { topic: 't' }],
       ['direct', to, 'x', {}],
       ['direct', idOf(999), 'x', {}],
+      ['openRoom', 'r', [to]],
+      ['joinRoom', 'r', to],
+      ['inviteToRoom', 'r', to],
+      ['expelFromRoom', 'r', to],
+      ['leaveRoom', 'r'],
+      ['broadcast', 1, { encrypt: 'r' }],
+      ['direct', to, 2, { encrypt: true }],
     ]);
+    expect((await reply(world, 'o'))['result']).toBeNull();
+    expect((await reply(world, 'rooms'))['result']).toMatchObject({ rooms: [{ room: 'r', epoch: 3 }] });
     world.signal('SIGINT');
     await world.code;
   });

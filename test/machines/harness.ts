@@ -13,6 +13,7 @@ import {
   type InspectionEvent,
 } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
+import { platformCrypto } from '../../runtime/crypto/index.ts';
 import { createIdentity } from '../../runtime/identity/index.ts';
 import { createKnownPeers } from '../../runtime/mesh/known-peers.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
@@ -100,6 +101,7 @@ export function fakePorts(over: Partial<MeshPorts> = {}): MeshPorts & { readonly
     clock: new HeapClock(1_000_000),
     random,
     identity: createIdentity(random),
+    crypto: platformCrypto,
     signing: false,
     logger: { log: () => undefined },
     link: {

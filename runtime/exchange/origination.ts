@@ -1,0 +1,306 @@
+/**
+ * Messages of our own: packed, sealed where others carry them and somebody is not to read them, signed, and sent; and their
+ * receipts. Owns our count, the open receipts, what waits for keys and what waits for a signature.
+ *
+ * Nothing that is to be sealed ever leaves in plain: it waits for keys until its sender gives up, which is a typed error.
+ */
+import type { Stamp } from '../../machines/gossip/repeats.core.ts';
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
+import {
+  DIRECT_TIMEOUT_MS,
+  HOPS_MAX_DEFAULT,
+  HOPS_MAX_SMALL_CAP,
+  LINK_QUEUE_BYTES_MAX,
+  SMALL_CAP,
+} from '../../machines/shared/limits.ts';
+import {
+  OFFER_INTERVAL_MS,
+  SEQ_PER_MS,
+  UNSEALED_BYTES_MAX,
+  UNSEALED_MAX,
+  UNSIGNED_MAX,
+} from '../../machines/shared/trust-limits.ts';
+import { MeshError } from '../errors.ts';
+import type { BroadcastOutgoing, DirectOutgoing, Exchange, OutgoingOptions } from '../ports/exchange.ts';
+import type { MeshPorts } from '../ports/mesh-ports.ts';
+import { type RoomControl, Rooms } from '../secrecy/rooms.ts';
+import { type Opened, openEnvelope, plainOf } from '../secrecy/secrecy.ts';
+import { Sessions } from '../secrecy/sessions.ts';
+import type { Envelope, PayloadForm } from '../wire/messages.ts';
+import { encodePayload, encodePayloadInPlace } from '../wire/payload.ts';
+import { type Authenticity, ID_PREFIX_DIGITS } from './authenticity.ts';
+import type { Counters } from './counters.ts';
+import { InOrder } from './in-order.ts';
+import type { LinkTable } from './link-table.ts';
+import { type Packed, packEnvelopes } from './outgoing.ts';
+import { PendingDirects } from './pending-directs.ts';
+
+export interface OriginationOptions {
+  readonly ports: MeshPorts;
+  readonly network: string;
+  readonly maxPeers: number;
+  readonly links: LinkTable;
+  readonly counters: Counters;
+  readonly authenticity: Authenticity;
+  readonly report: (fact: ExchangeFact) => void;
+  /** Sends a message to everybody, or on its way to one peer. Returns the copies sent. */
+  readonly spread: (message: Uint8Array, to: PeerId | undefined) => number;
+  readonly remember: (id: MessageId, stamp: Stamp) => void;
+}
+
+/** What a signer said to the envelopes of one message. */
+interface Signed {
+  readonly failure?: MeshError;
+}
+
+/** A direct message that is to be sealed. */
+interface Unsealed {
+  readonly id: MessageId;
+  readonly to: PeerId;
+  readonly plain: Uint8Array;
+  readonly options: OutgoingOptions;
+}
+
+export const signerFailed = (cause: unknown): MeshError =>
+  new MeshError('SIGNER_FAILED', `The identity signed nothing: ${String(cause)}`, { cause });
+
+const unreachable = (to: PeerId): MeshError =>
+  new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
+
+export class Origination {
+  readonly #options: OriginationOptions;
+  readonly #ports: MeshPorts;
+  readonly #self: PeerId;
+  readonly directs: PendingDirects;
+  readonly #sessions: Sessions;
+  readonly rooms: Rooms;
+  readonly #unsigned = new InOrder<Signed>(UNSIGNED_MAX, UNSIGNED_MAX, (cause) => ({ failure: signerFailed(cause) }));
+  #unsealed: Unsealed[] = [];
+  #retry: unknown;
+  #seq: number;
+
+  constructor(options: OriginationOptions) {
+    const { ports, network, report } = options;
+    const { clock, random, crypto } = ports;
+    this.#options = options;
+    this.#ports = ports;
+    this.#self = ports.identity.peerId;
+    this.#seq = Math.floor(clock.now()) * SEQ_PER_MS;
+    this.directs = new PendingDirects(clock);
+    const shared = { crypto, random, clock, network, self: this.#self };
+    this.#sessions = new Sessions({
+      ...shared,
+      send: (to, form, payload) => this.#sendKeys(to, form, payload),
+      ready: (peer) => this.#goOn(peer),
+    });
+    this.rooms = new Rooms({ ...shared, send: (to, control) => this.#sendControl(to, control), report });
+  }
+
+  /** What the payload of a message is, for us. */
+  open(envelope: Envelope): Opened {
+    return openEnvelope(envelope, this.#options.authenticity.signing, this.#sessions, this.rooms);
+  }
+
+  broadcast(data: unknown, options: BroadcastOutgoing): MessageId {
+    const { encrypt: room } = options;
+    const id = this.#nextId();
+    let packed: readonly Packed[];
+    if (room === undefined) packed = this.#pack({ id, kind: 'broadcast' }, encodePayloadInPlace(data), options);
+    else {
+      this.#needSigning();
+      const payload = this.rooms.seal(room, this.#self, id, encodePayloadInPlace(data));
+      packed = this.#pack({ id, kind: 'broadcast', form: 'room' }, payload, options);
+    }
+    const failed = ({ code, message }: MeshError): void =>
+      this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
+    const send = (): void => {
+      for (const { message } of packed) this.#options.spread(message, undefined);
+    };
+    this.#options.counters.add('originated.broadcast');
+    this.#sign(packed, send, failed);
+    return id;
+  }
+
+  direct(...[to, data, options, settle]: Parameters<Exchange['direct']>): () => void {
+    if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
+    if (to === this.#self) throw new MeshError('BAD_OPTION', 'A direct message goes to somebody else.', { peerId: to });
+    if (this.directs.isFull) throw new MeshError('QUEUE_FULL', 'Too many direct messages await their receipts.');
+    if (options.encrypt === true) this.#needSigning();
+    const isSealed = options.encrypt === true || (this.#options.authenticity.signing && !this.#isLinked(to));
+    const id = this.#nextId();
+    if (isSealed)
+      this.#directSealed({ id, to, plain: plainOf('data', encodePayloadInPlace(data)), options }, options, settle);
+    else this.#directPlain(id, to, data, options, settle);
+    return () => this.directs.cancel(id);
+  }
+
+  stop(): void {
+    this.#ports.clock.clearTimeout(this.#retry);
+    this.#unsigned.stop();
+    this.#unsealed = [];
+    this.#sessions.stop();
+    this.rooms.stop();
+    this.directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
+  }
+
+  // ---- one peer ----------------------------------------------------------------------------------------------------
+
+  /** Over a link that stands, whose own encryption nobody else is part of; or, where nothing is signed, over others. */
+  #directPlain(
+    id: MessageId,
+    to: PeerId,
+    data: unknown,
+    options: DirectOutgoing,
+    settle: Parameters<Exchange['direct']>[3],
+  ): void {
+    const packed = this.#pack({ id, kind: 'direct', to }, encodePayloadInPlace(data), options);
+    this.directs.add(id, to, options.timeoutMs, settle);
+    this.#options.counters.add('originated.direct');
+    const send = (): void => {
+      // The link went while the signer thought: others are not to read it.
+      if (this.#options.authenticity.signing && !this.#isLinked(to)) return this.#fail(id, unreachable(to));
+      this.#spread(id, to, packed);
+    };
+    this.#sign(packed, send, (error) => this.#fail(id, error));
+  }
+
+  #directSealed(message: Unsealed, options: DirectOutgoing, settle: Parameters<Exchange['direct']>[3]): void {
+    const bytes = this.#unsealed.reduce((sum, { plain }) => sum + plain.length, message.plain.length);
+    if (this.#unsealed.length >= UNSEALED_MAX || bytes > UNSEALED_BYTES_MAX) {
+      throw new MeshError('QUEUE_FULL', 'Too many direct messages wait for keys.', { peerId: message.to });
+    }
+    this.directs.add(message.id, message.to, options.timeoutMs, settle);
+    this.#options.counters.add('originated.direct');
+    this.#seal(message);
+  }
+
+  /** Seals and sends; or lets wait, and asks for keys. */
+  #seal(message: Unsealed): void {
+    const { id, to, plain, options } = message;
+    if (![...this.#options.links.all()].some((entry) => entry.carries)) return this.#fail(id, unreachable(to));
+    const payload = this.#sessions.seal(to, id, plain);
+    if (payload === undefined) {
+      this.#unsealed.push(message);
+      this.#retry ??= this.#ports.clock.setTimeout(this.#askAgain, OFFER_INTERVAL_MS);
+      return;
+    }
+    try {
+      const packed = this.#pack({ id, kind: 'direct', to, form: 'sealed' }, payload, options);
+      this.#sign(
+        packed,
+        () => this.#spread(id, to, packed),
+        (error) => this.#fail(id, error),
+      );
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      this.#fail(id, error);
+    }
+  }
+
+  /** Keys are there. */
+  #goOn(peer: PeerId): void {
+    const waiting = this.#unsealed;
+    this.#unsealed = waiting.filter(({ to }) => to !== peer);
+    for (const message of waiting) {
+      if (message.to === peer && this.directs.awaits(message.id, peer)) this.#seal(message);
+    }
+  }
+
+  /** An offer of keys, or its answer, may have gone astray. */
+  readonly #askAgain = (): void => {
+    this.#retry = undefined;
+    this.#unsealed = this.#unsealed.filter(({ id, to }) => this.directs.awaits(id, to));
+    for (const peer of new Set(this.#unsealed.map(({ to }) => to))) this.#sessions.offer(peer);
+    if (this.#unsealed.length > 0) this.#retry = this.#ports.clock.setTimeout(this.#askAgain, OFFER_INTERVAL_MS);
+  };
+
+  #sendKeys(to: PeerId, form: PayloadForm, payload: Uint8Array): void {
+    const packed = this.#pack({ id: this.#nextId(), kind: 'direct', to, form }, payload, {});
+    this.#options.counters.add(`keys.${form}`);
+    const send = (): void => {
+      for (const { message } of packed) this.#options.spread(message, to);
+    };
+    this.#sign(packed, send, (error) => this.#ports.logger.log('error', error.message, { to }));
+  }
+
+  #sendControl(to: PeerId, control: RoomControl): void {
+    const unconfirmed = (): void => this.#options.counters.add('rooms.unconfirmed');
+    const message = { id: this.#nextId(), to, plain: plainOf('room', encodePayload(control)), options: {} };
+    try {
+      this.#directSealed(message, { timeoutMs: DIRECT_TIMEOUT_MS }, { done: () => undefined, failed: unconfirmed });
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      // Full: whoever misses the key asks for it.
+      unconfirmed();
+    }
+  }
+
+  #isLinked(to: PeerId): boolean {
+    const entry = this.#options.links.get(to);
+    return entry?.carries === true && entry.alarm !== 'silent';
+  }
+
+  #spread(id: MessageId, to: PeerId, packed: readonly Packed[]): void {
+    let copies = 0;
+    for (const { message } of packed) copies += this.#options.spread(message, to);
+    if (copies === 0) this.#fail(id, unreachable(to));
+  }
+
+  /** In a later turn: who sends hears of the end after its own call. */
+  #fail(id: MessageId, error: MeshError): void {
+    this.#ports.clock.setTimeout(() => this.directs.fail(id, error), 0);
+  }
+
+  // ---- all messages ------------------------------------------------------------------------------------------------
+
+  #needSigning(): void {
+    if (this.#options.authenticity.signing) return;
+    throw new MeshError('FEATURE_OFF', 'Nothing is encrypted in a network without signing: keys could be anybody’s.');
+  }
+
+  #nextId(): MessageId {
+    return this.#self.slice(0, ID_PREFIX_DIGITS) + toHex(this.#ports.random.bytes(8));
+  }
+
+  /** Signs what goes out, and sends it now or, when the signer takes a while, later and in order. */
+  #sign(packed: readonly Packed[], send: () => void, failed: (error: MeshError) => void): void {
+    let signed: Signed | Promise<Signed> = {};
+    try {
+      const awaited = packed.flatMap(({ envelope }) => this.#options.authenticity.sign(envelope) ?? []);
+      if (awaited.length > 0) signed = Promise.all(awaited).then(() => ({}));
+    } catch (cause) {
+      signed = { failure: signerFailed(cause) };
+    }
+    this.#unsigned.push(this, signed, ({ failure }) => (failure === undefined ? send() : failed(failure)));
+  }
+
+  /** What is ours to send, remembered. Throws when it is no message, or larger than any link has room for. */
+  #pack(
+    what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form'>,
+    payload: Uint8Array,
+    options: OutgoingOptions,
+  ): readonly Packed[] {
+    const { network, maxPeers, authenticity, remember } = this.#options;
+    if (!this.#unsigned.hasRoom(this)) {
+      throw new MeshError('QUEUE_FULL', 'Too many messages wait for their signatures.');
+    }
+    const sentAtMs = this.#ports.clock.now();
+    const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
+    const source = { network, source: this.#self, seq: this.#seq + 1, hopsMax, sentAtMs };
+    const nextId = (): MessageId => this.#nextId();
+    const packed = packEnvelopes({ ...source, ...what }, payload, options, { nextId, isSigned: authenticity.signing });
+    if (packed.length > 1) this.#checkRoom(packed);
+    this.#seq += packed.length;
+    for (const { id } of packed) remember(id, { ...source, ttlMs: 0 });
+    return packed;
+  }
+
+  /** A large message that misses a part is lost: it is not begun when no link has room for all of it. */
+  #checkRoom(packed: readonly Packed[]): void {
+    const bytes = packed.reduce((sum, { envelope }) => sum + envelope.length, 0);
+    const links = [...this.#options.links.all()].filter((entry) => entry.carries);
+    if (links.length === 0 || links.some((entry) => entry.queuedBytes + bytes <= LINK_QUEUE_BYTES_MAX)) return;
+    throw new MeshError('QUEUE_FULL', 'What was sent before still waits for every link: try again later.');
+  }
+}
