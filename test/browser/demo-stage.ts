@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { createHubActor, type HubActor } from '../../hub/index.ts';
 import { staticFiles } from '../../runtime/cli/static-files.ts';
-import { createMeshActor, type MeshActor, type MeshStatus, type Message } from '../../runtime/index.ts';
+import {
+  createMeshActor,
+  type MeshActor,
+  type MeshOptions,
+  type MeshStatus,
+  type Message,
+} from '../../runtime/index.ts';
 
 const PAGE_FOLDER = fileURLToPath(new URL('../../dist/examples/browser-chat', import.meta.url));
 
@@ -92,8 +98,8 @@ export class NodePeer {
   readonly mesh: MeshActor;
   readonly heard: Message[] = [];
 
-  constructor(url: string) {
-    this.mesh = createMeshActor({ signaling: url, network: 'demo' });
+  constructor(signaling: NonNullable<MeshOptions['signaling']>, options: MeshOptions = {}) {
+    this.mesh = createMeshActor({ signaling, network: 'demo', ...options });
     // Link lists have a topic; chat has none.
     this.mesh.on('message', (message) => {
       if (message.topic === undefined) this.heard.push(message);
