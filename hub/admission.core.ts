@@ -7,6 +7,8 @@ import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 export interface UpgradeQuery {
   readonly peerId: string | undefined;
   readonly token: string | undefined;
+  /** Stands for the token, once. */
+  readonly ticket: string | undefined;
 }
 
 /** The query of a request's target, or undefined when the target is no path. */
@@ -14,11 +16,15 @@ export function readQuery(target: string | undefined): UpgradeQuery | undefined 
   const at = target?.indexOf('?') ?? -1;
   if (target === undefined || !target.startsWith('/')) return undefined;
   const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
-  return { peerId: query.get('peerId') ?? undefined, token: query.get('token') ?? undefined };
+  return {
+    peerId: query.get('peerId') ?? undefined,
+    token: query.get('token') ?? undefined,
+    ticket: query.get('ticket') ?? undefined,
+  };
 }
 
 /** The token of `Authorization: Bearer …`, else that of the query. */
-export function tokenOf(authorization: string | undefined, query: UpgradeQuery): string | undefined {
+export function tokenOf(authorization: string | undefined, query: Pick<UpgradeQuery, 'token'>): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? '');
   return bearer?.[1] ?? query.token;
 }

@@ -36,6 +36,7 @@ const closeAll = (servers: readonly Server[]): void => {
 };
 
 function asMeshError(error: unknown, host: string, port: number): MeshError {
+  if (error instanceof MeshError) return error;
   const code = codeOf(error);
   if (code === 'EADDRINUSE') {
     return new MeshError(

@@ -4,21 +4,15 @@
  */
 import { Actor, type ActorOptions } from 'xstate';
 import type { PeerId } from '../machines/shared/ids.ts';
-import { HUB_SESSIONS_PER_SHARD, HUB_SHARDS_MAX } from '../machines/shared/limits.ts';
-import { systemClock } from '../runtime/clock.ts';
 import { MeshError } from '../runtime/errors.ts';
-import { createIdentity, fromBase64Url, peerIdOf, toBase64Url, verify } from '../runtime/identity/index.ts';
 import type { LoggerPort } from '../runtime/ports/logger.ts';
-import { systemRandom } from '../runtime/random.ts';
-import { createFederation } from './federation/create-federation.ts';
-import type { Federation } from './federation/federation.ts';
 import { type HubsStats, hubsStats } from './federation/status.ts';
-import type { HttpSources, HubStats } from './http-routes.ts';
+import type { HubStats } from './http-routes.ts';
 import type { HubAddress, HubEvent, HubEventName, HubPeer } from './hub.events.ts';
-import { hubMachine } from './hub.machine.ts';
-import { checkOptions, type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.ts';
-import { createServerLogic } from './server.ts';
-import { Switchboard } from './switchboard.ts';
+import type { hubMachine } from './hub.machine.ts';
+import { logEvent } from './log.ts';
+import { type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.ts';
+import { type HubParts, listenerThrew, wireHub } from './wiring.ts';
 
 /** An event's name, `prefix.*`, or `*`. */
 export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | 'bootstrap.*' | '*';
@@ -38,12 +32,6 @@ interface Listener {
   readonly handler: (event: HubEvent) => void;
 }
 
-/** A throw of an operator's code, as it is reported. */
-const listenerThrew = (what: string, error: unknown): MeshError =>
-  new MeshError('LISTENER_THREW', `${what} threw: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
-
 /**
  * A signaling hub: an actor with a server. Made by `createHubActor`.
  *
@@ -53,10 +41,8 @@ const listenerThrew = (what: string, error: unknown): MeshError =>
 export class HubActor extends Actor<typeof hubMachine> {
   /** Peer id of the hub's own identity. */
   readonly hubId: PeerId;
-  readonly #board: Switchboard;
-  readonly #federation: Federation | undefined;
+  readonly #parts: HubParts;
   readonly #log: LoggerPort | undefined;
-  readonly #nowMs: () => number;
   #startedMs: number | undefined;
   #address: HubAddress | undefined;
   #failure: MeshError | undefined;
@@ -64,63 +50,42 @@ export class HubActor extends Actor<typeof hubMachine> {
   readonly #listeners = new Set<Listener>();
 
   constructor(options: HubOptions) {
-    const settings = checkOptions(options);
-    const clock = options.clock ?? systemClock;
-    const identity = options.identity ?? createIdentity();
-    const hubId = identity.peerId;
-    // The actor does not exist yet when its parts are made: they reach it through this.
+    // The actor does not exist yet when its parts are made: they reach it through this, after the start.
     const self: { actor?: HubActor } = {};
-    const board = new Switchboard(settings, {
-      clock,
-      random: options.random ?? systemRandom,
-      verify,
-      peerIdOf,
-      toBase64Url,
-      fromBase64Url,
-      report: (fact) => self.actor?.report(fact),
-    });
-    const http: HttpSources = {
-      stats: () => (self.actor as HubActor).getStats(), // requests come after the start
-      hubs: () => [
-        ...board.peers().filter((peer) => peer.isHub),
-        ...(self.actor?.getHubsStats().hubs ?? []).map((hub) => ({ ...hub, isHub: true })),
-      ],
-      hubsStats: () => (self.actor as HubActor).getHubsStats(),
-      hook: options.http,
-      hookFailed: (error) => self.actor?.report({ type: 'error', error: listenerThrew('The http hook', error) }),
-    };
-    const server = createServerLogic({ settings, board, clock, hubId, http });
-    const shards = Math.min(HUB_SHARDS_MAX, Math.ceil(settings.maxConnections / HUB_SESSIONS_PER_SHARD));
-    const among = createFederation(settings, identity, board, options, {
-      report: (fact) => self.actor?.report(fact),
-      address: () => self.actor?.address,
-    });
-    const actors = among === undefined ? { server } : { server, federation: among.machine };
-    super(hubMachine.provide({ actors }), {
+    const parts = wireHub(options, () => self.actor as HubActor);
+    super(parts.machine, {
       id: 'hub',
-      input: { board, shards, cleanupIntervalMs: settings.cleanupIntervalMs, federation: among?.input },
-      clock,
+      input: parts.input,
+      clock: parts.clock,
       ...(options.inspect === undefined ? {} : { inspect: options.inspect as NonNullable<Inspect> }),
     });
     self.actor = this;
-    this.hubId = hubId;
-    this.#board = board;
-    this.#federation = among?.federation;
+    this.hubId = parts.hubId;
+    this.#parts = parts;
     this.#log = options.logger;
-    this.#nowMs = () => clock.now();
-    super.on('*', (event) => this.#dispatch(event));
+    super.on('*', (event) => {
+      if (this.#log !== undefined) logEvent(this.#log, event);
+      this.#dispatch(event);
+    });
     super.on('hub.listening', (event) => {
       const { type: _, ...address } = event;
       this.#address = address;
-      among?.listening(address);
+      parts.among?.listening(address);
     });
     super.on('error', ({ error }) => {
-      this.#log?.log('error', error.message, { code: error.code });
+      if (error.code === 'ACTOR_FAILED') parts.vitals.failed();
       // Before there was an address, an error is why there will be none.
       if (this.#address === undefined) this.#failure ??= error;
     });
-    // Without an observer XState would throw an error of the root in a timer of its own, which ends the process.
-    super.subscribe({ error: (error) => this.#log?.log('error', 'The hub failed.', { error: String(error) }) });
+    const ended = (): void => parts.vitals.stop();
+    super.subscribe({
+      complete: ended,
+      // Without an observer XState would throw an error of the root in a timer of its own, which ends the process.
+      error: (error) => {
+        ended();
+        this.#log?.log('error', 'The hub failed.', { error: String(error) });
+      },
+    });
   }
 
   /** Where it listens; undefined before. */
@@ -129,7 +94,8 @@ export class HubActor extends Actor<typeof hubMachine> {
   }
 
   override start(): this {
-    this.#startedMs ??= this.#nowMs();
+    this.#startedMs ??= this.#parts.clock.now();
+    this.#parts.vitals.start();
     super.start();
     return this;
   }
@@ -165,7 +131,7 @@ export class HubActor extends Actor<typeof hubMachine> {
       this.send({ type: 'hub.stop' });
     });
     // The hub's place in the mesh of hubs goes with it.
-    return stopped.then(() => this.#federation?.leaving);
+    return stopped.then(() => this.#parts.among?.federation.leaving);
   }
 
   /** Dials the bootstrap hubs, for a hub that was told not to by itself (`autoConnect: false`). */
@@ -175,11 +141,11 @@ export class HubActor extends Actor<typeof hubMachine> {
 
   /** What `/hubstats` tells. */
   getHubsStats(): HubsStats {
-    return hubsStats(this.#federation, this.getSnapshot());
+    return hubsStats(this.#parts.among?.federation, this.getSnapshot());
   }
 
   getStats(): HubStats {
-    const { sessions, networkCount: networks, counters } = this.#board;
+    const { sessions, networkCount: networks, counters } = this.#parts.board;
     let peers = 0;
     let hubs = 0;
     for (const session of sessions.values()) {
@@ -189,7 +155,7 @@ export class HubActor extends Actor<typeof hubMachine> {
     }
     return {
       state: String(this.getSnapshot().value),
-      uptimeMs: this.#startedMs === undefined ? 0 : Math.floor(this.#nowMs() - this.#startedMs),
+      uptimeMs: this.#startedMs === undefined ? 0 : Math.floor(this.#parts.clock.now() - this.#startedMs),
       connections: sessions.size,
       peers,
       hubs,
@@ -200,7 +166,7 @@ export class HubActor extends Actor<typeof hubMachine> {
 
   /** The announced peers. */
   getPeers(): HubPeer[] {
-    return this.#board.peers();
+    return this.#parts.board.peers();
   }
 
   /** Calls `handler` at each event of that name, of that prefix (`peer.*`), or at every one (`*`). */

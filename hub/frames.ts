@@ -28,6 +28,8 @@ export interface Refusal {
   readonly code: HubErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
+  /** Where else to go. */
+  readonly hubs?: readonly string[];
 }
 
 /** The object in `text`, or undefined when it is none or has no `type`. */
@@ -137,6 +139,7 @@ export const errorFrame = (refusal: Refusal, frame: RawFrame | undefined, nowMs:
     error: refusal.message,
     inReplyTo: inReplyTo(frame),
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }),
+    ...(refusal.hubs === undefined || refusal.hubs.length === 0 ? {} : { data: { hubs: refusal.hubs } }),
     fromPeerId: 'system',
     timestamp: nowMs,
   } satisfies HubFrame);

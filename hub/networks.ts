@@ -34,6 +34,8 @@ export interface Abroad {
   isProven(network: string, id: PeerId): boolean;
   /** Another hub announces itself on this socket. */
   accept(session: Session, frame: RawFrame): Refusal | undefined;
+  /** Where other hubs can be dialed. */
+  addresses(): readonly string[];
   /** This hub stops: every way to another hub ends. Again: nothing. */
   halt(): void;
   toJSON(): string;

@@ -7,6 +7,7 @@ import {
   HUB_MAX_CONNECTIONS,
   HUB_MAX_MESSAGE_BYTES,
   HUB_PEER_TIMEOUT_MS,
+  HUB_PER_ID_RATE,
   HUB_PER_IP_MAX,
   HUB_PORT,
   HUB_RATE_LIMIT,
@@ -51,6 +52,15 @@ export interface HubOptions {
   readonly perIpMax?: number;
   /** Frames of one socket in 10 s, 0 (no limit) to 1,000,000. Default 500. */
   readonly rateLimit?: number;
+  /** Sockets opened under one peer id in 10 s, 0 (no limit) to 10,000. Default 30. */
+  readonly perIdRate?: number;
+  /** Peers of one network at this hub, 0 (no limit) to 100,000. Default 0. */
+  readonly perNetworkMax?: number;
+  /** Networks at this hub, 0 (no limit) to 100,000. Default 0. */
+  readonly networksMax?: number;
+  /** Files with certificate and key in PEM: the hub speaks TLS itself. Both or none. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   /** Let in proven ids only. Unmodified clients of the family cannot prove. Default false. */
   readonly requireProof?: boolean;
   /** One proxy stands in front: addresses and host names are those of its X-Forwarded headers. Default false. */
@@ -108,6 +118,10 @@ export interface HubSettings {
   readonly perIpMax: number;
   readonly isLoopbackExempt: boolean;
   readonly rateLimit: number;
+  readonly perIdRate: number;
+  readonly perNetworkMax: number;
+  readonly networksMax: number;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly requireProof: boolean;
   readonly trustProxy: boolean;
   /** Lower case. */
@@ -205,6 +219,13 @@ function federationOf(options: HubOptions): FederationSettings | undefined {
   return undefined;
 }
 
+function tlsOf({ tlsCert, tlsKey }: HubOptions): HubSettings['tls'] {
+  const [certFile, keyFile] = [text('tlsCert', tlsCert), text('tlsKey', tlsKey)];
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) throw bad('tlsCert and tlsKey', 'given together', 'one of them');
+  return { certFile, keyFile };
+}
+
 /** Checks options and fills in defaults. Throws BAD_OPTION. */
 export function checkOptions(options: HubOptions): HubSettings {
   const hosts = options.publicHosts ?? [];
@@ -223,6 +244,10 @@ export function checkOptions(options: HubOptions): HubSettings {
     perIpMax: integer('perIpMax', options.perIpMax, HUB_PER_IP_MAX, 1, 100_000),
     isLoopbackExempt: options.perIpMax === undefined,
     rateLimit: integer('rateLimit', options.rateLimit, HUB_RATE_LIMIT, 0, 1_000_000),
+    perIdRate: integer('perIdRate', options.perIdRate, HUB_PER_ID_RATE, 0, 10_000),
+    perNetworkMax: integer('perNetworkMax', options.perNetworkMax, 0, 0, 100_000),
+    networksMax: integer('networksMax', options.networksMax, 0, 0, 100_000),
+    tls: tlsOf(options),
     requireProof: flag('requireProof', options.requireProof),
     trustProxy: flag('trustProxy', options.trustProxy),
     publicHosts: new Set(hosts.map((host) => host.trim().toLowerCase()).filter(Boolean)),
@@ -269,6 +294,11 @@ export function hubOptionsFromEnv(env: Environment): HubOptions {
     corsOrigin: textOf(env, 'CORS_ORIGIN'),
     perIpMax: numberOf(env, 'PER_IP_MAX'),
     rateLimit: numberOf(env, 'RATE_LIMIT'),
+    perIdRate: numberOf(env, 'PER_ID_RATE'),
+    perNetworkMax: numberOf(env, 'PER_NETWORK_MAX'),
+    networksMax: numberOf(env, 'NETWORKS_MAX'),
+    tlsCert: textOf(env, 'TLS_CERT'),
+    tlsKey: textOf(env, 'TLS_KEY'),
     requireProof: flagOf(env, 'REQUIRE_PROOF'),
     trustProxy: flagOf(env, 'TRUST_PROXY'),
     publicHosts: textOf(env, 'PUBLIC_HOSTS')?.split(','),

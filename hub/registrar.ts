@@ -2,10 +2,11 @@
  * What a peer says of itself: announcements, questions who is there, goodbyes. Owns memberships; each call answers with
  * a refusal, or does what was asked.
  */
-import { HUB_NETWORKS_PER_PEER_MAX } from '../machines/shared/limits.ts';
+import { HUB_NETWORKS_PER_PEER_MAX, HUB_RETRY_AFTER_MS } from '../machines/shared/limits.ts';
+import type { Network } from './directory.core.ts';
 import { isObject, networkOf, type RawFrame, type Refusal, readAnnounce, systemFrame } from './frames.ts';
 import type { HubEvent } from './hub.events.ts';
-import { type Networks, outside } from './networks.ts';
+import { type Networks, outside, type Place } from './networks.ts';
 import type { Session } from './session.ts';
 
 /** A hub of ours announces itself with `data.hub`. */
@@ -13,12 +14,27 @@ const isHubAnnouncement = (frame: RawFrame): boolean => isObject(frame.data) && 
 
 const ALONE: Refusal = { code: 'UNAUTHORIZED', message: 'This hub stands alone: it links with no other hub.' };
 
+/** Peers of this hub; those of other hubs stand beside them. Asked at joins only, and only when there is a limit. */
+function localMembers(network: Network<Place>): number {
+  let count = 0;
+  for (const { owner } of network.members.values()) if (owner.isLocal) count++;
+  return count;
+}
+
+/** 0 = no limit. */
+export interface RegistrarLimits {
+  readonly perNetworkMax: number;
+  readonly networksMax: number;
+}
+
 export class Registrar {
   readonly #networks: Networks;
+  readonly #limits: RegistrarLimits;
   readonly #report: (fact: HubEvent) => void;
 
-  constructor(networks: Networks, report: (fact: HubEvent) => void) {
+  constructor(networks: Networks, limits: RegistrarLimits, report: (fact: HubEvent) => void) {
     this.#networks = networks;
+    this.#limits = limits;
     this.#report = report;
   }
 
@@ -43,11 +59,29 @@ export class Registrar {
     if (!session.isProven && abroad?.isProven(network, session.peerId) === true) {
       return { code: 'ID_IN_USE', message: 'This peer id is proven at another hub; prove it here as well.' };
     }
+    const full = this.#roomFor(network);
+    if (full !== undefined) return full;
     const member = this.#networks.directory.join(network, session.peerId, session, ad, isHub);
     session.members = [...session.members, member];
     if (session.members.length === 1) session.tell({ type: 'peer.announced' });
     this.#networks.introduce(session, member, nowMs, true);
     this.#report({ type: 'peer.announced', peerId: session.peerId, network, isHub });
+    return undefined;
+  }
+
+  /** Why no peer more may join this network here. */
+  #roomFor(name: string): Refusal | undefined {
+    const { perNetworkMax, networksMax } = this.#limits;
+    const { networks } = this.#networks.directory;
+    const network = networks.get(name);
+    const retryAfterMs = HUB_RETRY_AFTER_MS;
+    if (network === undefined && networksMax > 0 && networks.size >= networksMax) {
+      return { code: 'TOO_MANY_NETWORKS', message: `This hub has at most ${networksMax} networks.`, retryAfterMs };
+    }
+    if (network !== undefined && perNetworkMax > 0 && localMembers(network) >= perNetworkMax) {
+      const message = `This hub has at most ${perNetworkMax} peers of one network.`;
+      return { code: 'TOO_MANY_CONNECTIONS', message, retryAfterMs };
+    }
     return undefined;
   }
 

@@ -2,8 +2,9 @@
  * The server of a hub as an actor port: HTTP, upgrades, sockets. Owns who may open a socket (origin, token, limits) and
  * the sockets' events; what frames mean is the switchboard's business. Stopped with its root, it cuts everything.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type CallbackActorLogic, fromCallback } from 'xstate';
@@ -16,8 +17,8 @@ import {
 } from '../machines/shared/limits.ts';
 import { MeshError } from '../runtime/errors.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { Access } from './access.ts';
 import {
-  addressKey,
   clientAddress,
   hostOfProof,
   isLoopback,
@@ -25,6 +26,7 @@ import {
   type Rejection,
   readQuery,
   tokenOf,
+  type UpgradeQuery,
 } from './admission.core.ts';
 import { bind } from './bind.ts';
 import { errorFrame } from './frames.ts';
@@ -43,6 +45,7 @@ const SPARE_CONNECTIONS = 512;
 export interface ServerParts {
   readonly settings: HubSettings;
   readonly board: Switchboard;
+  readonly access: Access;
   readonly clock: MeshClock;
   readonly hubId: PeerId;
   readonly http: HttpSources;
@@ -79,8 +82,6 @@ class HubServer {
   readonly #sockets = new Set<WebSocket>();
   /** Refused upgrades on their way out: neither http nor ws knows them any more. */
   readonly #rawSockets = new Set<Duplex>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #tokenDigest: Buffer | undefined;
   #refusals = 0;
   #openServers = 0;
   #servers: readonly Server[] = [];
@@ -89,8 +90,7 @@ class HubServer {
   constructor(parts: ServerParts, sendBack: (event: HubMachineEvent) => void) {
     this.#parts = parts;
     this.#sendBack = sendBack;
-    const { maxMessageBytes, authToken } = parts.settings;
-    this.#tokenDigest = authToken === undefined ? undefined : digest(authToken);
+    const { maxMessageBytes } = parts.settings;
     this.#upgrader = new WebSocketServer({
       noServer: true,
       maxPayload: maxMessageBytes * HUB_PAYLOAD_FACTOR,
@@ -108,7 +108,8 @@ class HubServer {
         this.#openServers = servers.length;
         if (this.#isDraining) return this.#closeServers();
         for (const server of servers) server.on('error', (error) => this.#serverFailed(error));
-        const address = { url: `ws://${urlHost}:${port}`, http: `http://${urlHost}:${port}`, hubId, port };
+        const tls = settings.tls === undefined ? '' : 's';
+        const address = { url: `ws${tls}://${urlHost}:${port}`, http: `http${tls}://${urlHost}:${port}`, hubId, port };
         this.#sendBack({ type: 'server.listening', address });
       },
       (error: MeshError) => {
@@ -151,11 +152,15 @@ class HubServer {
   }
 
   #createServer(): Server {
-    const { settings, http } = this.#parts;
-    const server = createServer((request, response) => {
+    const { settings, http, access } = this.#parts;
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
       if (this.#isDraining) response.setHeader('Connection', 'close');
-      answerHttp(request, response, settings, http);
-    });
+      answerHttp(request, response, settings, http, access);
+    };
+    const { tls } = settings;
+    const server = tls === undefined ? createServer(listener) : createTlsServer(readPair(tls), listener);
+    // Clients that speak no TLS, or trust another one: their socket ends, which is all there is to say.
+    server.on('tlsClientError', ignoreError);
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.maxConnections = settings.maxConnections + HUB_REFUSALS_MAX + SPARE_CONNECTIONS;
@@ -179,12 +184,12 @@ class HubServer {
     if (!isOriginAllowed(request.headers.origin, settings.origins)) {
       return this.#refuseUpgrade(socket, 403, 'UNAUTHORIZED', 'This origin may not use this hub.');
     }
-    if (!this.#isTokenRight(tokenOf(request.headers.authorization, query))) {
+    if (!this.#mayEnter(request, query)) {
       return this.#refuseUpgrade(
         socket,
         401,
         'UNAUTHORIZED',
-        'This hub wants a token: Authorization: Bearer …, or ?token=…',
+        'This hub wants a token: Authorization: Bearer …, ?token=… or, once, ?ticket=…',
       );
     }
     const guest = this.#guestOf(request, query.peerId);
@@ -240,7 +245,7 @@ class HubServer {
   }
 
   #rejectionOf(guest: Guest): Rejection | undefined {
-    const { settings, board } = this.#parts;
+    const { settings, board, access } = this.#parts;
     if (guest.peerId === undefined) {
       const message = 'Open the socket with ?peerId= and 40 lower-case hex digits.';
       return { code: 'BAD_PEER_ID', reason: 'Invalid peerId format', message };
@@ -250,8 +255,11 @@ class HubServer {
       const message = `This hub holds at most ${settings.maxConnections} connections.`;
       return { code: 'TOO_MANY_CONNECTIONS', reason: 'Maximum connections reached', message, retryAfterMs };
     }
-    const isExempt = settings.isLoopbackExempt && isLoopback(guest.address);
-    if (!isExempt && (this.#perAddress.get(addressKey(guest.address)) ?? 0) >= settings.perIpMax) {
+    if (access.isIdHasty(guest.peerId)) {
+      const message = `At most ${settings.perIdRate} connections under one peer id in 10 s.`;
+      return { code: 'RATE_LIMITED', reason: 'Too many connections of this peer', message, retryAfterMs };
+    }
+    if (access.isAddressFull(guest.address)) {
       const message = `This hub holds at most ${settings.perIpMax} connections of one address.`;
       return { code: 'TOO_MANY_CONNECTIONS', reason: 'Too many connections', message, retryAfterMs };
     }
@@ -259,16 +267,13 @@ class HubServer {
   }
 
   #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): void {
-    const key = addressKey(guest.address);
-    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+    const leave = this.#parts.access.enter(guest.address);
     const session = board.open(socket, peerId, guest.host, guest.isNear);
     socket.on('message', (data, isBinary) => board.receive(session, data as Buffer, isBinary));
     socket.on('ping', (data) => board.ping(session, data));
     socket.on('pong', () => board.pong(session));
     socket.on('close', () => {
-      const left = (this.#perAddress.get(key) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(key, left);
-      else this.#perAddress.delete(key);
+      leave();
       board.closed(session);
     });
     this.#sendBack({ type: 'socket.opened', session });
@@ -292,14 +297,21 @@ class HubServer {
     this.#sendBack({ type: 'fact.reported', fact });
   }
 
-  #isTokenRight(token: string | undefined): boolean {
-    if (this.#tokenDigest === undefined) return true;
-    // Digests are equally long, so that the comparison takes the same time whatever was sent.
-    return timingSafeEqual(this.#tokenDigest, digest(token ?? ''));
+  #mayEnter(request: IncomingMessage, query: UpgradeQuery): boolean {
+    const { access } = this.#parts;
+    if (access.isTokenRight(tokenOf(request.headers.authorization, query))) return true;
+    return access.isTicketGood(query.ticket, isPeerId(query.peerId) ? query.peerId : undefined);
   }
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** Certificate and key as they are now. Throws BAD_OPTION when they cannot be read. */
+function readPair({ certFile, keyFile }: NonNullable<HubSettings['tls']>): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  } catch (cause) {
+    throw new MeshError('BAD_OPTION', `Certificate and key cannot be read: ${String(cause)}`, { cause });
+  }
+}
 const headerText = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(',') : value;
 

@@ -21,6 +21,8 @@ export interface SessionHome {
   withdraw(session: Session, end: SessionEnd): void;
   refusedSession(session: Session, reason: CloseReason): void;
   sentFrame(): void;
+  /** Addresses of hubs that serve the same networks. */
+  otherHubs(): readonly string[];
 }
 
 export interface SessionParts {
@@ -133,7 +135,8 @@ export class Session implements SessionPort {
     this.end ??= reason.end;
     if (reason.code !== undefined) {
       const { code, message = reason.reason, retryAfterMs } = reason;
-      const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      const hubs = code === 'DRAINING' ? { hubs: this.#home.otherHubs() } : {};
+      const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...hubs };
       this.send(errorFrame(refusal, undefined, this.#home.nowMs()));
     }
     this.#home.refusedSession(this, reason);

@@ -63,7 +63,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.settings = settings;
     this.#ports = ports;
     this.networks = new Networks(this.sessions, ports.random);
-    this.#registrar = new Registrar(this.networks, (fact) => ports.report(fact));
+    this.#registrar = new Registrar(this.networks, settings, (fact) => ports.report(fact));
   }
 
   // ---- sockets -----------------------------------------------------------------------------------------------------
@@ -276,6 +276,9 @@ export class Switchboard implements SwitchboardPort, SessionHome {
       code,
       message: reason.message ?? reason.reason,
     });
+  }
+  otherHubs(): readonly string[] {
+    return this.networks.abroad?.addresses() ?? [];
   }
   sentFrame(): void {
     this.counters.framesOut++;

@@ -115,6 +115,12 @@ export class Federation implements FederationPort, Abroad {
     return this.presence.isProven(network, id);
   }
 
+  addresses(): readonly string[] {
+    const { graph } = this.trunks;
+    const reachable = graph.others.filter(({ hubId }) => graph.isReachable(hubId));
+    return reachable.flatMap(({ url }) => (url === undefined ? [] : [url])).slice(0, LEARNT_HUBS_MAX);
+  }
+
   accept(session: Session, frame: RawFrame): Refusal | undefined {
     const { token, namespace } = this.parts;
     const greeting = readGreeting(frame.data);

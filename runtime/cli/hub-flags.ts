@@ -7,12 +7,16 @@ import {
   HUB_MAX_CONNECTIONS,
   HUB_MAX_MESSAGE_BYTES,
   HUB_PEER_TIMEOUT_MS,
+  HUB_PER_ID_RATE,
   HUB_PER_IP_MAX,
   HUB_PORT,
   HUB_RATE_LIMIT,
   HUB_RATE_WINDOW_MS,
 } from '../../machines/shared/limits.ts';
 import type { Flag, FlagValues } from './flags.ts';
+
+/** From loud to silent. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const DAY_MS = 86_400_000;
 const text = (value: unknown): string => String(value);
@@ -115,6 +119,52 @@ export const HUB_FLAGS = [
     env: 'RATE_LIMIT',
     defaultText: text(HUB_RATE_LIMIT),
     describe: `Messages of one socket in ${HUB_RATE_WINDOW_MS} ms; 0 = no limit`,
+  },
+  {
+    kind: 'integer',
+    name: 'per-id-rate',
+    value: 'N',
+    min: 0,
+    max: 10_000,
+    env: 'PER_ID_RATE',
+    defaultText: text(HUB_PER_ID_RATE),
+    describe: `Sockets opened under one peer id in ${HUB_RATE_WINDOW_MS} ms; 0 = no limit`,
+  },
+  {
+    kind: 'integer',
+    name: 'per-network-max',
+    value: 'N',
+    min: 0,
+    max: 100_000,
+    env: 'PER_NETWORK_MAX',
+    defaultText: '0, no limit',
+    describe: 'Peers of one network at this hub',
+  },
+  {
+    kind: 'integer',
+    name: 'networks-max',
+    value: 'N',
+    min: 0,
+    max: 100_000,
+    env: 'NETWORKS_MAX',
+    defaultText: '0, no limit',
+    describe: 'Networks at this hub',
+  },
+  {
+    kind: 'text',
+    name: 'tls-cert',
+    value: 'FILE',
+    env: 'TLS_CERT',
+    describe: 'Certificate chain in PEM: the hub speaks TLS itself; with --tls-key',
+  },
+  { kind: 'text', name: 'tls-key', value: 'FILE', env: 'TLS_KEY', describe: 'Its key in PEM' },
+  {
+    kind: 'text',
+    name: 'log-level',
+    value: 'LEVEL',
+    choices: LOG_LEVELS,
+    env: 'LOG_LEVEL',
+    describe: 'Logs JSON lines {time, level, message, …} to stderr, in place of --log',
   },
   { kind: 'switch', name: 'require-proof', env: 'REQUIRE_PROOF', describe: 'Let in only peers that prove their id' },
   {

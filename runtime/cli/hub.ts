@@ -1,11 +1,12 @@
 /** `xstate-mesh hub`: a signaling hub. Prints `listening` first, then what the hub tells; ends on a signal. */
 
 import { printable, shortId } from './chat-protocol.ts';
-import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running } from './command.ts';
+import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
 import type { HubAddress, HubEvent } from './dependencies.ts';
 import type { FlagValues } from './flags.ts';
-import { HUB_FLAGS, overlayEnvironment } from './hub-flags.ts';
+import { HUB_FLAGS, LOG_LEVELS, overlayEnvironment } from './hub-flags.ts';
 import { toJsonData } from './json-data.ts';
+import { jsonLogger } from './output.ts';
 import { errorLine, type OutputLine } from './peer-protocol.ts';
 
 export const hubCommand = defineCommand(
@@ -21,10 +22,10 @@ export const hubCommand = defineCommand(
 
 async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): Promise<number> {
   const { dependencies, output } = running;
-  const hub = await dependencies.createHub({
-    env: overlayEnvironment(HUB_FLAGS, values, dependencies.env),
-    logger: output.logger,
-  });
+  const env = overlayEnvironment(HUB_FLAGS, values, dependencies.env);
+  const level = logLevel(env['LOG_LEVEL']);
+  const logger = level === undefined ? output.logger : jsonLogger(dependencies.stderr, level, dependencies.now);
+  const hub = await dependencies.createHub({ env, logger });
   const printer = new HubPrinter(output);
   const failed = new Promise<number>((resolve) => {
     hub.on('*', (event) => {
@@ -47,6 +48,14 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
   printer.open(address);
   output.say('Stop it with Ctrl-C.');
   return Promise.race([stopped, failed]);
+}
+
+/** The level that was asked for; undefined: none was. */
+function logLevel(value: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
+  if (value === undefined || value.trim() === '') return undefined;
+  const level = LOG_LEVELS.find((known) => known === value.trim().toLowerCase());
+  if (level === undefined) throw new UsageError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not "${value}"`);
+  return level;
 }
 
 /** Prints a hub's events, `listening` before all others. */

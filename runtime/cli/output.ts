@@ -94,6 +94,18 @@ function createLogger(stderr: Writable, level: string): LoggerPort {
   };
 }
 
+/** One JSON object a line, for machines that gather logs. `silent` logs nothing. */
+export function jsonLogger(stderr: Writable, level: LogLevel | 'silent', now: () => number): LoggerPort {
+  const lowest = level === 'silent' ? LEVELS.length : LEVELS.indexOf(level);
+  return {
+    log: (of, message, fields) => {
+      if (LEVELS.indexOf(of) < lowest) return;
+      const time = new Date(now()).toISOString();
+      stderr.write(`${safeJson({ time, level: of, message, ...fields })}\n`);
+    },
+  };
+}
+
 function safeJson(value: unknown): string {
   try {
     return JSON.stringify(value);

@@ -54,9 +54,16 @@ it('says that a port is taken; links with another hub', async () => {
   const second = cli(['hub', '--json'], { PORT: new URL(url).port });
   expect(await second.exited).toBe(1);
   expect(second.json.at(-1)).toMatchObject({ event: 'error', code: 'ADDRESS_IN_USE' });
-  const linked = cli(['hub', '--json', '--port', '0', '--bootstrap-hubs', url]);
+  const linked = cli(['hub', '--json', '--port', '0', '--bootstrap-hubs', url, '--log-level', 'info']);
   const [connected] = await linked.linesOf({ event: 'bootstrap.connected' }, 1);
   expect(connected).toMatchObject({ url, hubId: expect.stringMatching(/^[0-9a-f]{40}$/) });
+  const logged = linked.stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  expect(logged).toContainEqual(
+    expect.objectContaining({ level: 'info', message: 'hub.listening', time: expect.any(String) }),
+  );
 });
 
 it('drives peers over stdin: joined, linked, broadcast, direct, status, leave', async () => {

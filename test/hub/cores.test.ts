@@ -235,10 +235,10 @@ describe('admission', () => {
   });
 
   test('tokens, queries, origins', () => {
-    expect(readQuery('/ws?peerId=a&token=b')).toEqual({ peerId: 'a', token: 'b' });
+    expect(readQuery('/ws?peerId=a&token=b')).toEqual({ peerId: 'a', token: 'b', ticket: undefined });
     expect(readQuery('http://x/?peerId=a')).toBeUndefined();
-    expect(tokenOf('bearer abc', { peerId: undefined, token: 'q' })).toBe('abc');
-    expect(tokenOf('Basic abc', { peerId: undefined, token: 'q' })).toBe('q');
+    expect(tokenOf('bearer abc', { token: 'q' })).toBe('abc');
+    expect(tokenOf('Basic abc', { token: 'q' })).toBe('q');
     expect(isOriginAllowed('https://A.example', new Set(['https://a.example']))).toBe(true);
     expect(isOriginAllowed('null', new Set(['https://a.example']))).toBe(false);
   });

@@ -144,6 +144,8 @@ describe('http', () => {
       peers: 2,
       hubs: 1,
       networks: 2,
+      hubMesh: expect.objectContaining({ state: 'socketOnly.alone', totalHubs: 0 }),
+      checks: ['listening', 'eventLoop', 'memory', 'actors'].map((name) => expect.objectContaining({ name, ok: true })),
       memory: expect.objectContaining({ rss: expect.any(Number) }),
     });
     expect(await (await fetch(`${http}/stats?x=1`)).json()).toMatchObject({ state: 'listening', peers: 2 });

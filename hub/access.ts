@@ -1,0 +1,89 @@
+/**
+ * Who may open a socket, as far as it is counted or shown: the token or a ticket for it, sockets of one address, and how
+ * often one id is opened. Owns the counts; what the request says is read in `admission.core.ts`.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { PeerId } from '../machines/shared/ids.ts';
+import { HUB_ID_OPENS_KEPT, HUB_RATE_WINDOW_MS } from '../machines/shared/limits.ts';
+import type { RandomPort } from '../runtime/ports/random.ts';
+import { addressKey, isLoopback } from './admission.core.ts';
+import type { HubSettings } from './options.ts';
+import { Tickets } from './tickets.core.ts';
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+export interface AccessPorts {
+  readonly random: RandomPort;
+  toBase64Url(bytes: Uint8Array): string;
+  nowMs(): number;
+}
+
+export class Access {
+  readonly #settings: HubSettings;
+  readonly #ports: AccessPorts;
+  readonly #tokenDigest: Buffer | undefined;
+  readonly #tickets = new Tickets();
+  readonly #perAddress = new Map<string, number>();
+  /** Sockets opened under an id in the current window. */
+  #opens = new Map<PeerId, number>();
+  #windowMs = 0;
+
+  constructor(settings: HubSettings, ports: AccessPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#tokenDigest = settings.authToken === undefined ? undefined : digest(settings.authToken);
+  }
+
+  get wantsToken(): boolean {
+    return this.#tokenDigest !== undefined;
+  }
+
+  isTokenRight(token: string | undefined): boolean {
+    if (this.#tokenDigest === undefined) return true;
+    // Digests are equally long, so that the comparison takes the same time whatever was sent.
+    return timingSafeEqual(this.#tokenDigest, digest(token ?? ''));
+  }
+
+  /** A ticket for whoever has shown the token; undefined when too many are out. */
+  issueTicket(peerId: PeerId | undefined): { readonly ticket: string; readonly expiresMs: number } | undefined {
+    const ticket = this.#ports.toBase64Url(this.#ports.random.bytes(24));
+    const expiresMs = this.#tickets.issue(ticket, peerId, this.#ports.nowMs());
+    return expiresMs === undefined ? undefined : { ticket, expiresMs };
+  }
+
+  isTicketGood(ticket: string | undefined, peerId: PeerId | undefined): boolean {
+    return ticket !== undefined && this.#tickets.redeem(ticket, peerId, this.#ports.nowMs());
+  }
+
+  isAddressFull(address: string): boolean {
+    const { isLoopbackExempt, perIpMax } = this.#settings;
+    if (isLoopbackExempt && isLoopback(address)) return false;
+    return (this.#perAddress.get(addressKey(address)) ?? 0) >= perIpMax;
+  }
+
+  /** Counts a socket of this address; the result ends the count. */
+  enter(address: string): () => void {
+    const key = addressKey(address);
+    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#perAddress.get(key) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(key, left);
+      else this.#perAddress.delete(key);
+    };
+  }
+
+  /** Counts one more socket under this id. True when it is one too many in this window. */
+  isIdHasty(peerId: PeerId): boolean {
+    const { perIdRate } = this.#settings;
+    if (perIdRate === 0) return false;
+    const nowMs = this.#ports.nowMs();
+    // A flood of ids is a matter for the limits of addresses; here it must only cost no memory.
+    if (nowMs - this.#windowMs >= HUB_RATE_WINDOW_MS || this.#opens.size >= HUB_ID_OPENS_KEPT) {
+      this.#windowMs = nowMs;
+      this.#opens = new Map();
+    }
+    const opens = (this.#opens.get(peerId) ?? 0) + 1;
+    this.#opens.set(peerId, opens);
+    return opens > perIdRate;
+  }
+}
