@@ -92,9 +92,12 @@ export interface Link {
    * that stands is a restart by the other side and is answered through `onSignal`.
    */
   signal(signal: LinkSignal): void;
-  /** Queues one frame (at most 16 KiB), by default on the lane `control`. False when the link is not open. Never throws. */
+  /**
+   * Queues one frame (at most 16 KiB), by default on the lane `control`. False when the link is not open. Never throws. The
+   * bytes may be a view into a larger buffer, which holds other frames too: an adapter copies or reads them, and changes none.
+   */
   send(frame: Uint8Array, lane?: LinkLane): boolean;
-  /** What waits to be sent, over both lanes. */
+  /** What waits to be sent, over both lanes. A little more may be said while much is sent, never less. */
   readonly bufferedBytes: number;
   /**
    * Starts an ICE restart on a link that stands, as its offerer: `onSignal` gives an offer and candidates again, and

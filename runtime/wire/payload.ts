@@ -134,6 +134,8 @@ const fail = (code: DecodeError['code'], why: string): Decoded<never> => ({ ok: 
 export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
   if (bytes.length > MESSAGE_BYTES_MAX) return fail('TOO_LARGE', `${bytes.length} bytes, at most ${MESSAGE_BYTES_MAX}`);
   if (bytes.length === 0) return fail('EMPTY', 'no bytes');
+  const binary = onlyBinary(bytes);
+  if (binary !== undefined) return { ok: true, value: binary };
   cursor.reset(bytes, 0);
   cursor.skip(PAYLOAD_DEPTH_MAX);
   if (!cursor.ok || cursor.at !== bytes.length) {
@@ -144,6 +146,15 @@ export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
   } catch (error) {
     return fail('BAD_ENCODING', error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Binary data alone, as most of what is large: copied out at once. */
+function onlyBinary(bytes: Uint8Array): Uint8Array | undefined {
+  const head = bytes[0] as number;
+  if (head < 0xc4 || head > 0xc6) return undefined;
+  cursor.reset(bytes, 0);
+  const content = cursor.binary(0, MESSAGE_BYTES_MAX);
+  return cursor.ok && cursor.at === bytes.length ? new Uint8Array(content) : undefined;
 }
 
 /** The library gives views of its input: an application would keep, and see, the whole frame. */
