@@ -111,6 +111,7 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
       subscribe: (observer) => super.subscribe(observer),
       on: (type, handler) => super.on(type, handler),
     });
+    input.ports.inbox = (messages) => this.#handle.take(messages);
     for (const name of METHODS) {
       Object.defineProperty(this, name, { value: this.#handle[name].bind(this.#handle) });
     }

@@ -38,6 +38,8 @@ export interface DisseminationOptions {
   readonly counters: Counters;
   readonly authenticity: Authenticity;
   readonly report: (fact: ExchangeFact) => void;
+  /** Messages for the app, at most INBOX_MAX. */
+  readonly deliver: (messages: readonly DeliveredMessage[]) => void;
   /** A neighbour sent what no honest one sends. */
   readonly fault: (entry: LinkEntry) => void;
 }
@@ -135,7 +137,9 @@ export class Dissemination {
     if (deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
     else if (deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
     if (envelope.network !== this.#network) this.#counters.add('foreign');
-    if (relay) this.#spread(encodeMessage({ ...gossip, hops: gossip.hops + 1 }), remote, envelope.to);
+    if (!relay) return;
+    const onward = { type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope } as const;
+    this.#spread(encodeMessage(onward), remote, envelope.to);
   }
 
   /** A part is relayed whatever comes of the whole: the others may have taken another way. */
@@ -174,8 +178,8 @@ export class Dissemination {
     }
     this.#counters.addType('delivered', kind);
     const message: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
-    const more = { ...(topic === undefined ? {} : { topic }), ...(room === undefined ? {} : { room }) };
-    this.#inbox.push(encrypted === undefined ? { ...message, ...more } : { ...message, ...more, encrypted });
+    const isBare = topic === undefined && room === undefined && encrypted === undefined;
+    this.#inbox.push(isBare ? message : withMore(message, topic, room, encrypted));
     if (kind === 'direct') this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
     if (this.#inbox.length >= INBOX_MAX) this.flushInbox();
     return true;
@@ -221,12 +225,12 @@ export class Dissemination {
     });
   }
 
-  /** Reports what one turn delivered. */
+  /** Hands over what one frame brought. */
   flushInbox(): void {
     if (this.#inbox.length === 0) return;
     const messages = this.#inbox;
     this.#inbox = [];
-    this.#options.report({ type: 'inbox', messages });
+    this.#options.deliver(messages);
   }
 
   // ---- messages out ------------------------------------------------------------------------------------------------
@@ -261,12 +265,11 @@ export class Dissemination {
 
   /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. */
   #pushOrHold(entry: LinkEntry, part: Uint8Array): void {
-    if (entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull) {
-      this.#options.batches.push(entry, part);
-    } else if (!entry.hold(part)) {
-      this.#counters.add('dropped.queueFull');
-    }
-    if (entry.mode === 'forwarding' && entry.isFull)
+    const goesNow = entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull;
+    if (goesNow) this.#options.batches.push(entry, part);
+    else if (!entry.hold(part)) this.#counters.add('dropped.queueFull');
+    // What was held back must be told, whatever a second look at the buffer would say: nobody else sends it.
+    if (entry.mode === 'forwarding' && (!goesNow || entry.isFull))
       this.#options.report({ type: 'link.congested', remote: entry.remote });
   }
 
@@ -285,3 +288,15 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+const withMore = (
+  message: DeliveredMessage,
+  topic: string | undefined,
+  room: string | undefined,
+  encrypted: true | undefined,
+): DeliveredMessage => ({
+  ...message,
+  ...(topic === undefined ? {} : { topic }),
+  ...(room === undefined ? {} : { room }),
+  ...(encrypted === undefined ? {} : { encrypted }),
+});

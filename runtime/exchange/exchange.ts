@@ -4,7 +4,7 @@
  */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
-import type { Exchange, LinkMode } from '../ports/exchange.ts';
+import type { DeliveredMessage, Exchange, LinkMode } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { decodeFrame, encodeMessage } from '../wire/codec.ts';
@@ -65,6 +65,8 @@ class MeshExchange implements RunningExchange {
   /** What goes to several neighbours is encoded once. */
   #lastSent: { readonly message: Message; readonly part: Uint8Array } | undefined;
   #stopped = false;
+  /** A chart is acting: what it is about to tell comes before what is found meanwhile. */
+  #isChartActing = false;
 
   constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
     this.#ports = ports;
@@ -86,6 +88,7 @@ class MeshExchange implements RunningExchange {
       counters: this.#counters,
       authenticity,
       fault,
+      deliver: (messages) => this.#deliver(messages),
     });
   }
 
@@ -108,8 +111,7 @@ class MeshExchange implements RunningExchange {
     if (succeeded === undefined) return;
     const [entry, early] = succeeded;
     this.#upkeep.welcome(entry);
-    for (const frame of early) this.#take(entry, frame);
-    this.#dissemination.flushInbox();
+    this.#takeEarly(entry, early);
   }
 
   admit(...[remote, attempt]: Parameters<Exchange['admit']>): void {
@@ -119,8 +121,7 @@ class MeshExchange implements RunningExchange {
     this.#upkeep.welcome(entry);
     const early = entry.early;
     entry.early = [];
-    for (const frame of early) this.#take(entry, frame);
-    this.#dissemination.flushInbox();
+    this.#takeEarly(entry, early);
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
@@ -203,6 +204,21 @@ class MeshExchange implements RunningExchange {
     this.#dissemination.flushInbox();
   }
 
+  /** Frames that waited for a chart to accept their link. */
+  #takeEarly(entry: LinkEntry, early: readonly Uint8Array[]): void {
+    this.#isChartActing = true;
+    for (const frame of early) this.#take(entry, frame);
+    this.#dissemination.flushInbox();
+    this.#isChartActing = false;
+  }
+
+  /** Messages for the app. While a chart acts they wait behind what it is about to tell, such as that their link stands. */
+  #deliver(messages: readonly DeliveredMessage[]): void {
+    const { inbox } = this.#ports;
+    if (inbox === undefined || this.#isChartActing) this.#report({ type: 'inbox', messages });
+    else inbox(messages);
+  }
+
   #take(entry: LinkEntry, frame: Uint8Array): void {
     const decoded = decodeFrame(frame);
     if (!decoded.ok) {
@@ -282,10 +298,11 @@ class MeshExchange implements RunningExchange {
   #onAck(entry: LinkEntry, ack: Ack): void {
     const wasFull = entry.isFull;
     if (!this.#channels.acknowledged(entry, ack)) return this.#fault(entry);
-    if (!wasFull || entry.isFull || entry.queue.length === 0) return;
-    // Nothing else may tell that there is room: the channel itself was not full.
+    if (!wasFull || entry.isFull) return;
+    // Nothing else may tell that there is room: the channel itself was not full. So the chart must hear it, even if nothing
+    // waits yet: it would hold back for ever what comes next.
     if (entry.mode === 'congested') this.#report({ type: 'link.drained', remote: entry.remote });
-    else this.setMode(entry.remote, entry.mode);
+    else if (entry.queue.length > 0) this.setMode(entry.remote, entry.mode);
   }
 
   #fault(entry: LinkEntry): void {

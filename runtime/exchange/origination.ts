@@ -287,12 +287,14 @@ export class Origination {
     }
     const sentAtMs = this.#ports.clock.now();
     const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
-    const source = { network, source: this.#self, seq: this.#seq + 1, hopsMax, sentAtMs };
+    const [source, seq] = [this.#self, this.#seq + 1];
+    const { id, kind, to, form } = what;
+    const base = { id, network, source, seq, kind, to, hopsMax, sentAtMs, form };
     const nextId = (): MessageId => this.#nextId();
-    const packed = packEnvelopes({ ...source, ...what }, payload, options, { nextId, isSigned: authenticity.signing });
+    const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);
     this.#seq += packed.length;
-    for (const { id } of packed) remember(id, { ...source, ttlMs: 0 });
+    for (const each of packed) remember(each.id, { source, seq, sentAtMs, ttlMs: 0 });
     return packed;
   }
 

@@ -5,13 +5,15 @@
 import type { MeshEmitted } from '../../machines/mesh/mesh.events.ts';
 import type { EventOf, MeshEvent, MeshEventPattern } from '../api.ts';
 import { MeshError, type MeshErrorCode } from '../errors.ts';
+import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 
 /** `unknown`: an async function fits a listener that returns nothing. */
 type Handler = (event: MeshEvent) => unknown;
 
 export class Listeners {
-  readonly #handlers = new Map<string, Set<Handler>>();
+  /** Each list is replaced when it changes: one that is being called stays as it was. */
+  readonly #handlers = new Map<string, readonly Handler[]>();
   readonly #logger: LoggerPort;
 
   constructor(logger: LoggerPort) {
@@ -19,25 +21,32 @@ export class Listeners {
   }
 
   add<P extends MeshEventPattern>(pattern: P, handler: (event: EventOf<P>) => void): { unsubscribe(): void } {
-    const handlers = this.#handlers.get(pattern) ?? new Set();
-    this.#handlers.set(pattern, handlers);
     // A wrapper of its own, so that the same function may listen twice.
     const own: Handler = (event) => handler(event as EventOf<P>);
-    handlers.add(own);
+    this.#handlers.set(pattern, [...(this.#handlers.get(pattern) ?? []), own]);
     return {
       unsubscribe: () => {
-        handlers.delete(own);
-        if (handlers.size === 0 && this.#handlers.get(pattern) === handlers) this.#handlers.delete(pattern);
+        const others = (this.#handlers.get(pattern) ?? []).filter((listed) => listed !== own);
+        if (others.length > 0) this.#handlers.set(pattern, others);
+        else this.#handlers.delete(pattern);
       },
     };
+  }
+
+  messages(messages: readonly DeliveredMessage[]): void {
+    for (const message of messages) {
+      if (this.#handlers.size === 0) return;
+      const event: MeshEvent = { type: 'message', ...message };
+      this.#call('message', event);
+      this.#call('*', event);
+    }
   }
 
   /** Turns what the chart emitted into the app's events. */
   emitted(event: MeshEmitted): void {
     switch (event.type) {
       case 'inbox':
-        for (const message of event.messages) this.dispatch({ type: 'message', ...message });
-        return;
+        return this.messages(event.messages);
       case 'failed': {
         const { code, message, remote, cause } = event;
         const where = remote === undefined ? {} : { peerId: remote };
@@ -64,7 +73,7 @@ export class Listeners {
   #call(pattern: string, event: MeshEvent): void {
     const handlers = this.#handlers.get(pattern);
     if (handlers === undefined) return;
-    for (const handler of [...handlers]) {
+    for (const handler of handlers) {
       try {
         const result = handler(event);
         // An async listener that rejects would end the process as an unhandled rejection.

@@ -18,7 +18,7 @@ import type {
   Receipt,
 } from '../api.ts';
 import { MeshError } from '../errors.ts';
-import type { Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
+import type { DeliveredMessage, Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
 import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
 import { explanationOf, hubTroubleOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
@@ -48,6 +48,12 @@ export class MeshHandle implements Mesh {
     this.#ref = ref;
     this.listeners = new Listeners(this.#snapshot.context.ports.logger);
     ref.on('*', (event) => this.listeners.emitted(event));
+  }
+
+  /** Messages that the exchange hands over by plain call; as their event would, they are dropped by a mesh that leaves. */
+  take(messages: readonly DeliveredMessage[]): void {
+    const state = stateOf(this.#snapshot);
+    if (state !== 'leaving' && state !== 'left') this.listeners.messages(messages);
   }
 
   get #snapshot(): MeshSnapshot {

@@ -1,7 +1,7 @@
 import type { MeshClock } from './clock.ts';
 import type { CryptoPort } from './crypto.ts';
 import type { EnvironmentPort } from './environment.ts';
-import type { Exchange } from './exchange.ts';
+import type { DeliveredMessage, Exchange } from './exchange.ts';
 import type { Identity } from './identity.ts';
 import type { KnownPeers } from './known.ts';
 import type { LinkPort } from './link.ts';
@@ -29,5 +29,10 @@ export interface MeshPorts {
   readonly environment?: EnvironmentPort | undefined;
   /** The running exchange; set by the exchange actor for as long as it runs. */
   exchange: Exchange | undefined;
+  /**
+   * Takes what a frame brought for the app by plain call, which costs nothing beside an event of the chart. Without it, and
+   * for what is found while a chart acts, the mesh chart emits `inbox`.
+   */
+  inbox?: ((messages: readonly DeliveredMessage[]) => void) | undefined;
   toJSON(): string;
 }

@@ -243,36 +243,35 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
   for (let left = count - FIELDS - 2; left > 0 && cursor.ok; left--) cursor.skip();
   if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is cut off');
   if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
-  const kind = direct ? 'direct' : 'broadcast';
-  const envelope: Envelope = { id, network, source, seq, kind, hopsMax, sentAtMs, ttlMs, payload };
-  return completed(cursor, envelope, { to, topic, part, form: form === 'plain' ? undefined : form });
+  const signature = cursor.at === bytes.length ? undefined : trailerAt(cursor);
+  if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope has a tail that is no signature');
+  // All in one piece: an object that is put together from others takes longer than reading all bytes.
+  const value: Envelope = {
+    id,
+    network,
+    source,
+    seq,
+    kind: direct ? 'direct' : 'broadcast',
+    to,
+    hopsMax,
+    sentAtMs,
+    ttlMs,
+    topic,
+    payload,
+    part,
+    form: form === 'plain' ? undefined : form,
+    signature,
+  };
+  return { ok: true, value };
 }
 
-/** Adds what an envelope may have, and its signature, with which the bytes end. */
-function completed(
-  cursor: Cursor,
-  envelope: Envelope,
-  { to, topic, part, form }: { [Key in 'to' | 'topic' | 'part' | 'form']: Envelope[Key] | undefined },
-): Decoded<Envelope> {
+/** The signature, with which the bytes end. */
+function trailerAt(cursor: Cursor): EnvelopeSignature | undefined {
   const { bytes } = cursor;
-  const hasMore = to !== undefined || topic !== undefined || part !== undefined || form !== undefined;
-  const full: Envelope = hasMore
-    ? {
-        ...envelope,
-        ...(to === undefined ? {} : { to }),
-        ...(topic === undefined ? {} : { topic }),
-        ...(part === undefined ? {} : { part }),
-        ...(form === undefined ? {} : { form }),
-      }
-    : envelope;
-  if (cursor.at === bytes.length) return { ok: true, value: full };
   const at = cursor.at + 2;
-  if (bytes.length !== cursor.at + TRAILER_BYTES || bytes[at - 2] !== BIN_8 || bytes[at - 1] !== SIGNED_BYTES) {
-    return fail('BAD_ENCODING', 'the envelope has a tail that is no signature');
-  }
-  const key = bytes.subarray(at, at + PUBLIC_KEY_BYTES);
-  const sig = bytes.subarray(at + PUBLIC_KEY_BYTES);
-  return { ok: true, value: { ...full, signature: { key, sig } } };
+  cursor.ok = bytes.length === cursor.at + TRAILER_BYTES && bytes[at - 2] === BIN_8 && bytes[at - 1] === SIGNED_BYTES;
+  if (!cursor.ok) return undefined;
+  return { key: bytes.subarray(at, at + PUBLIC_KEY_BYTES), sig: bytes.subarray(at + PUBLIC_KEY_BYTES) };
 }
 
 function brokenEnvelope(bytes: Uint8Array): Decoded<never> {

@@ -224,21 +224,21 @@ export interface Envelope {
   readonly seq: number;
   /** `direct` carries `to`; everybody relays it, only `to` delivers it and answers with a RECEIPT. */
   readonly kind: 'broadcast' | 'direct';
-  readonly to?: PeerId;
+  readonly to?: PeerId | undefined;
   /** Hop limit, 1 to HOPS_LIMIT. */
   readonly hopsMax: number;
   /** The source's clock, ms since 1970. */
   readonly sentAtMs: number;
   /** Life in ms from `sentAtMs`. */
   readonly ttlMs: number;
-  readonly topic?: string;
+  readonly topic?: string | undefined;
   /** The application's data, MessagePack, unless `form` says otherwise; a piece of it when there is a `part`. */
   readonly payload: Uint8Array;
-  readonly part?: Part;
+  readonly part?: Part | undefined;
   /** What the payload is. Absent: plain. */
-  readonly form?: PayloadForm;
+  readonly form?: PayloadForm | undefined;
   /** Of all the other fields. Always there in a network whose messages are signed, never in another one. */
-  readonly signature?: EnvelopeSignature;
+  readonly signature?: EnvelopeSignature | undefined;
 }
 
 /** Who made it: the key that hashes to `source`, 32 bytes, and 64 bytes that only its holder could make. */

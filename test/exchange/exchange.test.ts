@@ -127,6 +127,23 @@ describe('a link that does not drain', () => {
     },
   );
 
+  it('flows again with the ACK that it waited for, also when nothing else waits', () => {
+    const { clock, exchange, link, types, receive } = single();
+    const big = new Uint8Array(PAYLOAD_BYTES_MAX - 64);
+    let sent = 0;
+    // The channel takes everything; only the link's own memory of what is under way fills up.
+    for (; types().at(-1) !== 'link.congested'; sent++) exchange.broadcast(big, {});
+    expect(link.take().length + 1).toBeGreaterThanOrEqual(sent);
+    exchange.setMode(REMOTE, 'congested');
+    receive({ type: 'ACK', received: sent, sent: 0 });
+    expect(types().at(-1)).toBe('link.drained');
+    exchange.setMode(REMOTE, 'forwarding');
+    clock.runFor(1);
+    link.take();
+    exchange.broadcast('next', {});
+    expect(link.take().length).toBe(1);
+  });
+
   it('counts what is lost with it', () => {
     const { exchange, count } = single();
     exchange.setMode(REMOTE, 'congested');

@@ -185,3 +185,40 @@ describe('subscribers', () => {
     expect(ended).toBe(true);
   });
 });
+
+describe('messages', () => {
+  it('reach listeners past the chart: no event of the root, however many there are', () => {
+    const world = memoryWorld(22);
+    const events: string[] = [];
+    const inspect = (event: { readonly type: string; readonly event?: { readonly type: string } }): void => {
+      if (event.type === '@xstate.event' && event.event !== undefined) events.push(event.event.type);
+    };
+    const a = world.make('a', { inspect });
+    const b = world.make('b');
+    for (const mesh of [a, b]) mesh.start();
+    world.clock.runFor(5_000);
+    const heard: unknown[] = [];
+    a.on('message', ({ data }) => heard.push(data));
+    const before = events.length;
+    for (let n = 0; n < 200; n++) b.broadcast(n);
+    world.clock.runFor(100);
+    expect(heard).toEqual(Array.from({ length: 200 }, (_, n) => n));
+    expect(events.slice(before)).not.toContain('inbox');
+  });
+
+  it('that came with their link are heard after it, and none is heard of a mesh that leaves', () => {
+    const { world, a, b, start } = pair();
+    const heard: string[] = [];
+    a.on('*', ({ type }) => heard.push(type));
+    b.on('peer.connected', () => b.broadcast('at once'));
+    start();
+    expect(heard).toContain('message');
+    expect(heard.indexOf('peer.connected')).toBeLessThan(heard.indexOf('message'));
+    heard.length = 0;
+    b.broadcast('on its way');
+    void a.leave();
+    world.clock.runFor(3_000);
+    expect(heard).toContain('left');
+    expect(heard).not.toContain('message');
+  });
+});
