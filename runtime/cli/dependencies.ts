@@ -8,6 +8,7 @@ import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 import type { SignalingPort } from '../ports/signaling.ts';
+import type { LoadOptions, LoadProgress, LoadResult } from './load-types.ts';
 import type { JobOutcome, SimulationJob } from './simulation-job.ts';
 import type { SimulationHost } from './simulation-thread.ts';
 
@@ -100,6 +101,12 @@ export interface CliDependencies {
   createInvitations(identity: Identity | undefined): Promise<CliInvitations>;
   /** Throws BAD_OPTION for options that cannot be read, NOT_AVAILABLE for those of parts that are not built yet. */
   createHub(setup: HubSetup): Promise<CliHub>;
+  /** Loads hubs; the result is what was measured until it was over, or `stopped`. */
+  load(
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+    stopped: Promise<unknown>,
+  ): Promise<LoadResult>;
   /** The first `count` identities of the file, which gets the missing ones appended and is held. Throws BAD_IDENTITY, IDENTITY_IN_USE. */
   identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
   /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */

@@ -57,6 +57,10 @@ export function nodeDependencies(): CliDependencies {
       const options = hubOptionsFromEnv(env);
       return createHubActor({ ...options, logger, ...(http === undefined ? {} : { http }) });
     },
+    async load(options, onProgress, stopped) {
+      const { LoadRun } = await import('./load-run.ts');
+      return new LoadRun(options).run(onProgress, stopped);
+    },
     async identitiesFromFile(path, count) {
       const { ensureIdentities } = await import('../identity/identity-file.ts');
       const { holdFile } = await import('../identity/file-hold.ts');

@@ -5,7 +5,7 @@ import type { CliDependencies } from './dependencies.ts';
 import { programHelp } from './flags.ts';
 import { hubCommand } from './hub.ts';
 import { idCommand } from './id.ts';
-import { laterCommands } from './later.ts';
+import { loadCommand } from './load.ts';
 import { createOutput } from './output.ts';
 import { peerCommand } from './peer.ts';
 import { replayCommand } from './replay.ts';
@@ -18,7 +18,7 @@ export const COMMANDS: readonly Command[] = [
   idCommand,
   simulateCommand,
   replayCommand,
-  ...laterCommands,
+  loadCommand,
 ];
 
 /** Runs the command line: `args` is what comes after the program's name. Resolves with the exit code. */

@@ -42,7 +42,9 @@ describe('the program', () => {
     [['simulate', '--scenario', 'picnic'], 'BAD_OPTION'],
     [['replay', 'no-such-trace.jsonl'], 'BAD_OPTION'],
     [['replay'], 'BAD_OPTION'],
-    [['load', '--hub', 'ws://localhost:1'], 'NOT_AVAILABLE'],
+    [['load', '--hub', 'http://localhost:1'], 'BAD_OPTION'],
+    [['load', '--interval', 'often'], 'BAD_OPTION'],
+    [['load', '--clients', '1'], 'BAD_OPTION'],
   ])('%j exits 2 with one line', async (args, code) => {
     const world = fakeWorld();
     expect(await runCli(args, world.dependencies)).toBe(2);

@@ -231,6 +231,7 @@ export function fakeWorld(overrides: Partial<CliDependencies> = {}): FakeWorld {
       };
     },
     createHub: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'No hub here.')),
+    load: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'Nothing to load here.')),
     identitiesFromFile: async () => [],
     newIdentities: async (count) =>
       Array.from({ length: count }, (_, index) => ({ peerId: idOf(index), publicKey: 'k'.repeat(43) })),
