@@ -71,14 +71,14 @@ export class Authenticity {
 
   // ---- theirs ------------------------------------------------------------------------------------------------------
 
-  /** `bytes` are the envelope's, which `from`, proven to be who it is, brought. */
-  envelope(bytes: Uint8Array, envelope: Envelope, from: PeerId, self: PeerId): Finding | Promise<Finding> {
+  /** `bytes` are the envelope's, which `from`, proven to be who it is, brought. `staysHere`: nobody will hear it from us. */
+  envelope(bytes: Uint8Array, envelope: Envelope, from: PeerId, staysHere: boolean): Finding | Promise<Finding> {
     const { signature, source, id } = envelope;
     if (this.signing !== (signature !== undefined)) return 'unsigned';
     if (signature === undefined) return 'authentic';
     if (id.slice(0, ID_PREFIX_DIGITS) !== source.slice(0, ID_PREFIX_DIGITS)) return 'forged';
-    // Its source itself told us, and nobody else will hear it from us.
-    if (source === from && envelope.to === self) return 'authentic';
+    // Its source itself told us: a signature is for those who hear it from others.
+    if (source === from && staysHere) return 'authentic';
     return this.#holds(source, signature, envelopeClaim(signedPart(bytes)));
   }
 

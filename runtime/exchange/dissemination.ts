@@ -90,14 +90,16 @@ export class Dissemination {
       return this.#options.fault(entry);
     }
     const envelope = decoded.value;
-    const decision = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, this.#ports.clock.now());
-    if (decision.verdict !== 'fresh') {
-      this.#counters.addType('dropped', decision.verdict);
-      if (BLAMED.has(decision.verdict)) this.#options.fault(entry);
+    const verdict = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, this.#ports.clock.now());
+    if (verdict.verdict !== 'fresh') {
+      this.#counters.addType('dropped', verdict.verdict);
+      if (BLAMED.has(verdict.verdict)) this.#options.fault(entry);
       return;
     }
+    // A link that comes while the message waits for its turn does not get it: it may be taken in unchecked.
+    const decision = { deliver: verdict.deliver, relay: verdict.relay && this.#hasOthers(entry) };
     if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
-    const finding = this.#authenticate(entry, gossip.envelope, envelope);
+    const finding = this.#authenticate(entry, gossip.envelope, envelope, !decision.relay);
     if (typeof finding === 'string' && this.#unverified.size === 0) {
       return this.#found(finding, entry, gossip, envelope, decision);
     }
@@ -108,11 +110,16 @@ export class Dissemination {
   }
 
   /** Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer. */
-  #authenticate(entry: LinkEntry, bytes: Uint8Array, envelope: Envelope): Finding | Promise<Finding> {
+  #authenticate(
+    entry: LinkEntry,
+    bytes: Uint8Array,
+    envelope: Envelope,
+    staysHere: boolean,
+  ): Finding | Promise<Finding> {
     const { id } = envelope;
     const running = this.#checks.get(id);
     if (running !== undefined && isSame(running.bytes, bytes)) return running.finding;
-    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, this.#self);
+    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, staysHere);
     if (typeof finding === 'string') return finding;
     const check = { bytes, finding };
     if (running === undefined) this.#checks.set(id, check);
@@ -121,6 +128,11 @@ export class Dissemination {
     };
     finding.then(forget, forget);
     return finding;
+  }
+
+  #hasOthers(than: LinkEntry): boolean {
+    for (const entry of this.#links.all()) if (entry !== than && entry.carries) return true;
+    return false;
   }
 
   /** It is known whether a message is authentic: only then it is remembered, delivered and passed on. */
@@ -281,7 +293,8 @@ export class Dissemination {
   }
 }
 
-type Fresh = Extract<FloodVerdict, { readonly verdict: 'fresh' }>;
+/** What is to be done with a message that is authentic. */
+type Fresh = Pick<Extract<FloodVerdict, { readonly verdict: 'fresh' }>, 'deliver' | 'relay'>;
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

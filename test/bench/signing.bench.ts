@@ -38,6 +38,17 @@ function timed(identity: Identity, spent: Spent): Identity {
   };
 }
 
+/** Takes everything that is passed on. */
+const SINK: Link = {
+  fingerprints: undefined,
+  bufferedBytes: 0,
+  signal: () => undefined,
+  restart: () => undefined,
+  close: () => undefined,
+  send: () => true,
+};
+const THIRD = 'f'.repeat(40);
+
 /** Sends all broadcasts from one end to the other. Returns ms. */
 function run(signing: boolean, spent: Spent): number {
   const clock = new HeapClock(Date.now());
@@ -59,11 +70,7 @@ function run(signing: boolean, spent: Spent): number {
   ] as const) {
     const [us, them] = [identities[from].peerId, identities[to].peerId];
     const link: Link = {
-      fingerprints: undefined,
-      bufferedBytes: 0,
-      signal: () => undefined,
-      restart: () => undefined,
-      close: () => undefined,
+      ...SINK,
       send: (frame) => {
         clock.setTimeout(() => ends[to].receive(us, ATTEMPT, frame), 1);
         return true;
@@ -72,6 +79,9 @@ function run(signing: boolean, spent: Spent): number {
     ends[from].attach(them, ATTEMPT, link, () => undefined);
     ends[from].admit(them, ATTEMPT);
   }
+  // A peer that passes on what it hears checks it first.
+  ends[1].attach(THIRD, ATTEMPT, SINK, () => undefined);
+  ends[1].admit(THIRD, ATTEMPT);
   clock.runFor(100);
   const data = new Uint8Array(bytes);
   const startMs = performance.now();
@@ -100,7 +110,7 @@ const print = (...given: Parameters<typeof figure>): void => console.log(JSON.st
 const plain = rate(medianOf(results.plain));
 print(
   'signing',
-  `broadcasts of ${bytes} B, signed, one end to the other, both in one thread`,
+  `broadcasts of ${bytes} B, signed, one end to the other, which passes them on, both in one thread`,
   '1/s',
   rate(medianOf(results.signed)),
   plain,

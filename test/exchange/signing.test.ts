@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { MISBEHAVIOUR_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
 import { CLOCK_SKEW_MS, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
-import { envelopeClaim } from '../../runtime/exchange/authenticity.ts';
+import { ENVELOPE_LABEL, envelopeClaim } from '../../runtime/exchange/authenticity.ts';
 import { createIdentity, verifyClaim } from '../../runtime/identity/index.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import { cheapIdentity } from '../../runtime/simulation/cheap-identity.ts';
@@ -222,6 +222,43 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
   });
 });
 
+describe('what a neighbour says itself', () => {
+  function counting(identity: Identity) {
+    const checks: string[] = [];
+    const verify = (claim: Parameters<typeof verifyClaim>[0]): ReturnType<typeof verifyClaim> => {
+      // Beacons are checked whoever brings them.
+      if (Buffer.from(claim.message).toString().startsWith(ENVELOPE_LABEL)) checks.push(claim.peerId);
+      return verifyClaim(claim);
+    };
+    const { peerId, publicKey } = identity;
+    return { checks, identity: { peerId, publicKey, sign: (bytes: Uint8Array) => identity.sign(bytes), verify } };
+  }
+
+  it('is checked when others will hear it from us, and only then: its link was proven', () => {
+    const clock = new HeapClock(1_700_000_000_000);
+    const [ada, carol] = [createIdentity(), createIdentity()];
+    const bob = counting(createIdentity());
+    const a = makeNode(clock, 'a', 8, ada);
+    const b = makeNode(clock, 'b', 8, bob.identity);
+    join(clock, a, b);
+    bob.checks.length = 0;
+    a.exchange.broadcast('between us', {});
+    clock.runFor(100);
+    expect(bob.checks).not.toContain(ada.peerId);
+    // What comes from elsewhere is checked all the same.
+    b.exchange.receive(a.id, ATTEMPT, frameOf(gossip(signedBy(carol, envelopeOf(carol, clock)))));
+    expect(bob.checks).toContain(carol.peerId);
+    const onward = new TestLink();
+    b.exchange.attach(carol.peerId, ATTEMPT, onward, () => undefined);
+    b.exchange.admit(carol.peerId, ATTEMPT);
+    a.exchange.broadcast('for all', {});
+    clock.runFor(100);
+    expect(bob.checks).toContain(ada.peerId);
+    expect(b.inbox.map(({ data }) => data)).toEqual(['between us', 'hi', 'for all']);
+    expect(onward.take().filter(({ type }) => type === 'GOSSIP')).toHaveLength(1);
+  });
+});
+
 describe('a signer and a verifier that answer later', () => {
   /** Promises are kept in the order that `release` says. */
   function slow(identity: Identity) {
@@ -247,6 +284,9 @@ describe('a signer and a verifier that answer later', () => {
     const a = makeNode(clock, 'a', 8, slowAda.identity);
     const b = makeNode(clock, 'b', 8, slowBob.identity);
     join(clock, a, b);
+    // Whom b passes on to: what nobody else hears from it needs no check.
+    b.exchange.attach(carol.peerId, ATTEMPT, new TestLink(), () => undefined);
+    b.exchange.admit(carol.peerId, ATTEMPT);
     slowAda.held.splice(0);
     slowBob.held.splice(0);
     for (const data of [1, 2, 3]) a.exchange.broadcast(data, {});
