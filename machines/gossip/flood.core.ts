@@ -9,11 +9,11 @@ import type { MessageId, PeerId } from '../shared/ids.ts';
 import { SEEN_MAX, SEEN_MS } from '../shared/limits.ts';
 import { createRepeats, expiryOf, isRepeat, type RepeatState, raiseFloor, type Stamp } from './repeats.core.ts';
 
-interface Seen {
+/** One flat object a message: each is kept for a while, and what is kept is what costs. */
+interface Seen extends Stamp {
   readonly atMs: number;
   /** The neighbour that brought it first: receipts go back that way. Undefined for our own. */
   readonly from: PeerId | undefined;
-  readonly stamp: Stamp;
 }
 
 export interface FloodState {
@@ -70,7 +70,7 @@ export function remember(
   nowMs: number,
 ): void {
   const { seen, order } = state;
-  seen.set(id, { atMs: nowMs, from, stamp: { source, seq, sentAtMs, ttlMs } });
+  seen.set(id, { atMs: nowMs, from, source, seq, sentAtMs, ttlMs });
   order.push(id);
   while (state.oldestAt < order.length) {
     const oldest = order[state.oldestAt] as MessageId;
@@ -79,7 +79,7 @@ export function remember(
       if (seen.size <= SEEN_MAX && nowMs - entry.atMs < SEEN_MS) break;
       seen.delete(oldest);
       // Our own come back as echoes, which need no memory.
-      if (entry.from !== undefined) raiseFloor(state.repeats, entry.stamp, entry.atMs, nowMs);
+      if (entry.from !== undefined) raiseFloor(state.repeats, entry, entry.atMs, nowMs);
     }
     state.oldestAt++;
   }
