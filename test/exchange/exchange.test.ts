@@ -144,6 +144,23 @@ describe('a link that does not drain', () => {
     expect(link.take().length).toBe(1);
   });
 
+  it('is told when something was held back, also when its buffer has room a moment later', () => {
+    const { clock, exchange, link, types } = single();
+    // Native threads empty the buffer between two looks at it.
+    const looks = [LINK_BUFFER_HIGH_BYTES + 1];
+    Object.defineProperty(link, 'bufferedBytes', { get: () => looks.shift() ?? LINK_BUFFER_HIGH_BYTES - 1 });
+    exchange.broadcast('held', {});
+    expect(link.take()).toEqual([]);
+    expect(types()).toEqual(['link.congested']);
+    exchange.setMode(REMOTE, 'congested');
+    Object.defineProperty(link, 'bufferedBytes', { value: 0 });
+    exchange.drained(REMOTE, ATTEMPT);
+    expect(types().at(-1)).toBe('link.drained');
+    exchange.setMode(REMOTE, 'forwarding');
+    clock.runFor(1);
+    expect(link.take().length).toBe(1);
+  });
+
   it('counts what is lost with it', () => {
     const { exchange, count } = single();
     exchange.setMode(REMOTE, 'congested');

@@ -1,6 +1,7 @@
 /** Goal: a megabyte to everybody arrives over real links; no link ends of it, and small messages pass meanwhile. */
 import { expect, it } from 'vitest';
 import { nativeRoamhqLinkPort, nodeDatachannelLinkPort } from '../../adapters/webrtc-native.node.ts';
+import { roamhqLinkPort } from '../../adapters/webrtc-roamhq.ts';
 import { createHubActor } from '../../hub/index.ts';
 import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
 
@@ -9,6 +10,7 @@ const isSame = (a: unknown, b: Uint8Array): boolean => a instanceof Uint8Array &
 it.each([
   { name: 'native', rtc: nativeRoamhqLinkPort() },
   { name: 'node-datachannel', rtc: nodeDatachannelLinkPort() },
+  { name: 'simple-peer', rtc: roamhqLinkPort() },
 ])('$name', async ({ rtc }) => {
   const hub = createHubActor({ port: 0, host: '127.0.0.1' });
   const { url } = await hub.start().listening();
