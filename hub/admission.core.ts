@@ -67,7 +67,8 @@ export interface Dialed {
   /** The Host header, or X-Forwarded-Host behind a trusted proxy. */
   readonly host: string | undefined;
   readonly remoteAddress: string;
-  readonly localAddress: string;
+  /** Asked only where it matters. */
+  localAddress(): string;
 }
 
 /**
@@ -81,7 +82,13 @@ export function hostOfProof(dialed: Dialed, publicHosts: ReadonlySet<string>): s
   if (publicHosts.has(host) || publicHosts.has(name)) return host;
   const bare = name.replace(/^\[|\]$/g, '');
   if (isLoopback(dialed.remoteAddress) && (bare === 'localhost' || isLoopback(bare))) return host;
-  return bare === dialed.localAddress.replace(/^::ffff:/i, '').toLowerCase() ? host : undefined;
+  return bare ===
+    dialed
+      .localAddress()
+      .replace(/^::ffff:/i, '')
+      .toLowerCase()
+    ? host
+    : undefined;
 }
 
 /** Why a socket is turned away; the reason goes into the close frame, code 1008. */

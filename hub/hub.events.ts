@@ -74,6 +74,8 @@ export interface SessionPort {
   isIdHeld(): boolean;
   /** Where the data plane tells its facts from now on. */
   bind(tell: (event: SessionEvent) => void): void;
+  /** Nothing is to be decided until something happens: then the session is woken. */
+  rest(): void;
   /** The first frame: `connected`. */
   greet(): void;
   /** Takes the id, which is free. */
@@ -123,16 +125,25 @@ export type SessionEvent =
 
 export interface SessionInput {
   readonly session: SessionPort;
+  /** It was announced and at rest. */
+  readonly isWoken: boolean;
 }
 
-export type ShardEvent =
-  | { readonly type: 'session.opened'; readonly session: SessionPort }
-  | { readonly type: 'hub.drain' };
+/** Something happened to a session at rest. */
+export type SessionWoken = {
+  readonly type: 'session.woken';
+  readonly session: SessionPort;
+  readonly event: SessionEvent;
+};
+
+export type ShardEvent = { readonly type: 'session.opened'; readonly session: SessionPort } | SessionWoken;
 
 /** What the charts above the sessions ask of the data plane. No method throws. */
 export interface SwitchboardPort {
   /** Pings every socket, ends the silent ones. Once per cleanup interval. */
   sweep(): void;
+  /** Every session is told that the hub drains. */
+  drain(): void;
   /** A session's chart failed: its socket is cut. */
   abandon(sessionId: number, error: unknown): void;
   toJSON(): string;
@@ -152,6 +163,7 @@ export type HubMachineEvent =
   | { readonly type: 'server.failed'; readonly error: MeshError }
   | { readonly type: 'server.closed' }
   | { readonly type: 'socket.opened'; readonly session: SessionPort }
+  | SessionWoken
   /** Something an operator may hear of. */
   | { readonly type: 'fact.reported'; readonly fact: HubEvent }
   | { readonly type: 'sweep.due' }

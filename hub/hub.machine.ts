@@ -65,13 +65,14 @@ export const hubMachine = setup({
       if (shard === undefined) context.board.abandon(session.id, new Error('The shard of this session failed.'));
       else enqueue.sendTo(shard, { type: 'session.opened', session });
     }),
-    drainShards: enqueueActions(({ context, enqueue, self }) => {
-      const children = shardsOf(self);
-      for (let i = 0; i < context.shards; i++) {
-        const shard = children[`shard:${i}`];
-        if (shard !== undefined) enqueue.sendTo(shard, { type: 'hub.drain' });
-      }
+    wakeSession: enqueueActions(({ context, event, enqueue, self }) => {
+      assertEvent(event, 'session.woken');
+      const { session } = event;
+      const shard = shardsOf(self)[`shard:${session.id % context.shards}`];
+      if (shard === undefined) context.board.abandon(session.id, new Error('The shard of this session failed.'));
+      else enqueue.sendTo(shard, event);
     }),
+    drainSessions: enqueueActions(({ context, enqueue }) => enqueue(() => context.board.drain())),
     drainServer: sendTo('server', { type: 'server.drain' }),
     cutServer: sendTo('server', { type: 'server.cut' }),
     dropShard: enqueueActions(({ event, enqueue }) => {
@@ -129,6 +130,7 @@ export const hubMachine = setup({
   initial: 'starting',
   on: {
     'fact.reported': { actions: 'emitFact' },
+    'session.woken': { actions: 'wakeSession' },
     'server.failed': { target: '.failed', actions: 'emitServerError' },
     'xstate.error.actor.*': { actions: 'dropShard', description: 'A shard failed; its sessions went with it.' },
     'xstate.done.actor.*': { actions: 'dropChild' },
@@ -155,7 +157,7 @@ export const hubMachine = setup({
     },
     draining: {
       description: 'No new sockets; every session is told and closes.',
-      entry: ['drainServer', 'drainShards'],
+      entry: ['drainServer', 'drainSessions'],
       on: { 'server.closed': 'stopped' },
       after: {
         farewell: { actions: 'endFederation', description: 'Other hubs have heard that our peers go.' },

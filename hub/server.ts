@@ -201,10 +201,12 @@ class HubServer {
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);
       webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why
-      if (rejection !== undefined || guest.peerId === undefined) this.#reject(webSocket, guest, rejection);
-      else this.#admit(webSocket, guest.peerId, guest, board);
-      // After the session has heard of it.
+      const isAdmitted = rejection === undefined && guest.peerId !== undefined;
+      const ended = isAdmitted
+        ? this.#admit(webSocket, guest.peerId, guest, board)
+        : this.#reject(webSocket, guest, rejection);
       webSocket.on('close', () => {
+        ended();
         this.#sockets.delete(webSocket);
         this.#tellWhenClosed();
       });
@@ -233,7 +235,7 @@ class HubServer {
     const dialed = {
       host: forwardedHost ?? headers.host,
       remoteAddress: remote,
-      localAddress: socket.localAddress ?? '',
+      localAddress: () => socket.localAddress ?? '', // a system call, and an object that the socket keeps
     };
     return {
       peerId: isPeerId(peerId) ? peerId : undefined,
@@ -266,21 +268,20 @@ class HubServer {
     return undefined;
   }
 
-  #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): void {
+  /** The result is to be called when the socket is gone. */
+  #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): () => void {
     const leave = this.#parts.access.enter(guest.address);
     const session = board.open(socket, peerId, guest.host, guest.isNear);
-    socket.on('message', (data, isBinary) => board.receive(session, data as Buffer, isBinary));
-    socket.on('ping', (data) => board.ping(session, data));
-    socket.on('pong', () => board.pong(session));
-    socket.on('close', () => {
+    session.listen();
+    this.#sendBack({ type: 'socket.opened', session });
+    return () => {
       leave();
       board.closed(session);
-    });
-    this.#sendBack({ type: 'socket.opened', session });
+    };
   }
 
   /** Says why in a frame, closes, and cuts a client that does not close in turn. */
-  #reject(socket: WebSocket, guest: Guest, rejection: Rejection | undefined): void {
+  #reject(socket: WebSocket, guest: Guest, rejection: Rejection | undefined): () => void {
     const { clock, board } = this.#parts;
     const { code, reason, message, retryAfterMs } = rejection ?? { code: 'BAD_PEER_ID', reason: '', message: '' };
     this.#refusals++;
@@ -289,12 +290,12 @@ class HubServer {
     socket.send(errorFrame(refusal, undefined, board.nowMs()));
     socket.close(1008, reason);
     const timer = clock.setTimeout(() => socket.terminate(), HUB_CLOSE_TIMEOUT_MS);
-    socket.on('close', () => {
-      clock.clearTimeout(timer);
-      this.#refusals--;
-    });
     const fact = { type: 'session.refused', peerId: guest.peerId ?? null, code, message } as const;
     this.#sendBack({ type: 'fact.reported', fact });
+    return () => {
+      clock.clearTimeout(timer);
+      this.#refusals--;
+    };
   }
 
   #mayEnter(request: IncomingMessage, query: UpgradeQuery): boolean {

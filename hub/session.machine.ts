@@ -1,28 +1,31 @@
 /**
  * One session: one socket that claims one peer id. Owns whether the id is waited for, proven or announced, and how the
  * session ends. It never sees a signal: routing is a plain function of the data plane, which tells this chart changes of
- * mode only. Spawned by a shard; done when the socket is gone.
+ * mode only. Spawned by a shard; done when the socket is gone, and also when the peer is announced: from then on nothing is
+ * to be decided, and an actor is 2.6 kB. What happens later wakes the session: the shard spawns its chart again, `awake`.
  *
- * Happy path: arriving -> greeting -> announced -> gone.
+ * Happy path: arriving -> greeting -> announced; later awake -> gone, or straight away when the socket closes.
  */
 import { assign, setup } from 'xstate';
 import { HUB_ANNOUNCE_TIMEOUT_MS, HUB_CLOSE_TIMEOUT_MS, HUB_SLOW_TIMEOUT_MS } from '../machines/shared/limits.ts';
 import { DRAINING, HELD, NOT_ANNOUNCED, NOT_PROVEN, REPLACED, SLOW, unlinked } from './close-reasons.ts';
-import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionInput, SessionPort } from './hub.events.ts';
+import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionInput } from './hub.events.ts';
 
 export const sessionMachine = setup({
   types: {
-    context: {} as { readonly session: SessionPort; readonly closing: CloseReason },
+    context: {} as SessionInput & { readonly closing: CloseReason },
     events: {} as SessionEvent,
     input: {} as SessionInput,
   },
   guards: {
+    isWoken: ({ context }) => context.isWoken,
     mustProve: ({ context }) => context.session.mustProve(),
     isIdHeld: ({ context }) => context.session.isIdHeld(),
     isIdFree: ({ context }) => !context.session.isIdHeld(),
   },
   actions: {
     bindPort: ({ context, self }) => context.session.bind((event) => self.send(event)),
+    restPort: ({ context }) => context.session.rest(),
     greetClient: ({ context }) => context.session.greet(),
     claimId: ({ context }) => context.session.claimId(),
     setGate: ({ context }, params: { readonly gate: Gate }) => context.session.setGate(params.gate),
@@ -39,7 +42,7 @@ export const sessionMachine = setup({
   },
 }).createMachine({
   id: 'session',
-  context: ({ input }) => ({ session: input.session, closing: NOT_ANNOUNCED }),
+  context: ({ input }) => ({ ...input, closing: NOT_ANNOUNCED }),
   description: 'One socket and the peer id it claims.',
   initial: 'arriving',
   on: {
@@ -54,8 +57,15 @@ export const sessionMachine = setup({
   },
   states: {
     arriving: {
-      description: 'The socket opened; whether its id may be used is decided at once.',
-      entry: ['bindPort', 'greetClient'],
+      description: 'The socket opened, or something happened to a session at rest.',
+      entry: 'bindPort',
+      always: [
+        { guard: 'isWoken', target: 'awake' },
+        { target: 'admitting', actions: 'greetClient' },
+      ],
+    },
+    admitting: {
+      description: 'Who claims an id that is to be proven, or that another one has, waits.',
       always: [
         { guard: 'mustProve', target: 'proving.required' },
         { guard: 'isIdHeld', target: 'proving.contested' },
@@ -96,8 +106,13 @@ export const sessionMachine = setup({
       },
     },
     announced: {
-      description: 'The peer is in one network or two; its signals are routed without this chart.',
-      on: { 'peer.withdrew': 'greeting' },
+      description: 'The peer is in one network or two; its signals are routed without this chart, which rests.',
+      type: 'final',
+      entry: 'restPort',
+    },
+    awake: {
+      description: 'The session was at rest; the event that woke it follows at once.',
+      on: { 'peer.withdrew': 'greeting', 'hub.linked': 'linked' },
     },
     linked: {
       description: 'The socket is another hub’s: its frames bypass this session.',

@@ -13,12 +13,16 @@ import { newRate, type RateState } from './rate.core.ts';
 
 /** What a session needs of the switchboard. */
 export interface SessionHome {
+  receive(session: Session, bytes: Buffer, isBinary: boolean): void;
+  pinged(session: Session, data: Buffer): void;
+  ponged(session: Session): void;
   nowMs(): number;
   mustProve(session: Session): boolean;
   isIdHeld(session: Session): boolean;
   claimId(session: Session): void;
   greet(session: Session): void;
   withdraw(session: Session, end: SessionEnd): void;
+  wake(session: Session, event: SessionEvent): void;
   refusedSession(session: Session, reason: CloseReason): void;
   sentFrame(): void;
   /** Addresses of hubs that serve the same networks. */
@@ -34,6 +38,22 @@ export interface SessionParts {
   readonly host: string | undefined;
   /** It comes from this machine, and no proxy stands in between. */
   readonly isNear: boolean;
+}
+
+const SESSION = Symbol('session');
+/** The socket names its session, so that all sockets share their listeners: closures of their own cost each 300 B. */
+interface SessionSocket extends WebSocket {
+  [SESSION]?: Session;
+}
+
+function onMessage(this: SessionSocket, data: unknown, isBinary: boolean): void {
+  this[SESSION]?.received(data as Buffer, isBinary); // `ws` gives buffers unless told otherwise
+}
+function onPing(this: SessionSocket, data: Buffer): void {
+  this[SESSION]?.pinged(data);
+}
+function onPong(this: SessionSocket): void {
+  this[SESSION]?.ponged();
 }
 
 export class Session implements SessionPort {
@@ -58,6 +78,7 @@ export class Session implements SessionPort {
   readonly #home: SessionHome;
   #tell: ((event: SessionEvent) => void) | undefined;
   #isCongested = false;
+  #isResting = false;
 
   constructor(parts: SessionParts, home: SessionHome) {
     this.id = parts.id;
@@ -70,6 +91,23 @@ export class Session implements SessionPort {
     this.openedMs = home.nowMs();
     this.heardMs = this.openedMs;
     this.rate = newRate(this.openedMs);
+  }
+
+  /** Hears its socket from now on; its end is heard by the server. */
+  listen(): void {
+    (this.#socket as SessionSocket)[SESSION] = this;
+    this.#socket.on('message', onMessage);
+    this.#socket.on('ping', onPing);
+    this.#socket.on('pong', onPong);
+  }
+  received(bytes: Buffer, isBinary: boolean): void {
+    this.#home.receive(this, bytes, isBinary);
+  }
+  pinged(data: Buffer): void {
+    this.#home.pinged(this, data);
+  }
+  ponged(): void {
+    this.#home.ponged(this);
   }
 
   /** Peers of other hubs are not. */
@@ -95,8 +133,11 @@ export class Session implements SessionPort {
     return undefined;
   }
 
+  /** Tells the chart, which is woken where it rests. */
   tell(event: SessionEvent): void {
-    this.#tell?.(event);
+    if (this.#tell !== undefined) this.#tell(event);
+    // Of a socket that is gone the data plane clears up by itself.
+    else if (this.#isResting && event.type !== 'socket.closed') this.#home.wake(this, event);
   }
 
   ping(): void {
@@ -110,7 +151,12 @@ export class Session implements SessionPort {
   }
 
   bind(tell: (event: SessionEvent) => void): void {
+    this.#isResting = false;
     this.#tell = tell;
+  }
+  rest(): void {
+    this.#isResting = true;
+    this.#tell = undefined;
   }
   mustProve(): boolean {
     return this.#home.mustProve(this);

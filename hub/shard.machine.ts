@@ -21,7 +21,17 @@ export const shardMachine = setup({
     spawnSession: enqueueActions(({ event, enqueue }) => {
       if (event.type !== 'session.opened') return;
       const { session } = event;
-      enqueue.spawnChild('session', { id: `session:${session.id}`, input: { session } });
+      enqueue.spawnChild('session', { id: `session:${session.id}`, input: { session, isWoken: false } });
+    }),
+    wakeSession: enqueueActions(({ event, enqueue, self }) => {
+      if (event.type !== 'session.woken') return;
+      const { session } = event;
+      const id = `session:${session.id}` as const;
+      // Two things may happen to it before it is awake.
+      if (self.getSnapshot().children?.[id] === undefined) {
+        enqueue.spawnChild('session', { id, input: { session, isWoken: true } });
+      }
+      enqueue.sendTo(id, event.event);
     }),
     dropSession: enqueueActions(({ event, enqueue }) => {
       const { actorId } = event as unknown as { readonly actorId: string }; // xstate.done.* is not in the event union
@@ -31,12 +41,6 @@ export const shardMachine = setup({
       const failure = event as unknown as { readonly actorId: string; readonly error: unknown }; // as above
       enqueue.stopChild(failure.actorId);
       context.board.abandon(sessionIdOf(failure.actorId), failure.error);
-    }),
-    drainSessions: enqueueActions(({ self, enqueue }) => {
-      // A chart that is walked without being run has no children.
-      for (const child of Object.values(self.getSnapshot().children ?? {})) {
-        if (child !== undefined) enqueue.sendTo(child, { type: 'hub.drain' });
-      }
     }),
   },
 }).createMachine({
@@ -49,7 +53,7 @@ export const shardMachine = setup({
       description: 'The actor is supervising its sessions.',
       on: {
         'session.opened': { actions: 'spawnSession' },
-        'hub.drain': { actions: 'drainSessions' },
+        'session.woken': { actions: 'wakeSession' },
         'xstate.done.actor.*': { actions: 'dropSession' },
         'xstate.error.actor.*': {
           actions: 'abandonSession',

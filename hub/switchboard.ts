@@ -25,7 +25,15 @@ import {
   signalFrame,
   systemFrame,
 } from './frames.ts';
-import type { CloseReason, HubCounters, HubEvent, HubPeer, SessionEnd, SwitchboardPort } from './hub.events.ts';
+import type {
+  CloseReason,
+  HubCounters,
+  HubEvent,
+  HubPeer,
+  SessionEnd,
+  SessionEvent,
+  SwitchboardPort,
+} from './hub.events.ts';
 import { Networks, outside } from './networks.ts';
 import type { HubSettings } from './options.ts';
 import { type ProofPorts, problemOf } from './proof.ts';
@@ -37,6 +45,8 @@ export interface SwitchboardPorts extends ProofPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
   toBase64Url(bytes: Uint8Array): string;
+  /** Something happened to a session whose chart rests. */
+  wake(session: Session, event: SessionEvent): void;
   /** What operators hear of. */
   report(fact: HubEvent): void;
 }
@@ -99,11 +109,11 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
 
   /** A ping of the socket's own protocol. It counts as a frame, or it would be a flood that no limit sees. */
-  ping(session: Session, data: Buffer): void {
+  pinged(session: Session, data: Buffer): void {
     if (this.#chargeControl(session)) session.pong(data);
   }
 
-  pong(session: Session): void {
+  ponged(session: Session): void {
     if (this.#chargeControl(session)) session.missedPings = 0;
   }
 
@@ -226,7 +236,8 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     former?.tell({ type: 'id.lost' });
     const resume = this.#ports.toBase64Url(this.#ports.random.bytes(24));
     this.claims.issueResume(session.peerId, resume, nowMs);
-    session.tell({ type: 'id.proven' });
+    // An announced peer may prove its id later: that changes no mode.
+    if (session.gate !== 'open') session.tell({ type: 'id.proven' });
     session.send(systemFrame('proven', { resume, ttlMs: HUB_RESUME_TTL_MS }, session.peerId, nowMs));
     this.#ports.report({ type: 'session.proven', peerId: session.peerId, resumed: 'resume' in read.value });
   }
@@ -265,6 +276,9 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.claims.release(session.peerId, session);
     session.trunk?.ended();
   }
+  wake(session: Session, event: SessionEvent): void {
+    this.#ports.wake(session, event);
+  }
   refusedSession(session: Session, reason: CloseReason): void {
     if (reason.end === 'draining' || session.trunk !== undefined) return;
     this.counters.sessionsRefused++;
@@ -282,6 +296,10 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
   sentFrame(): void {
     this.counters.framesOut++;
+  }
+
+  drain(): void {
+    for (const session of this.sessions.values()) session.tell({ type: 'hub.drain' });
   }
 
   sweep(): void {

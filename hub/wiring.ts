@@ -10,7 +10,7 @@ import { Access } from './access.ts';
 import { createFederation, type FederatedHub } from './federation/create-federation.ts';
 import type { HubsStats } from './federation/status.ts';
 import type { HttpSources, HubStats, MetricsSource } from './http-routes.ts';
-import type { HubAddress, HubEvent, HubInput } from './hub.events.ts';
+import type { HubAddress, HubEvent, HubInput, HubMachineEvent, SessionEvent, SessionPort } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
 import { checkOptions, type HubOptions, type HubSettings } from './options.ts';
 import { createServerLogic } from './server.ts';
@@ -20,6 +20,7 @@ import { ProcessVitals } from './vitals.ts';
 /** The hub's actor, as its parts reach it; it does not exist yet when they are made. */
 export interface HubHost {
   report(fact: HubEvent): void;
+  send(event: HubMachineEvent): void;
   readonly address: HubAddress | undefined;
   getStats(): HubStats;
   getHubsStats(): HubsStats;
@@ -79,7 +80,10 @@ export function wireHub(options: HubOptions, host: () => HubHost): HubParts {
   const random = options.random ?? systemRandom;
   const identity = options.identity ?? createIdentity();
   const report = (fact: HubEvent): void => host().report(fact);
-  const board = new Switchboard(settings, { clock, random, verify, peerIdOf, toBase64Url, fromBase64Url, report });
+  const wake = (session: SessionPort, event: SessionEvent): void =>
+    host().send({ type: 'session.woken', session, event });
+  const proof = { verify, peerIdOf, toBase64Url, fromBase64Url };
+  const board = new Switchboard(settings, { clock, random, ...proof, report, wake });
   const access = new Access(settings, { random, toBase64Url, nowMs: () => board.nowMs() });
   const vitals = new ProcessVitals(() => board.nowMs());
   const http = sourcesOf(settings, board, vitals, options, host);

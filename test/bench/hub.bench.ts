@@ -96,6 +96,9 @@ interface Figures {
   readonly rssPerClient: number;
 }
 
+/** Clients that come and go before anything is measured. */
+const WARM_UP = 100;
+
 /** Each client keeps 16 signals under way to its neighbour: the router is the bottleneck, not the wire. */
 async function measure(kind: string, seconds: number, count: number, bytes: number): Promise<Figures> {
   const child = fork(RUNNER, [process.argv[1] as string], {
@@ -104,6 +107,12 @@ async function measure(kind: string, seconds: number, count: number, bytes: numb
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const url = (await nextReport(child)).url as string;
+  // What the first clients alone cost, compiled code and the like, is no matter of clients.
+  const first = await Promise.all(
+    Array.from({ length: WARM_UP }, (_, i) => connect(url, idOf(100_000 + i), kind === 'hub')),
+  );
+  for (const socket of first) socket.terminate();
+  await new Promise((resolve) => setTimeout(resolve, 300));
   const before = await ask(child);
   const sockets: WebSocket[] = [];
   for (let i = 0; i < count; i++) sockets.push(await connect(url, idOf(i + 1), kind === 'hub'));

@@ -20,6 +20,7 @@ function fakeSession(answers: { mustProve?: boolean; isIdHeld?: boolean } = {}):
     mustProve: () => answers.mustProve ?? false,
     isIdHeld: () => answers.isIdHeld ?? false,
     bind: () => undefined,
+    rest: () => void asked.push('rest'),
     greet: () => void asked.push('greet'),
     claimId: () => void asked.push('claimId'),
     setGate: (gate) => void asked.push(`gate ${gate}`),
@@ -58,22 +59,27 @@ function reached(machine: AnyStateMachine, input: unknown, extra: readonly { typ
 describe('session', () => {
   test('every state is reached', () => {
     const all = new Set<string>();
-    for (const answers of [{}, { mustProve: true }, { isIdHeld: true }]) {
+    for (const [answers, isWoken] of [
+      [{}, false],
+      [{}, true],
+      [{ mustProve: true }, false],
+      [{ isIdHeld: true }, false],
+    ] as const) {
       const events = [
         { type: 'session.close', reason: CLOSE },
         { type: 'hub.unlinked', reason: 'r' },
       ];
-      for (const id of reached(sessionMachine, { session: fakeSession(answers) }, events)) all.add(id);
+      for (const id of reached(sessionMachine, { session: fakeSession(answers), isWoken }, events)) all.add(id);
     }
-    // `arriving` decides at once and is never seen from outside.
-    expect(leaves(sessionMachine.root).filter((id) => !all.has(id))).toEqual(['session.arriving']);
+    // These decide at once and are never seen from outside.
+    const unseen = ['session.arriving', 'session.admitting'];
+    expect(leaves(sessionMachine.root).filter((id) => !all.has(id))).toEqual(unseen);
   });
 
   test('ending: the client is told, then nothing goes in or out, then the others hear; the socket is cut at last', () => {
     const clock = new HeapClock();
     const session = fakeSession();
-    const actor = createActor(sessionMachine, { input: { session }, clock }).start();
-    actor.send({ type: 'peer.announced' });
+    const actor = createActor(sessionMachine, { input: { session, isWoken: false }, clock }).start();
     actor.send({ type: 'session.close', reason: CLOSE });
     actor.send({ type: 'hub.drain' });
     actor.send({ type: 'id.lost' });
@@ -93,17 +99,17 @@ describe('session', () => {
   });
 
   test('a slow reader is cut sooner; waits for announcements and proofs end', () => {
-    for (const [answers, events, state, status, waitMs] of [
-      [{}, ['peer.announced', 'socket.congested'], 'slow', 1013, 0],
-      [{}, [], 'closing', 1008, 30_000],
-      [{}, ['peer.announced', 'peer.withdrew'], 'closing', 1008, 30_000],
-      [{ mustProve: true }, [], 'closing', 1008, 30_000],
-      [{ isIdHeld: true }, ['frame.early'], 'closing', 1008, 0],
-      [{}, ['id.lost'], 'closing', 4001, 0],
+    for (const [answers, isWoken, events, state, status, waitMs] of [
+      [{}, true, ['socket.congested'], 'slow', 1013, 0],
+      [{}, false, [], 'closing', 1008, 30_000],
+      [{}, true, ['peer.withdrew'], 'closing', 1008, 30_000],
+      [{ mustProve: true }, false, [], 'closing', 1008, 30_000],
+      [{ isIdHeld: true }, false, ['frame.early'], 'closing', 1008, 0],
+      [{}, true, ['id.lost'], 'closing', 4001, 0],
     ] as const) {
       const clock = new HeapClock();
       const session = fakeSession(answers);
-      const actor = createActor(sessionMachine, { input: { session }, clock }).start();
+      const actor = createActor(sessionMachine, { input: { session, isWoken }, clock }).start();
       for (const type of events) actor.send({ type });
       clock.runFor(waitMs);
       expect(actor.getSnapshot().value).toBe(state);
@@ -115,7 +121,12 @@ describe('session', () => {
 describe('shard', () => {
   test('a session that is over is dropped; one that fails costs its own socket', () => {
     const abandoned: number[] = [];
-    const board = { sweep: () => undefined, abandon: (id: number) => void abandoned.push(id), toJSON: () => '' };
+    const board = {
+      sweep: () => undefined,
+      drain: () => undefined,
+      abandon: (id: number) => void abandoned.push(id),
+      toJSON: () => '',
+    };
     const actor = createActor(shardMachine, { input: { board } }).start();
     let tell: Parameters<SessionPort['bind']>[0] = () => undefined;
     actor.send({ type: 'session.opened', session: { ...fakeSession(), bind: (to) => (tell = to) } });
@@ -136,10 +147,26 @@ describe('shard', () => {
     expect(actor.getSnapshot()).toMatchObject({ status: 'active', children: {} });
     actor.stop();
   });
+
+  test('an announced session has no actor; what happens to it wakes its chart, once for several events', () => {
+    const board = { sweep: () => undefined, drain: () => undefined, abandon: () => undefined, toJSON: () => '' };
+    const actor = createActor(shardMachine, { input: { board } }).start();
+    let tell: Parameters<SessionPort['bind']>[0] = () => undefined;
+    const session: ReturnType<typeof fakeSession> = { ...fakeSession(), bind: (to) => (tell = to) };
+    actor.send({ type: 'session.opened', session });
+    tell({ type: 'peer.announced' });
+    expect([Object.keys(actor.getSnapshot().children), session.asked.at(-1)]).toEqual([[], 'rest']);
+    actor.send({ type: 'session.woken', session, event: { type: 'peer.withdrew' } });
+    expect(actor.getSnapshot().children['session:1']?.getSnapshot().value).toBe('greeting');
+    actor.send({ type: 'session.woken', session, event: { type: 'session.close', reason: CLOSE } });
+    expect(actor.getSnapshot().children['session:1']?.getSnapshot().value).toBe('closing');
+    expect(session.asked.filter((what) => what === 'greet')).toHaveLength(1);
+    actor.stop();
+  });
 });
 
 describe('hub', () => {
-  const board = { sweep: () => undefined, abandon: () => undefined, toJSON: () => '' };
+  const board = { sweep: () => undefined, drain: () => undefined, abandon: () => undefined, toJSON: () => '' };
   const input = { board, shards: 1, cleanupIntervalMs: 1_000 };
   const address = { url: 'ws://x', http: 'http://x', hubId: idOf(1), port: 1 };
   const events: HubMachineEvent[] = [
@@ -151,7 +178,9 @@ describe('hub', () => {
   ];
 
   test('every state is reached', () => {
-    const ignored = ['socket.opened', 'xstate.error.actor.*', 'xstate.error.actor.server'].map((type) => ({ type }));
+    const ignored = ['socket.opened', 'session.woken', 'xstate.error.actor.*', 'xstate.error.actor.server'].map(
+      (type) => ({ type }),
+    );
     const machine = hubMachine;
     const skipped = new Set(ignored.map((event) => event.type));
     const plain = machine.events.filter((type) => !skipped.has(type) && !events.some((event) => event.type === type));

@@ -244,12 +244,12 @@ describe('admission', () => {
   });
 
   test('a proof is for a name of the hub', () => {
-    const local = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
+    const local = { remoteAddress: '127.0.0.1', localAddress: () => '127.0.0.1' };
     expect(hostOfProof({ ...local, host: 'LOCALHOST:3000' }, new Set())).toBe('localhost:3000');
     expect(hostOfProof({ ...local, host: '[::1]:3000' }, new Set())).toBe('[::1]:3000');
     expect(hostOfProof({ ...local, host: 'evil.example' }, new Set())).toBeUndefined();
     expect(hostOfProof({ ...local, host: undefined }, new Set())).toBeUndefined();
-    const remote = { remoteAddress: '203.0.113.9', localAddress: '::ffff:203.0.113.1' };
+    const remote = { remoteAddress: '203.0.113.9', localAddress: () => '::ffff:203.0.113.1' };
     expect(hostOfProof({ ...remote, host: 'localhost:3000' }, new Set())).toBeUndefined();
     expect(hostOfProof({ ...remote, host: '203.0.113.1:3000' }, new Set())).toBe('203.0.113.1:3000');
     expect(hostOfProof({ ...remote, host: 'hub.example:1' }, new Set(['hub.example']))).toBe('hub.example:1');
