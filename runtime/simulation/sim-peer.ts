@@ -5,6 +5,7 @@
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshOptions } from '../api.ts';
 import { createMeshActor, type MeshActor } from '../create-mesh.ts';
+import { createIdentity } from '../identity/index.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
 import { cheapIdentity } from './cheap-identity.ts';
@@ -38,7 +39,8 @@ export interface SimPeerSetup {
 }
 
 /** Who a peer is, unless the test says so: a stream of its own, which changes no other draw. */
-export const identityFor = (random: SeededRandom): Identity => cheapIdentity(random.fork('identity'));
+export const identityFor = (random: SeededRandom, kind: 'simulated' | 'real' = 'simulated'): Identity =>
+  (kind === 'real' ? createIdentity : cheapIdentity)(random.fork('identity'));
 
 export class SimPeer {
   /** Numbers the peers of a simulation from 0. */

@@ -104,7 +104,7 @@ export class Simulation {
   addPeer(setup: PeerSetup = {}): SimPeer {
     const index = this.ledger.started(this.nowMs);
     const random = this.streams.fork(`peer:${index}`);
-    const identity = setup.identity ?? identityFor(random);
+    const identity = setup.identity ?? identityFor(random, this.#options.identities);
     const { mesh } = this.#options;
     const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
     const { clockSkewMs } = this.#faults;
