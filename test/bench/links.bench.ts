@@ -3,8 +3,9 @@
  *
  *   node test/tools/run-ts.mjs test/bench/links.bench.ts simple-peer|roamhq|node-datachannel [ROUNDS] [MESSAGES]
  *
- * Three ways, in alternating rounds: bare; the adapter alone; two mesh actors, one broadcasting to the other (the largest
- * payload of a message is 15,360 B encoded, so that 15,000 B stand for 16,000 there). A sender keeps at most a megabyte, or
+ * Four ways, in alternating rounds: bare; the adapter alone; two mesh actors, one broadcasting to the other (the largest
+ * payload of a message is 15,360 B encoded, so that 15,000 B stand for 16,000 there), in a network without signing, which is
+ * what the data plane costs, and in one whose messages are signed, as by default. A sender keeps at most a megabyte, or
  * 4,096 messages, on the way, whatever it sends through. Prints one JSON line a figure.
  */
 import { createHubActor } from '../../hub/index.ts';
@@ -80,9 +81,9 @@ async function adapterWay(): Promise<Way> {
 
 const linked = (mesh: MeshActor): Promise<unknown> => new Promise((resolve) => mesh.on('peer.connected', resolve));
 
-async function meshWay(url: string, network: string): Promise<Way> {
+async function meshWay(url: string, network: string, signing: boolean): Promise<Way> {
   const rtc = portOf(implementation);
-  const [a, b] = [0, 1].map(() => createMeshActor({ signaling: url, network, rtc })) as [MeshActor, MeshActor];
+  const [a, b] = [0, 1].map(() => createMeshActor({ signaling: url, network, rtc, signing })) as [MeshActor, MeshActor];
   const links = [linked(a), linked(b)];
   await Promise.all([a.start().joined(), b.start().joined()]);
   await Promise.all(links);
@@ -168,18 +169,21 @@ async function measure(way: Way, largeBytes: number): Promise<Rates> {
 async function main(): Promise<void> {
   const hub = createHubActor({ port: 0, host: '127.0.0.1' });
   const { url } = await hub.start().listening();
-  const taken: { bare: Rates; adapter: Rates; mesh: Rates }[] = [];
+  const taken: { bare: Rates; adapter: Rates; mesh: Rates; signed: Rates }[] = [];
   for (let round = 0; round < rounds; round++) {
     const bare = await measure(await bareWay(), 16_000);
     const adapter = await measure(await adapterWay(), 16_000);
-    taken.push({ bare, adapter, mesh: await measure(await meshWay(url, `bench-${round}`), 15_000) });
+    const mesh = await measure(await meshWay(url, `bench-${round}`, false), 15_000);
+    const signed = await measure(await meshWay(url, `bench-signed-${round}`, true), 15_000);
+    taken.push({ bare, adapter, mesh, signed });
   }
-  const middle = (key: keyof Rates, way: 'bare' | 'adapter' | 'mesh'): number =>
+  const middle = (key: keyof Rates, way: 'bare' | 'adapter' | 'mesh' | 'signed'): number =>
     medianOf(taken.map((round) => round[way][key]));
-  for (const way of ['adapter', 'mesh'] as const) {
+  for (const way of ['adapter', 'mesh', 'signed'] as const) {
+    const name = way === 'signed' ? 'mesh that signs' : way;
     const tell = (what: string, unit: string, key: keyof Rates): void =>
-      print('links', named(`${what}, ${way}`), unit, middle(key, way), middle(key, 'bare'));
-    tell(way === 'mesh' ? '15,000 B messages' : '16,000 B frames', 'MB/s', 'large');
+      print('links', named(`${what}, ${name}`), unit, middle(key, way), middle(key, 'bare'));
+    tell(way === 'adapter' ? '16,000 B frames' : '15,000 B messages', 'MB/s', 'large');
     tell('64 B messages', 'messages/s', 'small');
     tell('ping-pong, median', 'ms', 'pingMs');
   }
