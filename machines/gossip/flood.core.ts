@@ -7,24 +7,16 @@
 import type { Envelope } from '../../runtime/wire/messages.ts';
 import type { MessageId, PeerId } from '../shared/ids.ts';
 import { SEEN_MAX, SEEN_MS } from '../shared/limits.ts';
+import { append, bringerOf, createPast, oldestAtMs, type Past, takeOldest } from './past.core.ts';
 import { createRepeats, expiryOf, isRepeat, type RepeatState, raiseFloor, type Stamp } from './repeats.core.ts';
 
-/** One flat object a message: each is kept for a while, and what is kept is what costs. */
-interface Seen extends Stamp {
-  readonly atMs: number;
-  /** The neighbour that brought it first: receipts go back that way. Undefined for our own. */
-  readonly from: PeerId | undefined;
-}
-
 export interface FloodState {
-  readonly seen: Map<MessageId, Seen>;
-  /** The ids of `seen`, oldest first from `oldestAt`. A map whose front was deleted is slow to look at from its front. */
-  order: MessageId[];
-  oldestAt: number;
+  /** The messages of the last SEEN_MS, at most SEEN_MAX: who brought each first, where receipts go back; nobody for our own. */
+  readonly past: Past;
   readonly repeats: RepeatState;
 }
 
-export const createFlood = (): FloodState => ({ seen: new Map(), order: [], oldestAt: 0, repeats: createRepeats() });
+export const createFlood = (): FloodState => ({ past: createPast(), repeats: createRepeats() });
 
 export type FloodVerdict =
   | { readonly verdict: 'duplicate' | 'expired' | 'replayed' | 'late' | 'echo' | 'overHops' }
@@ -35,7 +27,7 @@ export type FloodVerdict =
   | { readonly verdict: 'fresh'; readonly deliver: boolean; readonly relay: boolean };
 
 /** It came before, or is our own. */
-export const isSeen = (state: FloodState, id: MessageId): boolean => state.seen.has(id);
+export const isSeen = (state: FloodState, id: MessageId): boolean => state.past.places.has(id);
 
 /** Verdicts that no honest neighbour gives reason for: it had to come to the same. */
 export const BLAMED: ReadonlySet<FloodVerdict['verdict']> = new Set(['overHops', 'expired', 'replayed']);
@@ -50,7 +42,7 @@ export function receive(
   nowMs: number,
 ): FloodVerdict {
   if (envelope.source === self) return { verdict: 'echo' };
-  if (state.seen.has(envelope.id)) return { verdict: 'duplicate' };
+  if (isSeen(state, envelope.id)) return { verdict: 'duplicate' };
   if (nowMs > expiryOf(envelope)) return { verdict: 'expired' };
   if (hops > envelope.hopsMax) return { verdict: 'overHops' };
   const repeat = isRepeat(state.repeats, envelope, nowMs);
@@ -65,28 +57,22 @@ export function receive(
 export function remember(
   state: FloodState,
   id: MessageId,
-  { source, seq, sentAtMs, ttlMs }: Stamp,
+  stamp: Stamp,
   from: PeerId | undefined,
   nowMs: number,
 ): void {
-  const { seen, order } = state;
-  seen.set(id, { atMs: nowMs, from, source, seq, sentAtMs, ttlMs });
-  order.push(id);
-  while (state.oldestAt < order.length) {
-    const oldest = order[state.oldestAt] as MessageId;
-    const entry = seen.get(oldest);
-    if (entry !== undefined) {
-      if (seen.size <= SEEN_MAX && nowMs - entry.atMs < SEEN_MS) break;
-      seen.delete(oldest);
-      // Our own come back as echoes, which need no memory.
-      if (entry.from !== undefined) raiseFloor(state.repeats, entry, entry.atMs, nowMs);
-    }
-    state.oldestAt++;
-  }
-  if (state.oldestAt < SEEN_MAX) return;
-  state.order = order.slice(state.oldestAt);
-  state.oldestAt = 0;
+  const { past } = state;
+  if (isSeen(state, id)) return;
+  if (past.places.size >= SEEN_MAX) forgetOldest(state, nowMs);
+  append(past, id, stamp, from, nowMs);
+  while (nowMs - (oldestAtMs(past) ?? nowMs) >= SEEN_MS) forgetOldest(state, nowMs);
+}
+
+function forgetOldest({ past, repeats }: FloodState, nowMs: number): void {
+  const { stamp, from, atMs } = takeOldest(past);
+  // Our own come back as echoes, which need no memory.
+  if (from !== undefined) raiseFloor(repeats, stamp, atMs, nowMs);
 }
 
 /** The neighbour through which a message came, to send its receipt back; undefined when unknown or our own. */
-export const cameFrom = (state: FloodState, id: MessageId): PeerId | undefined => state.seen.get(id)?.from;
+export const cameFrom = (state: FloodState, id: MessageId): PeerId | undefined => bringerOf(state.past, id);

@@ -18,21 +18,27 @@ export type Stamp = Pick<Envelope, 'source' | 'seq' | 'sentAtMs' | 'ttlMs'>;
 
 interface Floor {
   /** Nothing up to this number is new. */
-  readonly seq: number;
+  seq: number;
   /** When the message of that number came. */
-  readonly cameMs: number;
+  cameMs: number;
   /** The latest that was forgotten was sent then, by its source's clock, or came by then when that clock is far ahead. */
-  readonly sentAtMs: number;
+  sentAtMs: number;
 }
 
 export interface RepeatState {
   /** By source, the longest unchanged first. */
   readonly floors: Map<PeerId, Floor>;
+  /** Whose floor changed last: it stands last already. */
+  latest: PeerId | undefined;
   /** Sources without a floor: nothing is new that was sent before. */
   sentAtMs: number;
 }
 
-export const createRepeats = (): RepeatState => ({ floors: new Map(), sentAtMs: Number.NEGATIVE_INFINITY });
+export const createRepeats = (): RepeatState => ({
+  floors: new Map(),
+  latest: undefined,
+  sentAtMs: Number.NEGATIVE_INFINITY,
+});
 
 /** When nobody takes a message any more, by our clock. */
 export const expiryOf = ({ sentAtMs, ttlMs }: Stamp): number => sentAtMs + ttlMs + CLOCK_SKEW_MS;
@@ -41,14 +47,16 @@ export const expiryOf = ({ sentAtMs, ttlMs }: Stamp): number => sentAtMs + ttlMs
 export function raiseFloor(state: RepeatState, stamp: Stamp, cameMs: number, nowMs: number): void {
   if (nowMs > expiryOf(stamp)) return;
   const { source, seq, sentAtMs } = stamp;
-  const before = state.floors.get(source);
+  const floor = state.floors.get(source) ?? { seq: -1, cameMs, sentAtMs: 0 };
+  if (seq > floor.seq) {
+    floor.seq = seq;
+    floor.cameMs = cameMs;
+  }
+  floor.sentAtMs = Math.max(Math.min(sentAtMs, cameMs + CLOCK_SKEW_MS), floor.sentAtMs);
+  if (state.latest === source) return;
+  state.latest = source;
   state.floors.delete(source);
-  const isHigher = before === undefined || seq > before.seq;
-  state.floors.set(source, {
-    seq: isHigher ? seq : before.seq,
-    cameMs: isHigher ? cameMs : before.cameMs,
-    sentAtMs: Math.max(Math.min(sentAtMs, cameMs + CLOCK_SKEW_MS), before?.sentAtMs ?? 0),
-  });
+  state.floors.set(source, floor);
   if (state.floors.size <= SOURCES_MAX) return;
   for (const [oldest, floor] of state.floors) {
     state.floors.delete(oldest);

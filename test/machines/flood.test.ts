@@ -60,7 +60,7 @@ describe('one message', () => {
     const state = createFlood();
     for (const more of [{ source: SELF }, { hopsMax: 1 }]) receive(state, SELF, 'n', envelope(more), 2, NOW);
     receive(state, SELF, 'n', envelope(), 1, NOW + HOUR);
-    expect(state.seen.size).toBe(0);
+    expect(state.past.places.size).toBe(0);
   });
 });
 
@@ -68,17 +68,17 @@ describe('the past', () => {
   it('is bounded in number, the oldest forgotten first', () => {
     const state = createFlood();
     for (let n = 0; n < SEEN_MAX + 5; n++) remember(state, id(n), envelope(), VIA, NOW);
-    expect(state.seen.size).toBe(SEEN_MAX);
-    expect([state.seen.has(id(4)), state.seen.has(id(5))]).toEqual([false, true]);
+    expect(state.past.places.size).toBe(SEEN_MAX);
+    expect([state.past.places.has(id(4)), state.past.places.has(id(5))]).toEqual([false, true]);
   });
 
   it('is bounded in time', () => {
     const state = createFlood();
     remember(state, id(1), envelope(), VIA, NOW);
     remember(state, id(2), envelope(), VIA, NOW + SEEN_MS - 1);
-    expect(state.seen.size).toBe(2);
+    expect(state.past.places.size).toBe(2);
     remember(state, id(3), envelope(), VIA, NOW + SEEN_MS);
-    expect([...state.seen.keys()]).toEqual([id(2), id(3)]);
+    expect([...state.past.places.keys()]).toEqual([id(2), id(3)]);
   });
 });
 
@@ -96,7 +96,7 @@ describe('a repetition of what is forgotten', () => {
     taken(state, long(5), NOW);
     taken(state, long(6), NOW + SEEN_MS);
     const later = NOW + SEEN_MS;
-    expect(state.seen.has(id(5))).toBe(false);
+    expect(state.past.places.has(id(5))).toBe(false);
     expect(verdictOf(state, long(5), later)).toBe('replayed');
     // Under another id too, and so is what came out of order by so much.
     expect(verdictOf(state, long(5, { id: id(99) }), later)).toBe('replayed');
@@ -112,7 +112,7 @@ describe('a repetition of what is forgotten', () => {
     const state = createFlood();
     taken(state, long(1), NOW);
     for (let n = 2; n < SEEN_MAX + 2; n++) taken(state, long(n), NOW + 1);
-    expect(state.seen.has(id(1))).toBe(false);
+    expect(state.past.places.has(id(1))).toBe(false);
     expect(verdictOf(state, long(1), NOW + 2)).toBe('late');
   });
 
