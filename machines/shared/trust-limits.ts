@@ -9,11 +9,12 @@ export const SEQ_PER_MS = 1_024;
 /** Sources of which it is known up to which count their messages are repetitions. Beyond it, see `repeats.core.ts`. */
 export const SOURCES_MAX = 10_000;
 /**
- * Messages, and those of one neighbour among them, that wait for a signature to be checked beside the thread, and messages of
- * our own that wait for an asynchronous signer. More are dropped and counted.
+ * Messages, and those of one neighbour among them, that wait for a signature to be checked beside the thread: more are checked
+ * on the thread's own time, or, where a verifier of the app's own takes a while, dropped and counted. And messages of our own
+ * that wait for an asynchronous signer; more are refused.
  */
-export const UNVERIFIED_MAX = 1_024;
-export const UNVERIFIED_MAX_A_LINK = 256;
+export const UNVERIFIED_MAX = 2_048;
+export const UNVERIFIED_MAX_A_LINK = 512;
 export const UNSIGNED_MAX = 1_024;
 
 // ---- encryption ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
  * signature: the link was proven.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
-import { verifyClaim } from '../identity/index.ts';
+import { peerIdOf, verify, verifyClaim } from '../identity/index.ts';
 import type { Identity } from '../ports/identity.ts';
 import { putSignature, signedPart } from '../wire/codec.ts';
 import type { Beacon, Envelope, EnvelopeSignature, Receipt } from '../wire/messages.ts';
@@ -71,15 +71,31 @@ export class Authenticity {
 
   // ---- theirs ------------------------------------------------------------------------------------------------------
 
-  /** `bytes` are the envelope's, which `from`, proven to be who it is, brought. `staysHere`: nobody will hear it from us. */
-  envelope(bytes: Uint8Array, envelope: Envelope, from: PeerId, staysHere: boolean): Finding | Promise<Finding> {
+  /** A signature can be checked at once, if need be, although it takes the thread's time. */
+  get canCheckNow(): boolean {
+    return this.#identity.verify === undefined;
+  }
+
+  /**
+   * `bytes` are the envelope's, which `from`, proven to be who it is, brought. `staysHere`: nobody will hear it from us. `now`: the
+   * answer is not to be waited for.
+   */
+  envelope(
+    bytes: Uint8Array,
+    envelope: Envelope,
+    from: PeerId,
+    staysHere: boolean,
+    now = false,
+  ): Finding | Promise<Finding> {
     const { signature, source, id } = envelope;
     if (this.signing !== (signature !== undefined)) return 'unsigned';
     if (signature === undefined) return 'authentic';
     if (id.slice(0, ID_PREFIX_DIGITS) !== source.slice(0, ID_PREFIX_DIGITS)) return 'forged';
     // Its source itself told us: a signature is for those who hear it from others.
     if (source === from && staysHere) return 'authentic';
-    return this.#holds(source, signature, envelopeClaim(signedPart(bytes)));
+    const message = envelopeClaim(signedPart(bytes));
+    if (now && this.canCheckNow) return isHeldNow(source, signature, message) ? 'authentic' : 'forged';
+    return this.#holds(source, signature, message);
   }
 
   receiptOf(receipt: Receipt, from: PeerId): Finding | Promise<Finding> {
@@ -106,6 +122,9 @@ export class Authenticity {
     }
   }
 }
+
+const isHeldNow = (peerId: PeerId, { key, sig }: EnvelopeSignature, message: Uint8Array): boolean =>
+  peerIdOf(key) === peerId && verify(key, message, sig);
 
 /** No network: the id belongs to one message, which names it. */
 const receiptClaim = ({ id, from, hops }: Receipt): Uint8Array =>

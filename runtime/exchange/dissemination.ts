@@ -98,8 +98,9 @@ export class Dissemination {
     }
     // A link that comes while the message waits for its turn does not get it: it may be taken in unchecked.
     const decision = { deliver: verdict.deliver, relay: verdict.relay && this.#hasOthers(entry) };
-    if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
-    const finding = this.#authenticate(entry, gossip.envelope, envelope, !decision.relay);
+    const hasRoom = this.#unverified.hasRoom(entry);
+    if (!hasRoom && !this.#authenticity.canCheckNow) return this.#counters.add('dropped.unverified');
+    const finding = this.#authenticate(entry, gossip.envelope, envelope, !decision.relay, !hasRoom);
     if (typeof finding === 'string' && this.#unverified.size === 0) {
       return this.#found(finding, entry, gossip, envelope, decision);
     }
@@ -109,17 +110,21 @@ export class Dissemination {
     });
   }
 
-  /** Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer. */
+  /**
+   * Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer; when too much
+   * waits already it is checked at once, on our own time: what is said quickly is not lost.
+   */
   #authenticate(
     entry: LinkEntry,
     bytes: Uint8Array,
     envelope: Envelope,
     staysHere: boolean,
+    now: boolean,
   ): Finding | Promise<Finding> {
     const { id } = envelope;
     const running = this.#checks.get(id);
     if (running !== undefined && isSame(running.bytes, bytes)) return running.finding;
-    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, staysHere);
+    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, staysHere, now);
     if (typeof finding === 'string') return finding;
     const check = { bytes, finding };
     if (running === undefined) this.#checks.set(id, check);

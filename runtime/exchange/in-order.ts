@@ -14,6 +14,7 @@ export class InOrder<Result extends NonNullable<unknown>> {
   /** What a result that failed counts as. */
   readonly #failed: (cause: unknown) => Result;
   #waiting: Waiting<Result>[] = [];
+  readonly #byOwner = new Map<unknown, number>();
   #stopped = false;
 
   constructor(max: number, maxAnOwner: number, failed: (cause: unknown) => Result) {
@@ -27,22 +28,21 @@ export class InOrder<Result extends NonNullable<unknown>> {
   }
 
   hasRoom(owner: unknown): boolean {
-    if (this.#waiting.length >= this.#max) return false;
-    if (this.#waiting.length < this.#maxAnOwner) return true;
-    let own = 0;
-    for (const waiting of this.#waiting) if (waiting.owner === owner) own++;
-    return own < this.#maxAnOwner;
+    return this.#waiting.length < this.#max && (this.#byOwner.get(owner) ?? 0) < this.#maxAnOwner;
   }
 
-  /** `act` is called once, now or later. Whoever calls has looked whether there is room. */
+  /**
+   * `act` is called once, now or later. Whoever calls has looked whether there is room, or brings a result that is there: what
+   * took its time to be found cannot pile up.
+   */
   push(owner: unknown, result: Result | Promise<Result>, act: (result: Result) => void): void {
     if (!(result instanceof Promise)) {
       if (this.#waiting.length === 0) return act(result);
-      this.#waiting.push({ owner, act, result });
+      this.#wait({ owner, act, result });
       return;
     }
     const waiting: Waiting<Result> = { owner, act, result: undefined };
-    this.#waiting.push(waiting);
+    this.#wait(waiting);
     const settle = (value: Result): void => {
       waiting.result = value;
       this.#goOn();
@@ -53,6 +53,12 @@ export class InOrder<Result extends NonNullable<unknown>> {
   stop(): void {
     this.#stopped = true;
     this.#waiting = [];
+    this.#byOwner.clear();
+  }
+
+  #wait(waiting: Waiting<Result>): void {
+    this.#waiting.push(waiting);
+    this.#byOwner.set(waiting.owner, (this.#byOwner.get(waiting.owner) ?? 0) + 1);
   }
 
   #goOn(): void {
@@ -60,6 +66,9 @@ export class InOrder<Result extends NonNullable<unknown>> {
       const first = this.#waiting[0];
       if (first?.result === undefined) return;
       this.#waiting.shift();
+      const left = (this.#byOwner.get(first.owner) ?? 1) - 1;
+      if (left > 0) this.#byOwner.set(first.owner, left);
+      else this.#byOwner.delete(first.owner);
       first.act(first.result);
     }
   }
