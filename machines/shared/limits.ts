@@ -78,6 +78,11 @@ export const SWEEP_MS = 1_000;
 export const PING_AFTER_MS = 1_500;
 export const SUSPECT_AFTER_MS = 3_000;
 export const SILENT_AFTER_MS = 4_500;
+/**
+ * What arrives so soon after a change of our network, or after we were away, may have waited in the system since before: it
+ * tells nothing of the link but an answer to a later PING does. Guess: a busy machine hands such frames on within this time.
+ */
+export const STALE_MS = 500;
 /** Our network changed: a link has this long to answer a PING before it counts as silent. Guess: some slow round trips. */
 export const SHAKEN_ANSWER_MS = 1_500;
 /** How often it is looked whether we ran, and which addresses we have; and how late that look is when we did not run. */
@@ -199,6 +204,14 @@ export const CANDIDATE_CHARS_MAX = 1_024;
 /** Commands kept for a hub whose socket is not open yet. */
 export const SIGNALING_QUEUE_MAX = 64;
 
+/**
+ * What is owed to peers whose links ended without a goodbye waits this long for them, from when they were last heard: a laptop
+ * that is opened again, a process that was stopped. Shorter than duplicates are known.
+ */
+export const AWAY_MS = 120_000;
+/** As many as a mesh of usual size may lose at once; beyond them the first is given up. */
+export const AWAY_PEERS_MAX = 8;
+
 // ---- signals through the mesh ----------------------------------------------------------------------------------------
 /** Links that a relayed signal crosses at most; greedy routing by XOR takes about half as many as a bucket each would. */
 export const RELAY_HOPS_MAX = 16;
@@ -244,7 +257,7 @@ export const HOPS_LIMIT = 255;
 /** * Life of a message; past it nobody delivers or relays it. */
 export const MESSAGE_TTL_MS = 120_000;
 /** Ids remembered against duplicates: whichever is reached first. */
-export const SEEN_MS = 120_000;
+export const SEEN_MS = 135_000;
 export const SEEN_MAX = 10_000;
 /** Messages in one `inbox` event. */
 export const INBOX_MAX = 64;
@@ -335,6 +348,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['a suspect has time to answer before it counts as silent', SUSPECT_AFTER_MS + SWEEP_MS + 500 <= SILENT_AFTER_MS],
   ['a death is declared within 5 s', SILENT_AFTER_MS + 500 <= 5_000],
   ['an event loop that is busy for some seconds is no sleep', AWAY_AFTER_MS >= 3 * ENVIRONMENT_BEAT_MS],
+  ['an answer after a change is awaited longer than old frames come', STALE_MS < SHAKEN_ANSWER_MS],
   ['whoever is asked after a change is judged sooner than by silence', SHAKEN_ANSWER_MS < SILENT_AFTER_MS],
   ['the sweep judges a suspect before its chart does', SUSPECT_AFTER_MS + SUSPECT_TIMEOUT_MS > SILENT_AFTER_MS],
   ['whom a peer backed off from is tried again before it calls itself alone', FALLBACK_AFTER_MS > PEER_BACKOFF_MIN_MS],
@@ -347,6 +361,7 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['a link keeps what may be under way', KEPT_BYTES_MAX >= 2 * LINK_BUFFER_HIGH_BYTES + ACK_AFTER_BYTES],
   ['low water is below high water', LINK_BUFFER_LOW_BYTES < LINK_BUFFER_HIGH_BYTES],
   ['a beacon may miss two raises before it is stale', BEACON_STALE_MS > 3 * BEACON_INTERVAL_MS],
+  ['what comes late to a peer that was away is known to it', SEEN_MS >= AWAY_MS + SILENT_AFTER_MS + PING_AFTER_MS],
   ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],
   ['clients are back within 10 s of a hub restart', RECONNECT_MAX_MS * 2 <= 10_000],
   ['an SDP fits a hub frame', SDP_CHARS_MAX <= HUB_MAX_MESSAGE_BYTES],

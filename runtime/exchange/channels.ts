@@ -7,6 +7,7 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { Ack } from '../wire/messages.ts';
+import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import { LinkEntry, type LinkTable } from './link-table.ts';
 
@@ -14,6 +15,7 @@ export interface ChannelsOptions {
   readonly clock: MeshClock;
   readonly links: LinkTable;
   readonly batches: Batches;
+  readonly away: Away;
   readonly count: (name: string, by?: number) => void;
 }
 
@@ -80,7 +82,11 @@ export class Channels {
   }
 
   #lose(entry: LinkEntry): void {
-    const { count } = this.#options;
+    const { count, away, clock } = this.#options;
+    if (entry.admitted && !entry.retired && !entry.farewelled) {
+      away.keep(entry.remote, [...entry.session.rewind(), ...entry.queue], entry.heardMs, clock.now());
+      return;
+    }
     count('lost.queued', entry.queue.length + entry.gatheredCount);
     // Their sender cannot know whether they arrived.
     count('lost.unacknowledged', entry.session.unacknowledged);

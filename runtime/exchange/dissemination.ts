@@ -22,6 +22,7 @@ import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
+import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
 import { InOrder } from './in-order.ts';
@@ -35,6 +36,7 @@ export interface DisseminationOptions {
   readonly maxPeers: number;
   readonly links: LinkTable;
   readonly batches: Batches;
+  readonly away: Away;
   readonly counters: Counters;
   readonly authenticity: Authenticity;
   readonly report: (fact: ExchangeFact) => void;
@@ -261,6 +263,7 @@ export class Dissemination {
   #spread(part: Uint8Array, except: PeerId | undefined, to: PeerId | undefined): number {
     const neighbour = to === undefined ? undefined : this.#links.get(to);
     let copies = 0;
+    this.#options.away.add(part, except, to, this.#ports.clock.now());
     if (neighbour?.carries && neighbour.remote !== except) {
       this.#pushGossip(neighbour, part);
       // A silent one may come back and get it then; others may know a way now.

@@ -4,12 +4,14 @@
  */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
+import { STALE_MS } from '../../machines/shared/limits.ts';
 import type { DeliveredMessage, Exchange, LinkMode } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { decodeFrame, encodeMessage } from '../wire/codec.ts';
 import type { Ack, Message } from '../wire/messages.ts';
 import { Authenticity } from './authenticity.ts';
+import { Away } from './away.ts';
 import { Batches } from './batches.ts';
 import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
@@ -57,6 +59,7 @@ class MeshExchange implements RunningExchange {
   readonly #report: (fact: ExchangeFact) => void;
   readonly #links = new LinkTable();
   readonly #batches: Batches;
+  readonly #away: Away;
   readonly #channels: Channels;
   readonly #counters = new Counters();
   readonly #upkeep: Upkeep;
@@ -73,7 +76,9 @@ class MeshExchange implements RunningExchange {
     this.#report = report;
     this.#batches = new Batches(ports.clock);
     const count = this.count.bind(this);
-    this.#channels = new Channels({ clock: ports.clock, links: this.#links, batches: this.#batches, count });
+    const { clock } = ports;
+    this.#away = new Away((lost) => this.count('lost.away', lost));
+    this.#channels = new Channels({ clock, links: this.#links, batches: this.#batches, away: this.#away, count });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     const { identity, signing } = ports;
@@ -85,6 +90,7 @@ class MeshExchange implements RunningExchange {
       ...{ ports, network, maxPeers, report },
       links: this.#links,
       batches: this.#batches,
+      away: this.#away,
       counters: this.#counters,
       authenticity,
       fault,
@@ -98,7 +104,10 @@ class MeshExchange implements RunningExchange {
   readonly attachHeir: Exchange['attachHeir'] = (...channel) => this.#channels.attachHeir(...channel);
   readonly suspend: Exchange['suspend'] = (...channel) => this.#channels.suspend(...channel);
   readonly detach: Exchange['detach'] = (...channel) => this.#channels.detach(...channel);
-  readonly moved = (): void => this.#upkeep.moved();
+  readonly moved = (): void => {
+    this.#away.clear();
+    this.#upkeep.moved();
+  };
   readonly shake: Exchange['shake'] = (moved) => this.#upkeep.shake(moved);
 
   doubt(remote: PeerId): void {
@@ -119,9 +128,17 @@ class MeshExchange implements RunningExchange {
     if (entry === undefined || entry.admitted) return;
     entry.admitted = true;
     this.#upkeep.welcome(entry);
+    this.#catchUp(entry);
     const early = entry.early;
     entry.early = [];
     this.#takeEarly(entry, early);
+  }
+
+  /** What waited for the peer goes first; its gossip chart, which comes with the link, lets it flow. */
+  #catchUp(entry: LinkEntry): void {
+    const parts = this.#away.take(entry.remote, this.#ports.clock.now());
+    for (const part of parts) if (!entry.hold(part)) this.count('dropped.queueFull');
+    if (parts.length > 0) this.count('resent', parts.length);
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
@@ -194,12 +211,7 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
-    entry.heardMs = nowMs;
-    entry.shaken = false;
-    if (entry.alarm !== 'none') {
-      entry.alarm = 'none';
-      entry.tell({ type: 'link.lively' });
-    }
+    if (nowMs - entry.shakenMs >= STALE_MS) this.#hear(entry, nowMs);
     this.#take(entry, frame);
     this.#dissemination.flushInbox();
   }
@@ -217,6 +229,15 @@ class MeshExchange implements RunningExchange {
     const { inbox } = this.#ports;
     if (inbox === undefined || this.#isChartActing) this.#report({ type: 'inbox', messages });
     else inbox(messages);
+  }
+
+  /** The other end is there. */
+  #hear(entry: LinkEntry, nowMs: number): void {
+    entry.heardMs = nowMs;
+    entry.shakenMs = Number.NEGATIVE_INFINITY;
+    if (entry.alarm === 'none') return;
+    entry.alarm = 'none';
+    entry.tell({ type: 'link.lively' });
   }
 
   #take(entry: LinkEntry, frame: Uint8Array): void {
@@ -249,6 +270,7 @@ class MeshExchange implements RunningExchange {
         if (entry.admitted) return this.count('ignored.proof');
         return entry.tell({ type: 'proof.received', proof: message });
       case 'CLOSE':
+        entry.farewelled = true;
         return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
       case 'PING':
         // A neighbour that asks and never reads must not fill our memory.
@@ -257,7 +279,9 @@ class MeshExchange implements RunningExchange {
         entry.push(encodeMessage({ type: 'PONG', stampMs: message.stampMs }), this.#ports.clock.now());
         return;
       case 'PONG': {
-        const rttMs = this.#ports.clock.now() - message.stampMs;
+        const nowMs = this.#ports.clock.now();
+        if (message.stampMs >= entry.shakenMs) this.#hear(entry, nowMs);
+        const rttMs = nowMs - message.stampMs;
         if (rttMs < 0 || rttMs > 60_000) return;
         entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
         return;
@@ -341,5 +365,6 @@ class MeshExchange implements RunningExchange {
     this.#batches.stop();
     this.#dissemination.stop();
     this.#links.clear();
+    this.#away.clear();
   }
 }

@@ -42,13 +42,15 @@ export class LinkEntry {
   readonly session = new Session();
   readonly tell: (fact: ChannelFact) => void;
   admitted = false;
+  /** The other end said CLOSE: it wants nothing more. */
+  farewelled = false;
   /** CLOSE went out: what still arrives is taken in, nothing more is sent. */
   retired = false;
   mode: LinkMode = 'forwarding';
   heardMs: number;
   saidMs: number;
-  /** Our own network changed, or we were away, since it was heard. */
-  shaken = false;
+  /** When our own network changed, or we were back from being away, if it was not heard since. */
+  shakenMs = Number.NEGATIVE_INFINITY;
   /** What was told of its silence. */
   alarm: 'none' | 'quiet' | 'silent' = 'none';
   /** The channel is new to the link: nothing is sent before the other end said what it has. */
@@ -123,7 +125,7 @@ export class LinkEntry {
     this.link = heir.link;
     this.heardMs = nowMs;
     this.alarm = 'none';
-    this.shaken = false;
+    this.shakenMs = Number.NEGATIVE_INFINITY;
     this.rttMs = null;
     this.resuming = true;
     // What was gathered is kept by the session, and the rest was meant for the old channel.

@@ -187,7 +187,7 @@ export class Upkeep {
     const entries = [...this.#options.links.all()].filter((entry) => entry.carries);
     for (const entry of entries) {
       entry.heardMs = nowMs - (SILENT_AFTER_MS - SHAKEN_ANSWER_MS);
-      entry.shaken = true;
+      entry.shakenMs = nowMs;
       if (moved) entry.alarm = 'silent';
     }
     for (const entry of entries) entry.tell({ type: 'link.shaken', moved });
@@ -235,7 +235,7 @@ export class Upkeep {
     if (entry.alarm !== 'quiet') return 0;
     if (silentMs < SILENT_AFTER_MS) return SILENT_AFTER_MS - silentMs;
     entry.alarm = 'silent';
-    entry.tell({ type: 'link.silent', ...(entry.shaken && { ours: true }) });
+    entry.tell({ type: 'link.silent', ...(Number.isFinite(entry.shakenMs) && { ours: true }) });
     return 0;
   }
 

@@ -67,6 +67,7 @@ describe('messages of one turn', () => {
   it('are counted as lost with a link that ends, and leave no timer when the exchange stops', () => {
     const { clock, exchange, lost } = alone();
     for (let n = 0; n < 5; n++) exchange.broadcast(n, {});
+    exchange.retire(REMOTE, ATTEMPT);
     exchange.detach(REMOTE, ATTEMPT);
     expect(lost()).toBe(4);
     exchange.stop();

@@ -165,6 +165,7 @@ describe('a link that does not drain', () => {
     const { exchange, count } = single();
     exchange.setMode(REMOTE, 'congested');
     for (let n = 0; n < 3; n++) exchange.broadcast(n, {});
+    exchange.retire(REMOTE, ATTEMPT);
     exchange.detach(REMOTE, ATTEMPT);
     expect(count('lost.queued')).toBe(3);
   });

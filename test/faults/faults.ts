@@ -54,7 +54,7 @@ const disconnects = ({ a, b }: Stage): number =>
 /** After the network is back: when it was in use, and that nothing was lost. The app must not have heard of it. */
 async function recovered(stage: Stage, mayBreak = false): Promise<Figures> {
   const { firstMs, bothMs } = await stage.talk.heardAgain(IN_USE_WITHIN_MS * 4);
-  const { sent, missed, acknowledged } = await stage.talk.settle(SETTLE_MS, mayBreak);
+  const { sent, missed, acknowledged } = await stage.talk.settle(SETTLE_MS);
   must(mayBreak || disconnects(stage) === 0, 'the app was told that the link is lost');
   must(bothMs <= IN_USE_WITHIN_MS, `in use again after ${bothMs} ms only`);
   return { firstMs, bothMs, sent, missed, acknowledged };
@@ -114,7 +114,7 @@ export const readdress = (rtc: string): Promise<Figures> =>
     return recovered(stage);
   });
 
-/** A process is stopped so long that the other end gives it up, and goes on. */
+/** A process is stopped so long that the other end gives it up, and goes on: it hears what was said meanwhile. */
 export const stopped = (rtc: string, ms: number): Promise<Figures> =>
   between(rtc, async (stage) => {
     const { a, b } = stage;

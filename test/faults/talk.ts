@@ -71,7 +71,7 @@ export class Talk {
    * Waits until every message that was taken has arrived; must hold: each exactly once, and none acknowledged that did not.
    * `mayMiss`: what was sent while no link stood is not there to come.
    */
-  async settle(waitMs: number, mayMiss = false): Promise<{ sent: number; missed: number; acknowledged: number }> {
+  async settle(waitMs: number): Promise<{ sent: number; missed: number; acknowledged: number }> {
     this.stop();
     const programs = this.#ends.map(({ program }) => program);
     const answered = (): boolean =>
@@ -80,7 +80,7 @@ export class Talk {
         return end.program.of({ event: 'reply' }).filter(isOfTalk).length >= said.length;
       });
     await until(programs, 'every reply', answered, waitMs + DIRECT_TIMEOUT_MS);
-    if (!mayMiss) await until(programs, 'every message', () => this.#missing(false).length === 0, waitMs);
+    await until(programs, 'every message', () => this.#missing(false).length === 0, waitMs);
     const missed = this.#missing(false).length;
     must(this.#missing(true).length === 0, `acknowledged and lost: ${this.#missing(true).join(', ')}`);
     const twice = this.#ends.flatMap((end) => [...this.#counts(end)].filter(([, times]) => times > 1));
