@@ -25,7 +25,9 @@ export const SESSION_LATE_MS = 120_000;
 export const SESSIONS_MAX = 256;
 /** An offer of keys that was not answered is made again this much later, and one of the same peer answered no sooner. */
 export const OFFER_INTERVAL_MS = 1_000;
-/** Messages, and their bytes, that wait for keys to be agreed on. */
+/** Messages of one peer that could not be read, of which it is told when there are keys: it says them again. */
+export const UNREAD_MAX = 64;
+/** Messages, and their bytes, that wait for keys to be agreed on; and as many that wait for their receipts. */
 export const UNSEALED_MAX = 256;
 export const UNSEALED_BYTES_MAX = 8_388_608;
 /** Rooms of one peer, members of one room, invitations that wait for the app. */

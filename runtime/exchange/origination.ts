@@ -25,7 +25,7 @@ import { MeshError } from '../errors.ts';
 import type { BroadcastOutgoing, DirectOutgoing, Exchange, OutgoingOptions } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { type RoomControl, Rooms } from '../secrecy/rooms.ts';
-import { type Opened, openEnvelope, plainOf } from '../secrecy/secrecy.ts';
+import { keysPlain, type Opened, openEnvelope, plainOf } from '../secrecy/secrecy.ts';
 import { Sessions } from '../secrecy/sessions.ts';
 import type { Envelope, PayloadForm } from '../wire/messages.ts';
 import { encodePayload, encodePayloadInPlace } from '../wire/payload.ts';
@@ -77,6 +77,8 @@ export class Origination {
   readonly rooms: Rooms;
   readonly #unsigned = new InOrder<Signed>(UNSIGNED_MAX, UNSIGNED_MAX, (cause) => ({ failure: signerFailed(cause) }));
   #unsealed: Unsealed[] = [];
+  /** Sealed and sent, and not confirmed: its addressee may not have the keys any more. */
+  readonly #sealed = new Map<MessageId, Unsealed>();
   #retry: unknown;
   #seq: number;
 
@@ -93,13 +95,16 @@ export class Origination {
       ...shared,
       send: (to, form, payload) => this.#sendKeys(to, form, payload),
       ready: (peer) => this.#goOn(peer),
+      confirm: (peer, unread) => this.#confirmKeys(peer, unread),
     });
     this.rooms = new Rooms({ ...shared, send: (to, control) => this.#sendControl(to, control), report });
   }
 
   /** What the payload of a message is, for us. */
   open(envelope: Envelope): Opened {
-    return openEnvelope(envelope, this.#options.authenticity.signing, this.#sessions, this.rooms);
+    const opened = openEnvelope(envelope, this.#options.authenticity.signing, this.#sessions, this.rooms);
+    if (opened.kind === 'handled') for (const id of opened.unread ?? []) this.#sayAgain(envelope.source, id);
+    return opened;
   }
 
   broadcast(data: unknown, options: BroadcastOutgoing): MessageId {
@@ -139,6 +144,7 @@ export class Origination {
     this.#ports.clock.clearTimeout(this.#retry);
     this.#unsigned.stop();
     this.#unsealed = [];
+    this.#sealed.clear();
     this.#sessions.stop();
     this.rooms.stop();
     this.directs.failAll((to) => new MeshError('LEFT', 'The mesh was left before the receipt came.', { peerId: to }));
@@ -185,6 +191,7 @@ export class Origination {
       this.#retry ??= this.#ports.clock.setTimeout(this.#askAgain, OFFER_INTERVAL_MS);
       return;
     }
+    this.#keep(message);
     try {
       const packed = this.#pack({ id, kind: 'direct', to, form: 'sealed' }, payload, options);
       this.#sign(
@@ -207,6 +214,31 @@ export class Origination {
     }
   }
 
+  /** Kept as long as its receipt is waited for, as far as there is room. */
+  #keep(message: Unsealed): void {
+    for (const { id, to } of this.#sealed.values()) if (!this.directs.awaits(id, to)) this.#sealed.delete(id);
+    let bytes = message.plain.length;
+    for (const { plain } of this.#sealed.values()) bytes += plain.length;
+    if (this.#sealed.size < UNSEALED_MAX && bytes <= UNSEALED_BYTES_MAX) this.#sealed.set(message.id, message);
+  }
+
+  /** Its addressee was started anew, or had forgotten our keys, and did not read it. As another message: its id is known. */
+  #sayAgain(peer: PeerId, id: MessageId): void {
+    const message = this.#sealed.get(id);
+    if (message?.to !== peer || !this.directs.awaits(id, peer)) return;
+    this.#sealed.delete(id);
+    const again = this.#nextId();
+    this.directs.rename(id, again);
+    this.#options.counters.add('keys.again');
+    this.#seal({ ...message, id: again });
+  }
+
+  #confirmKeys(to: PeerId, unread: readonly MessageId[]): void {
+    const id = this.#nextId();
+    const payload = this.#sessions.seal(to, id, keysPlain(unread));
+    if (payload !== undefined) this.#sendKeys(to, 'sealed', payload, id);
+  }
+
   /** An offer of keys, or its answer, may have gone astray. */
   readonly #askAgain = (): void => {
     this.#retry = undefined;
@@ -215,8 +247,8 @@ export class Origination {
     if (this.#unsealed.length > 0) this.#retry = this.#ports.clock.setTimeout(this.#askAgain, OFFER_INTERVAL_MS);
   };
 
-  #sendKeys(to: PeerId, form: PayloadForm, payload: Uint8Array): void {
-    const packed = this.#pack({ id: this.#nextId(), kind: 'direct', to, form }, payload, {});
+  #sendKeys(to: PeerId, form: PayloadForm, payload: Uint8Array, id: MessageId = this.#nextId()): void {
+    const packed = this.#pack({ id, kind: 'direct', to, form }, payload, {});
     this.#options.counters.add(`keys.${form}`);
     const send = (): void => {
       for (const { message } of packed) this.#options.spread(message, to);

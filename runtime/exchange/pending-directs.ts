@@ -6,6 +6,8 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { DeliveryReceipt } from '../ports/exchange.ts';
 
 interface Pending {
+  /** What its sender knows it by, whatever it was said again as. */
+  readonly id: MessageId;
   readonly to: PeerId;
   readonly sentMs: number;
   readonly timer: unknown;
@@ -14,6 +16,8 @@ interface Pending {
 
 export class PendingDirects {
   readonly #pending = new Map<MessageId, Pending>();
+  /** What is waited for under another id than its first. */
+  readonly #renamed = new Map<MessageId, MessageId>();
   readonly #clock: MeshClock;
 
   constructor(clock: MeshClock) {
@@ -29,42 +33,53 @@ export class PendingDirects {
       const error = new MeshError('DIRECT_TIMEOUT', `No receipt from ${to} within ${timeoutMs} ms.`, { peerId: to });
       this.fail(id, error);
     }, timeoutMs);
-    this.#pending.set(id, { to, sentMs: this.#clock.now(), timer, settle });
+    this.#pending.set(id, { id, to, sentMs: this.#clock.now(), timer, settle });
   }
 
   /** A receipt of this peer is waited for. */
   awaits(id: MessageId, from: PeerId): boolean {
-    return this.#pending.get(id)?.to === from;
+    return this.#find(id)?.to === from;
+  }
+
+  /** It is said again, as another message. */
+  rename(id: MessageId, again: MessageId): void {
+    const pending = this.#find(id);
+    if (pending !== undefined) this.#renamed.set(again, pending.id);
   }
 
   /** A receipt arrived. False when nobody waits for it from this peer. */
   confirm(id: MessageId, from: PeerId, hops: number): boolean {
-    const pending = this.#pending.get(id);
+    const pending = this.#find(id);
     if (pending?.to !== from) return false;
-    this.#take(id, pending);
-    pending.settle.done({ id, to: from, hops, ms: this.#clock.now() - pending.sentMs });
+    this.#take(pending);
+    pending.settle.done({ id: pending.id, to: from, hops, ms: this.#clock.now() - pending.sentMs });
     return true;
   }
 
   fail(id: MessageId, error: Error): void {
-    const pending = this.#pending.get(id);
+    const pending = this.#find(id);
     if (pending === undefined) return;
-    this.#take(id, pending);
+    this.#take(pending);
     pending.settle.failed(error);
   }
 
   /** Stops waiting without a word: the caller cancelled. */
   cancel(id: MessageId): void {
-    const pending = this.#pending.get(id);
-    if (pending !== undefined) this.#take(id, pending);
+    const pending = this.#find(id);
+    if (pending !== undefined) this.#take(pending);
   }
 
   failAll(makeError: (to: PeerId) => Error): void {
     for (const [id, { to }] of [...this.#pending]) this.fail(id, makeError(to));
   }
 
-  #take(id: MessageId, pending: Pending): void {
-    this.#clock.clearTimeout(pending.timer);
+  #find(id: MessageId): Pending | undefined {
+    return this.#pending.get(this.#renamed.get(id) ?? id);
+  }
+
+  #take({ id, timer }: Pending): void {
+    this.#clock.clearTimeout(timer);
     this.#pending.delete(id);
+    for (const [again, first] of this.#renamed) if (first === id) this.#renamed.delete(again);
   }
 }

@@ -1,18 +1,20 @@
 /** What only some may read: keys of two peers, and rooms. It says of each message that came what is to be done with it. */
-import type { PeerId } from '../../machines/shared/ids.ts';
+import { fromHex, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
+import { UNREAD_MAX } from '../../machines/shared/trust-limits.ts';
 import type { Envelope } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { Rooms } from './rooms.ts';
 import type { Sessions } from './sessions.ts';
 
-/** First byte of what is sealed for one peer: data of the app, or word about a room. */
-const SEALED = { data: 0, room: 1 } as const;
+/** First byte of what is sealed for one peer: data of the app, word about a room, or of keys that are there. */
+const SEALED = { data: 0, room: 1, keys: 2 } as const;
+const ID_BYTES = 16;
 
 export type Opened =
   /** For the app. */
   | { readonly kind: 'data'; readonly payload: Uint8Array; readonly encrypted?: true; readonly room?: string }
   /** For us, and done. `confirm`: its source waits for a receipt. */
-  | { readonly kind: 'handled'; readonly confirm: boolean }
+  | { readonly kind: 'handled'; readonly confirm: boolean; readonly unread?: readonly MessageId[] }
   /** Not for us to read. */
   | { readonly kind: 'closed' }
   /** For us, and nobody can read it. */
@@ -25,6 +27,9 @@ export function plainOf(what: keyof typeof SEALED, payload: Uint8Array): Uint8Ar
   plain.set(payload, 1);
   return plain;
 }
+
+/** What says that keys are there, and which messages could not be read. */
+export const keysPlain = (unread: readonly MessageId[]): Uint8Array => plainOf('keys', fromHex(unread.join('')));
 
 /** Opens what came; only signed messages may hold more than plain data. */
 export function openEnvelope(
@@ -54,7 +59,15 @@ function openSealed(source: PeerId, plain: Uint8Array | undefined, rooms: Rooms)
   if (plain === undefined) return { kind: 'unreadable' };
   const payload = plain.subarray(1);
   if (plain[0] === SEALED.data) return { kind: 'data', payload, encrypted: true };
+  if (plain[0] === SEALED.keys) return unreadOf(payload);
   if (plain[0] !== SEALED.room) return { kind: 'unreadable' };
   const control = decodePayload(payload);
   return control.ok && rooms.heard(source, control.value) ? { kind: 'handled', confirm: true } : { kind: 'unreadable' };
+}
+
+function unreadOf(ids: Uint8Array): Opened {
+  if (ids.length % ID_BYTES !== 0 || ids.length > UNREAD_MAX * ID_BYTES) return { kind: 'unreadable' };
+  const unread: MessageId[] = [];
+  for (let at = 0; at < ids.length; at += ID_BYTES) unread.push(toHex(ids.subarray(at, at + ID_BYTES)));
+  return { kind: 'handled', confirm: false, unread };
 }

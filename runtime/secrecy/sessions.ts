@@ -6,13 +6,20 @@
  *
  *   offer    key (32 bytes)
  *   answer   key (32 bytes), the key that it answers (32 bytes)
+ *   then a sealed word of the offerer: it has the keys; and which messages it could not read, which are said again
  *   sealed   name of the keys (8 bytes), count (8 bytes), ChaCha20-Poly1305 over the data; source, addressee, network and id of the
  *            message are its context
  *
  * keys = HKDF-SHA256(X25519, salt = SHA-256(offered key, answering key), info = label, network, offerer, answerer)
  */
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
-import { OFFER_INTERVAL_MS, SESSION_LATE_MS, SESSION_MS, SESSIONS_MAX } from '../../machines/shared/trust-limits.ts';
+import {
+  OFFER_INTERVAL_MS,
+  SESSION_LATE_MS,
+  SESSION_MS,
+  SESSIONS_MAX,
+  UNREAD_MAX,
+} from '../../machines/shared/trust-limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { CryptoPort } from '../ports/crypto.ts';
 import type { RandomPort } from '../ports/random.ts';
@@ -32,6 +39,8 @@ export interface SessionsOptions {
   readonly send: (to: PeerId, form: 'offer' | 'answer', payload: Uint8Array) => void;
   /** Keys are there: what waits for them can go. */
   readonly ready: (peer: PeerId) => void;
+  /** We have keys that we offered: the peer is to hear so, sealed with them, and which of its messages we could not read. */
+  readonly confirm: (peer: PeerId, unread: readonly string[]) => void;
 }
 
 interface Session {
@@ -55,6 +64,8 @@ interface Peer {
   sessions: Session[];
   offer: Offer | undefined;
   answeredMs: number;
+  /** Messages that came with keys that we have not. */
+  unread: string[];
 }
 
 const utf8 = new TextEncoder();
@@ -106,6 +117,7 @@ export class Sessions {
     const peer = this.#peer(from);
     const session = peer.sessions.find((each) => each.name === name);
     if (session === undefined || clock.now() - session.madeMs >= SESSION_MS + SESSION_LATE_MS) {
+      if (peer.unread.length < UNREAD_MAX) peer.unread.push(id);
       this.offer(from);
       return undefined;
     }
@@ -153,7 +165,7 @@ export class Sessions {
 
   /** `from` answers what we offered. False when it is no answer; one to an offer that we forgot is none of anybody's fault. */
   answered(from: PeerId, payload: Uint8Array): boolean {
-    const { crypto, self, ready } = this.#options;
+    const { crypto, self, ready, confirm } = this.#options;
     if (payload.length !== 2 * KEY_BYTES) return false;
     const peer = this.#peer(from);
     const { offer } = peer;
@@ -166,6 +178,9 @@ export class Sessions {
     const session = this.#derive(shared, offer.key, theirs, self, from);
     session.isShared = true;
     this.#add(peer, session);
+    const { unread } = peer;
+    peer.unread = [];
+    confirm(from, unread);
     ready(from);
     return true;
   }
@@ -184,7 +199,12 @@ export class Sessions {
   }
 
   #peer(id: PeerId): Peer {
-    const peer = this.#peers.get(id) ?? { sessions: [], offer: undefined, answeredMs: Number.NEGATIVE_INFINITY };
+    const peer = this.#peers.get(id) ?? {
+      sessions: [],
+      offer: undefined,
+      answeredMs: Number.NEGATIVE_INFINITY,
+      unread: [],
+    };
     this.#peers.delete(id);
     this.#peers.set(id, peer);
     this.#timer ??= this.#options.clock.setTimeout(this.#sweep, SWEEP_MS);

@@ -139,3 +139,27 @@ it('what nobody can read is counted, confirmed by nobody, and blamed on nobody w
   ]);
   expect(a.inbox).toEqual([]);
 });
+
+it('an addressee that was started anew reads what was sealed with the keys of before, once, and what follows', () => {
+  const { clock, nodes, wires } = line('abc');
+  const [a, b, c] = nodes as [Node, Node, Node];
+  const ends = settled();
+  a.exchange.direct(c.id, 'first', direct, ends);
+  clock.runFor(1_000);
+  expect(c.inbox).toHaveLength(1);
+  // The same identity, and nothing of what it knew.
+  c.exchange.stop();
+  const anew = makeNode(clock, 'c', 8, cheapIdentity(streams('secrecy').fork('identities').fork('c')));
+  expect(anew.id).toBe(c.id);
+  b.exchange.detach(c.id, ATTEMPT);
+  join(clock, b, anew);
+  a.exchange.direct(c.id, SECRET, direct, ends);
+  a.exchange.direct(c.id, 'third', direct, ends);
+  clock.runFor(2_000);
+  a.exchange.direct(c.id, 'fourth', direct, ends);
+  clock.runFor(1_000);
+  expect(ends.errors).toEqual([]);
+  expect(ends.receipts).toHaveLength(4);
+  expect(anew.inbox.map(({ data }) => data)).toEqual([SECRET, 'third', 'fourth']);
+  expect(wires()).not.toContain(SECRET);
+});

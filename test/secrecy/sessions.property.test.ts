@@ -21,7 +21,9 @@ const bytes = fc.uint8Array({ maxLength: 200 });
 /** Peers whose handshakes go through a mailbox of the test. */
 function world(names: string, seed: string, port: (name: string) => CryptoPort = () => crypto) {
   const clock = new HeapClock(START_MS);
-  const mail: { from: string; to: string; form: 'offer' | 'answer'; payload: Uint8Array }[] = [];
+  const mail: { from: string; to: string; form: 'offer' | 'answer' | 'keys'; payload: Uint8Array }[] = [];
+  const unread: string[] = [];
+  let words = 0;
   const ready: string[] = [];
   const peers = new Map<string, Sessions>();
   for (const name of names) {
@@ -37,6 +39,12 @@ function world(names: string, seed: string, port: (name: string) => CryptoPort =
       network: 'n',
       send,
       ready: (peer) => ready.push(`${self} ${peer}`),
+      confirm: (to, ids) => {
+        unread.push(...ids);
+        const payload = sessions.seal(to, `word ${++words}`, new Uint8Array(0)) as Uint8Array;
+        const word = new Uint8Array([words, ...payload]);
+        mail.push({ from: self, to, form: 'keys', payload: word });
+      },
     });
     peers.set(self, sessions);
   }
@@ -44,6 +52,9 @@ function world(names: string, seed: string, port: (name: string) => CryptoPort =
   const deliver = (letter: (typeof mail)[number]): boolean => {
     const receiver = peers.get(letter.to);
     if (receiver === undefined) return true;
+    if (letter.form === 'keys') {
+      return receiver.open(letter.from, `word ${letter.payload[0]}`, letter.payload.subarray(1)) !== undefined;
+    }
     return letter.form === 'offer'
       ? receiver.offered(letter.from, letter.payload)
       : receiver.answered(letter.from, letter.payload);
@@ -52,7 +63,7 @@ function world(names: string, seed: string, port: (name: string) => CryptoPort =
   const post = (): void => {
     for (let letter = mail.shift(); letter !== undefined; letter = mail.shift()) deliver(letter);
   };
-  return { clock, mail, ready, of, post, deliver, stop: () => [...peers.values()].map((peer) => peer.stop()) };
+  return { clock, mail, ready, unread, of, post, deliver, stop: () => [...peers.values()].map((peer) => peer.stop()) };
 }
 
 describe('two peers', () => {
@@ -173,6 +184,12 @@ describe('two peers', () => {
     const second = world('ab', 'second');
     expect(second.of('b').open(idOf('a'), 'id', sealed)).toBeUndefined();
     expect(second.mail).toMatchObject([{ form: 'offer', to: idOf('a') }]);
+    // Whoever said it hears which message was not read, once there are keys; and uses the new ones from then on.
+    const { of } = second;
+    second.post();
+    expect(second.unread).toEqual(['id']);
+    const again = of('a').seal(idOf('b'), 'again', new Uint8Array([1])) as Uint8Array;
+    expect(of('b').open(idOf('a'), 'again', again)).toEqual(new Uint8Array([1]));
     for (const payload of [new Uint8Array(32), new Uint8Array(31), new Uint8Array(0)]) {
       expect(world('ab', 'low').of('a').offered(idOf('b'), payload)).toBe(false);
     }
