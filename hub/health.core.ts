@@ -1,5 +1,5 @@
 /** Whether a hub is well, and whether it takes new clients: two questions that an operator's machinery asks. */
-import { HEALTH_FAILURES_MAX, HEALTH_HEAP_SHARE_MAX, HEALTH_LOOP_DELAY_MAX_MS } from '../machines/shared/limits.ts';
+import { HEALTH_FAILURES_MAX, HEALTH_HEAP_PERCENT_MAX, HEALTH_LOOP_DELAY_MAX_MS } from '../machines/shared/limits.ts';
 
 export interface Vitals {
   /** State of the hub's root chart. */
@@ -31,7 +31,7 @@ export function healthOf(vitals: Vitals): readonly Check[] {
     check('eventLoop', loopDelayMs <= HEALTH_LOOP_DELAY_MAX_MS, `${Math.round(loopDelayMs)} ms late`),
     check(
       'memory',
-      heapUsedBytes <= heapLimitBytes * HEALTH_HEAP_SHARE_MAX,
+      heapUsedBytes <= (heapLimitBytes * HEALTH_HEAP_PERCENT_MAX) / 100,
       `${megabytes(heapUsedBytes)} of ${megabytes(heapLimitBytes)}`,
     ),
     check('actors', failures < HEALTH_FAILURES_MAX, `${failures} failed in the last minute`),

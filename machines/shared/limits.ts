@@ -326,9 +326,9 @@ export const HUB_ID_OPENS_KEPT = 100_000;
 /** A ticket that stands for the token is good for so long, and once; so many are out at most. */
 export const TICKET_TTL_MS = 60_000;
 export const TICKETS_MAX = 10_000;
-/** A hub counts as unwell when its event loop is so late (99th percentile), its heap so full, or so many of its actors failed in a minute. Guess. */
+/** A hub counts as unwell when its event loop is so late (99th percentile), its heap so full in percent, or so many of its actors failed in a minute. Guess. */
 export const HEALTH_LOOP_DELAY_MAX_MS = 2_000;
-export const HEALTH_HEAP_SHARE_MAX = 0.95;
+export const HEALTH_HEAP_PERCENT_MAX = 95;
 export const HEALTH_FAILURES_MAX = 10;
 /** What a refused client is asked to wait: its own first back-off. */
 export const HUB_RETRY_AFTER_MS = 5_000;
