@@ -60,7 +60,8 @@ const proveSchema = v.union([
 export type ProveData = v.InferOutput<typeof proveSchema>;
 
 const announceSchema = v.looseObject({
-  peerId: v.string(),
+  // Clients of the Go hub may leave it out: the socket has named it.
+  peerId: v.optional(v.string()),
   isHub: v.optional(v.boolean()),
   mesh: v.optional(v.looseObject({ v: v.number() })),
 });
@@ -90,8 +91,8 @@ export function readAnnounce(frame: RawFrame, owner: PeerId, proven: boolean): R
   const network = networkOf(frame);
   if (network === undefined) return refused('BAD_FRAME', `networkName has 1 to ${NETWORK_NAME_MAX} characters.`);
   const read = v.safeParse(announceSchema, frame.data);
-  if (!read.success) return refused('BAD_FRAME', 'announce carries data {peerId, isHub?, mesh?: {v, …}}.');
-  if (read.output.peerId !== owner) {
+  if (!read.success) return refused('BAD_FRAME', 'announce carries data {peerId?, isHub?, mesh?: {v, …}}.');
+  if (read.output.peerId !== undefined && read.output.peerId !== owner) {
     return refused('PEER_ID_MISMATCH', 'A socket announces the peer id it was opened with and no other.');
   }
   const { proven: _claimed, mesh, ...announced } = frame.data as JsonObject;

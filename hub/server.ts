@@ -29,6 +29,7 @@ import {
   type UpgradeQuery,
 } from './admission.core.ts';
 import { bind } from './bind.ts';
+import { TRUNK_FRAME_BYTES_MAX } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
 import { answerHttp, type HttpSources } from './http-routes.ts';
 import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
@@ -90,10 +91,12 @@ class HubServer {
   constructor(parts: ServerParts, sendBack: (event: HubMachineEvent) => void) {
     this.#parts = parts;
     this.#sendBack = sendBack;
-    const { maxMessageBytes } = parts.settings;
+    const { maxMessageBytes, federation } = parts.settings;
+    const bytesMax = maxMessageBytes * HUB_PAYLOAD_FACTOR;
     this.#upgrader = new WebSocketServer({
       noServer: true,
-      maxPayload: maxMessageBytes * HUB_PAYLOAD_FACTOR,
+      // Other hubs’ frames are larger than those of clients.
+      maxPayload: federation === undefined ? bytesMax : Math.max(bytesMax, TRUNK_FRAME_BYTES_MAX),
       perMessageDeflate: false,
       autoPong: false, // pings are charged first
       clientTracking: false,

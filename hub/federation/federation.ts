@@ -74,10 +74,14 @@ export class Federation implements FederationPort, Abroad {
       nowMs,
       received: (frame) => this.streams.receive(frame),
       changed: () => this.#changed(),
+      failed: (cause) => {
+        const error = new MeshError('ACTOR_FAILED', `A frame of another hub failed: ${String(cause)}`, { cause });
+        parts.report({ type: 'error', error });
+      },
       left: (hub) => this.streams.drop(hub),
       mayRetire: (hub) => this.isConfirmed(hub),
     });
-    this.streams = new Streams(identity.peerId, this.trunks, {
+    this.streams = new Streams(identity.peerId, random.next(), this.trunks, {
       nowMs,
       opened: (hub) => this.presence.introduceAll(hub),
       renewed: (hub) => this.presence.renewed(hub),

@@ -18,6 +18,10 @@ export interface RoutedFrame {
   readonly to: PeerId;
   /** Hubs it has crossed. */
   readonly hops: number;
+  /** When the sender's end of this pair came into being: a later one has forgotten what a former one knew. */
+  readonly born: number;
+  /** The receiver's end that the sender knows; frames for another one are not for this one. */
+  readonly toBorn?: number;
   readonly data?: {
     readonly stream: number;
     readonly base: number;
@@ -26,8 +30,8 @@ export interface RoutedFrame {
   };
   /** Stream and number up to which all was received. */
   readonly ack?: readonly [stream: number, upTo: number];
-  /** This stream cannot be followed. */
-  readonly reset?: number;
+  /** The end that was born then is not believed: it has to be born again, above the second number. */
+  readonly reset?: readonly [born: number, above: number];
 }
 
 export type TrunkFrame =
@@ -53,6 +57,8 @@ const routedSchema = v.object({
   from: peerId,
   to: peerId,
   hops: v.pipe(natural, v.maxValue(TRUNK_HOPS_MAX)),
+  born: natural,
+  toBorn: v.exactOptional(natural),
   data: v.exactOptional(
     v.object({
       stream: natural,
@@ -62,7 +68,7 @@ const routedSchema = v.object({
     }),
   ),
   ack: v.exactOptional(v.tuple([natural, natural])),
-  reset: v.exactOptional(natural),
+  reset: v.exactOptional(v.tuple([natural, natural])),
 });
 
 /** The frame in `text`, or undefined when it is none. */
@@ -93,15 +99,29 @@ export function parseTrunkFrame(text: string): TrunkFrame | undefined {
   }
 }
 
-/** A frame around items that are JSON already. */
-export function dataFrame(from: PeerId, to: PeerId, segment: Segment, ack: RoutedFrame['ack']): string {
-  const { stream, base, seq, items } = segment;
-  const acked = ack === undefined ? '' : `,"ack":[${ack[0]},${ack[1]}]`;
-  return `{"type":"hub-frame","from":"${from}","to":"${to}","hops":0,"data":{"stream":${stream},"base":${base},"seq":${seq},"items":[${items.join(',')}]}${acked}}`;
+/** Between which ends of a pair a frame goes. */
+export interface PairHeader {
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly born: number;
+  readonly toBorn: number | undefined;
 }
 
-export const controlFrame = (from: PeerId, to: PeerId, what: Pick<RoutedFrame, 'ack' | 'reset'>): string =>
-  JSON.stringify({ type: 'hub-frame', from, to, hops: 0, ...what } satisfies RoutedFrame);
+const headerText = ({ from, to, born, toBorn }: PairHeader): string =>
+  `"type":"hub-frame","from":"${from}","to":"${to}","hops":0,"born":${born}${toBorn === undefined ? '' : `,"toBorn":${toBorn}`}`;
+
+/** A frame around items that are JSON already. */
+export function dataFrame(header: PairHeader, segment: Segment, ack: RoutedFrame['ack']): string {
+  const { stream, base, seq, items } = segment;
+  const acked = ack === undefined ? '' : `,"ack":[${ack[0]},${ack[1]}]`;
+  return `{${headerText(header)},"data":{"stream":${stream},"base":${base},"seq":${seq},"items":[${items.join(',')}]}${acked}}`;
+}
+
+/** A frame without items: a confirmation, a complaint, or nothing but a greeting. */
+export function controlFrame(header: PairHeader, what: Pick<RoutedFrame, 'ack' | 'reset'>): string {
+  const rest = JSON.stringify(what).slice(1, -1);
+  return `{${headerText(header)}${rest === '' ? '' : `,${rest}`}}`;
+}
 
 const place = { n: network, p: peerId, ad: v.looseObject({}) };
 const itemSchema = v.variant('k', [

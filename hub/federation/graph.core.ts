@@ -7,6 +7,11 @@ import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Advert } from './federation.events.ts';
 import { HUBS_KNOWN_MAX } from './limits.ts';
 
+/** Of two lives of a hub one may tell another thing under the same number: then all agree on the same of the two. */
+export function isNewer(advert: Advert, than: Advert): boolean {
+  return advert.seq === than.seq ? advert.links.join() > than.links.join() : advert.seq > than.seq;
+}
+
 export class HubGraph {
   readonly #own: PeerId;
   readonly #adverts = new Map<PeerId, Advert>();
@@ -37,7 +42,7 @@ export class HubGraph {
   accept(advert: Advert): boolean {
     if (advert.hubId === this.#own) return false;
     const known = this.#adverts.get(advert.hubId);
-    if (known !== undefined && known.seq >= advert.seq) return false;
+    if (known !== undefined && !isNewer(advert, known)) return false;
     if (advert.seq <= (this.#left.get(advert.hubId) ?? -1)) return false;
     this.#left.delete(advert.hubId);
     if (advert.bye === true) {

@@ -21,6 +21,8 @@ export const TRUNK_FRAME_BYTES_MAX = 262_144;
 export const TRUNK_ITEM_BYTES_MAX = 131_072;
 export const TRUNK_BATCH_BYTES = 49_152;
 export const TRUNK_BATCH_ITEMS = 64;
+/** A hub tells again with whom it is linked. Guess. */
+export const ADVERT_REFRESH_MS = 10_000;
 /** Hubs that one frame crosses at most. */
 export const TRUNK_HOPS_MAX = 16;
 /** Items for one hub that are on their way and not confirmed; and those that wait behind them. Beyond: RATE_LIMITED. */

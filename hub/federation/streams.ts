@@ -4,13 +4,19 @@
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Trunk } from './federation.events.ts';
-import { controlFrame, dataFrame, type RoutedFrame } from './frames.ts';
+import { controlFrame, dataFrame, type PairHeader, type RoutedFrame } from './frames.ts';
 import { HUB_LOST_MS, STREAM_ACK_ITEMS } from './limits.ts';
 import { StreamReceiver, StreamSender } from './stream.core.ts';
 import type { Trunks } from './trunks.ts';
 
 interface Pair {
   readonly hub: PeerId;
+  /** Tells the far end whether we are the one that it knew, and which of its ends we know. */
+  born: number;
+  /** Undefined until it has greeted: nothing is sent before, as nobody could tell who got it. */
+  farBorn: number | undefined;
+  /** It does not know us as we are. */
+  isGreetingDue: boolean;
   readonly sender: StreamSender;
   readonly receiver: StreamReceiver<unknown>;
   /** The way that was taken last. */
@@ -34,17 +40,22 @@ export interface StreamEvents {
   lost(hub: PeerId, url: string | undefined): void;
 }
 
+const SALTS = 1_024;
+
 export class Streams {
   readonly #own: PeerId;
   readonly #trunks: Trunks;
   readonly #events: StreamEvents;
   readonly #pairs = new Map<PeerId, Pair>();
   readonly #dirty = new Set<Pair>();
+  readonly #salt: number;
   #lastStream = 0;
   readonly counters = { itemsIn: 0, itemsOut: 0, resent: 0, doubled: 0, refused: 0 };
 
-  constructor(own: PeerId, trunks: Trunks, events: StreamEvents) {
+  /** `salt`: a random number in [0, 1), new in each life of the hub. */
+  constructor(own: PeerId, salt: number, trunks: Trunks, events: StreamEvents) {
     this.#own = own;
+    this.#salt = Math.floor(salt * SALTS);
     this.#trunks = trunks;
     this.#events = events;
   }
@@ -105,22 +116,42 @@ export class Streams {
     // Of a hub that stopped, or that nobody has told of yet: it sends again what it wants to be heard.
     if (!this.#pairs.has(frame.from) && !this.#trunks.graph.isReachable(frame.from)) return;
     const pair = this.#open(frame.from);
-    const { data, ack, reset } = frame;
+    if (!this.#meet(pair, frame)) return;
+    const { data, ack } = frame;
     if (ack !== undefined) {
       pair.sender.confirm(ack[0], ack[1], this.#events.nowMs());
       if (pair.sender.waiting > 0) this.#mark(pair);
     }
-    if (reset !== undefined && reset === pair.sender.stream) this.#restart(pair);
     if (data === undefined) return;
     const taken = pair.receiver.take(data.stream, data.base, data.seq, data.items);
-    if (taken.reset) {
-      this.#trunks.route(pair.hub, controlFrame(this.#own, pair.hub, { reset: data.stream }));
-      return;
-    }
+    if (taken.reset) return this.#complain(pair, frame.born, frame.born);
     if (taken.isNew) this.#events.renewed(pair.hub);
     this.counters.itemsIn += taken.items.length;
     for (const item of taken.items) this.#events.item(pair.hub, item);
     if (pair.receiver.unconfirmed >= STREAM_ACK_ITEMS) this.#mark(pair);
+  }
+
+  /** Whether a frame is of the far end as it is, and for us as we are. Whoever is mistaken is told. */
+  #meet(pair: Pair, { born, toBorn, reset }: RoutedFrame): boolean {
+    const known = pair.farBorn;
+    if (born < (known ?? 0)) {
+      // Late, of a former life; or its clock went back, and it has to know.
+      this.#complain(pair, born, known ?? 0);
+      return false;
+    }
+    pair.farBorn = born;
+    if (known === undefined) this.#mark(pair);
+    // It has forgotten what we told.
+    else if (born > known) this.#restart(pair);
+    if (reset !== undefined && reset[0] === pair.born) {
+      this.#lastStream = Math.max(this.#lastStream, reset[1]);
+      pair.born = this.#newStream();
+      this.#restart(pair);
+    }
+    if (toBorn === pair.born) return true;
+    pair.isGreetingDue = true;
+    this.#mark(pair);
+    return false;
   }
 
   tick(): void {
@@ -131,9 +162,10 @@ export class Streams {
         continue;
       }
       for (const segment of pair.sender.overdue(nowMs)) {
-        this.#trunks.route(pair.hub, dataFrame(this.#own, pair.hub, segment, this.#ackOf(pair)));
+        this.#trunks.route(pair.hub, dataFrame(this.#header(pair), segment, this.#ackOf(pair)));
       }
-      if (pair.receiver.unconfirmed > 0) this.#mark(pair);
+      if (pair.farBorn === undefined) pair.isGreetingDue = true;
+      if (pair.receiver.unconfirmed > 0 || pair.isGreetingDue) this.#mark(pair);
     }
   }
 
@@ -150,9 +182,13 @@ export class Streams {
   #open(hub: PeerId): Pair {
     const known = this.#pairs.get(hub);
     if (known !== undefined) return known;
+    const born = this.#newStream();
     const pair: Pair = {
       hub,
-      sender: new StreamSender(this.#newStream()),
+      born,
+      farBorn: undefined,
+      isGreetingDue: true,
+      sender: new StreamSender(born),
       receiver: new StreamReceiver(),
       path: this.#trunks.pathTo(hub),
       movedAt: 0,
@@ -162,6 +198,14 @@ export class Streams {
     if (pair.path === undefined) pair.lostMs = this.#events.nowMs();
     this.#events.opened(hub);
     return pair;
+  }
+
+  #complain(pair: Pair, born: number, above: number): void {
+    this.#trunks.route(pair.hub, controlFrame(this.#header(pair), { reset: [born, above] }));
+  }
+
+  #header({ hub, born, farBorn }: Pair): PairHeader {
+    return { from: this.#own, to: hub, born, toBorn: farBorn };
   }
 
   #restart(pair: Pair): void {
@@ -182,9 +226,13 @@ export class Streams {
     this.#events.unconfirmed(pair.hub, pair.sender.restart(0));
   }
 
-  /** Ids rise with the time, so that those of a hub that started again are above its former ones. */
+  /**
+   * Ids rise with the time, so that those of a hub that started again are above its former ones; the salt tells two lives
+   * of one millisecond apart. Below 2^53 until the year 2248.
+   */
   #newStream(): number {
-    this.#lastStream = Math.max(this.#lastStream + 1, Math.floor(this.#events.nowMs()));
+    const least = Math.floor(this.#events.nowMs()) * SALTS + this.#salt;
+    this.#lastStream = Math.max(this.#lastStream + 1, least);
     return this.#lastStream;
   }
 
@@ -200,11 +248,15 @@ export class Streams {
     for (const pair of pairs) {
       if (pair.path === undefined) continue;
       let ack = this.#ackOf(pair);
-      for (const segment of pair.sender.fresh(this.#events.nowMs())) {
-        this.#trunks.route(pair.hub, dataFrame(this.#own, pair.hub, segment, ack));
+      const segments = pair.farBorn === undefined ? [] : pair.sender.fresh(this.#events.nowMs());
+      for (const segment of segments) {
+        this.#trunks.route(pair.hub, dataFrame(this.#header(pair), segment, ack));
         ack = undefined;
       }
-      if (ack !== undefined) this.#trunks.route(pair.hub, controlFrame(this.#own, pair.hub, { ack }));
+      if (ack !== undefined || (pair.isGreetingDue && segments.length === 0)) {
+        this.#trunks.route(pair.hub, controlFrame(this.#header(pair), ack === undefined ? {} : { ack }));
+      }
+      pair.isGreetingDue = false;
     }
   }
 

@@ -6,8 +6,8 @@ import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Presence } from '../../runtime/ports/signaling.ts';
 import type { Advert, PathPreference, Trunk, TrunkKind } from './federation.events.ts';
 import { parseTrunkFrame, type RoutedFrame } from './frames.ts';
-import { HubGraph } from './graph.core.ts';
-import { TRUNK_HOPS_MAX, TRUNK_PING_MS, TRUNK_SILENT_MS } from './limits.ts';
+import { HubGraph, isNewer } from './graph.core.ts';
+import { ADVERT_REFRESH_MS, TRUNK_HOPS_MAX, TRUNK_PING_MS, TRUNK_SILENT_MS } from './limits.ts';
 
 interface Way {
   readonly trunk: Trunk;
@@ -23,6 +23,8 @@ export interface TrunkEvents {
   received(frame: RoutedFrame): void;
   /** Hubs or ways came or went. */
   changed(): void;
+  /** A frame could not be handled. */
+  failed(error: unknown): void;
   /** A hub said that it stops. */
   left(hub: PeerId): void;
   /** May this socket go, as far as we are concerned? */
@@ -39,6 +41,7 @@ export class Trunks {
   readonly #events: TrunkEvents;
   readonly #ways = new Map<Trunk, Way>();
   #advert: Advert;
+  #toldMs = 0;
   #preference: PathPreference = 'socket';
   #isRetiring = false;
   readonly counters = { framesIn: 0, framesOut: 0, forwarded: 0, dropped: 0, malformed: 0 };
@@ -120,8 +123,16 @@ export class Trunks {
     return true;
   }
 
-  /** One frame of a trunk. Total. */
+  /** One frame of a trunk. Total: a bug of ours costs the frame, not the hub. */
   receive(trunk: Trunk, text: string): void {
+    try {
+      this.#receive(trunk, text);
+    } catch (error) {
+      this.#events.failed(error);
+    }
+  }
+
+  #receive(trunk: Trunk, text: string): void {
     const way = this.#ways.get(trunk);
     if (way === undefined) return;
     way.heardMs = this.#events.nowMs();
@@ -139,6 +150,8 @@ export class Trunks {
 
   tick(): void {
     const nowMs = this.#events.nowMs();
+    // Whatever was missed is told again.
+    if (nowMs - this.#toldMs >= ADVERT_REFRESH_MS) this.#tellOfUs({});
     for (const way of [...this.#ways.values()]) {
       const silentMs = nowMs - way.heardMs;
       if (silentMs >= TRUNK_SILENT_MS) {
@@ -171,10 +184,11 @@ export class Trunks {
 
   #learn(adverts: readonly Advert[], from: Trunk): void {
     const news = adverts.filter((advert) => this.graph.accept(advert));
+    this.#correct(adverts, from);
     const left = news.filter((advert) => advert.bye === true);
     // A hub that came back under its id still hears what it told in its former life.
-    const echo = adverts.find((advert) => advert.hubId === this.#own && advert.seq > this.#advert.seq);
-    if (echo !== undefined) {
+    const echo = adverts.find((advert) => advert.hubId === this.#own && advert.seq >= this.#advert.seq);
+    if (echo !== undefined && (echo.seq > this.#advert.seq || echo.links.join() !== this.#advert.links.join())) {
       this.#advert = { ...this.#advert, seq: echo.seq };
       this.#tellOfUs({});
     }
@@ -193,6 +207,18 @@ export class Trunks {
     this.#events.changed();
   }
 
+  /**
+   * Whoever tells what is older than what we know hears the newer. So a hub that came back with its clock set back, or in
+   * the millisecond in which it went, learns of what it told in its former life, and outdoes it.
+   */
+  #correct(adverts: readonly Advert[], from: Trunk): void {
+    const newer = adverts.flatMap((advert) => {
+      const known = this.graph.get(advert.hubId);
+      return known !== undefined && isNewer(known, advert) ? [known] : [];
+    });
+    if (newer.length > 0) this.#send(from, JSON.stringify({ type: 'hub-adverts', adverts: newer }));
+  }
+
   #relink(): void {
     const links = [...new Set([...this.#ways.keys()].map((trunk) => trunk.hubId))].sort();
     this.graph.setNeighbours(links);
@@ -202,6 +228,7 @@ export class Trunks {
   #tellOfUs(news: Partial<Advert>): void {
     const seq = Math.max(this.#advert.seq + 1, Math.floor(this.#events.nowMs()));
     this.#advert = { ...this.#advert, ...news, seq };
+    this.#toldMs = this.#events.nowMs();
     const text = JSON.stringify({ type: 'hub-adverts', adverts: [this.#advert] });
     for (const trunk of this.#ways.keys()) this.#send(trunk, text);
   }
