@@ -288,9 +288,10 @@ export class Dissemination {
     const goesNow = entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull;
     if (goesNow) this.#options.batches.push(entry, part);
     else if (!entry.hold(part)) this.#counters.add('dropped.queueFull');
-    // What was held back must be told, whatever a second look at the buffer would say: nobody else sends it.
-    if (entry.mode === 'forwarding' && (!goesNow || entry.isFull))
-      this.#options.report({ type: 'link.congested', remote: entry.remote });
+    if (entry.mode !== 'forwarding') return;
+    // Nobody else would send what was held back while there was no room a moment ago, or what waited for this link.
+    const hasRoom = !entry.isFull && (goesNow || entry.flush(this.#ports.clock.now()));
+    if (!hasRoom) this.#options.report({ type: 'link.congested', remote: entry.remote });
   }
 
   stop(): void {

@@ -14,8 +14,9 @@ import {
   SUSPECT_AFTER_MS,
   SWEEP_MS,
 } from '../../machines/shared/limits.ts';
+import { decodeEnvelope } from '../../runtime/wire/codec.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
-import { encodePayload } from '../../runtime/wire/payload.ts';
+import { decodePayload, encodePayload } from '../../runtime/wire/payload.ts';
 import { ATTEMPT, frameOf, makeNode, OLDER, REMOTE, row, single, TestLink, THIRD } from './exchange-kit.ts';
 import { BAD_PAYLOAD, gossip } from './gossip-kit.ts';
 import { HELLO_OF, SAMPLES } from './samples.ts';
@@ -159,6 +160,20 @@ describe('a link that does not drain', () => {
     exchange.setMode(REMOTE, 'forwarding');
     clock.runFor(1);
     expect(link.take().length).toBe(1);
+  });
+
+  it('is not held back when its buffer has emptied a moment later: all goes, in order', () => {
+    const { clock, exchange, link, types } = single();
+    const looks = [LINK_BUFFER_HIGH_BYTES + 1];
+    Object.defineProperty(link, 'bufferedBytes', { get: () => looks.shift() ?? 0 });
+    for (let n = 0; n < 3; n++) exchange.broadcast(n, {});
+    clock.runFor(1);
+    expect(types()).toEqual([]);
+    const data = link.take().map((message) => {
+      const envelope = message.type === 'GOSSIP' ? decodeEnvelope(message.envelope) : undefined;
+      return envelope?.ok ? decodePayload(envelope.value.payload) : undefined;
+    });
+    expect(data).toEqual([0, 1, 2].map((value) => ({ ok: true, value })));
   });
 
   it('counts what is lost with it', () => {

@@ -147,9 +147,10 @@ it('an addressee that was started anew reads what was sealed with the keys of be
   a.exchange.direct(c.id, 'first', direct, ends);
   clock.runFor(1_000);
   expect(c.inbox).toHaveLength(1);
-  // The same identity, and nothing of what it knew.
+  // The same identity, and nothing of what it knew; its keys are others, too. The first message, which nobody told b to have
+  // arrived, comes again and stays closed.
   c.exchange.stop();
-  const anew = makeNode(clock, 'c', 8, cheapIdentity(streams('secrecy').fork('identities').fork('c')));
+  const anew = makeNode(clock, 'c anew', 8, cheapIdentity(streams('secrecy').fork('identities').fork('c')));
   expect(anew.id).toBe(c.id);
   b.exchange.detach(c.id, ATTEMPT);
   join(clock, b, anew);
