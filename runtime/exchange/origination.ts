@@ -89,7 +89,7 @@ export class Origination {
     this.#ports = ports;
     this.#self = ports.identity.peerId;
     this.#seq = Math.floor(clock.now()) * SEQ_PER_MS;
-    this.directs = new PendingDirects(clock);
+    this.directs = new PendingDirects(clock, (id) => this.#sealed.delete(id));
     const shared = { crypto, random, clock, network, self: this.#self };
     this.#sessions = new Sessions({
       ...shared,
@@ -216,7 +216,6 @@ export class Origination {
 
   /** Kept as long as its receipt is waited for, as far as there is room. */
   #keep(message: Unsealed): void {
-    for (const { id, to } of this.#sealed.values()) if (!this.directs.awaits(id, to)) this.#sealed.delete(id);
     let bytes = message.plain.length;
     for (const { plain } of this.#sealed.values()) bytes += plain.length;
     if (this.#sealed.size < UNSEALED_MAX && bytes <= UNSEALED_BYTES_MAX) this.#sealed.set(message.id, message);

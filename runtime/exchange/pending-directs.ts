@@ -20,8 +20,12 @@ export class PendingDirects {
   readonly #renamed = new Map<MessageId, MessageId>();
   readonly #clock: MeshClock;
 
-  constructor(clock: MeshClock) {
+  /** Told of each id that nobody waits for any more. */
+  readonly #gone: (id: MessageId) => void;
+
+  constructor(clock: MeshClock, gone: (id: MessageId) => void = () => undefined) {
     this.#clock = clock;
+    this.#gone = gone;
   }
 
   get isFull(): boolean {
@@ -80,6 +84,11 @@ export class PendingDirects {
   #take({ id, timer }: Pending): void {
     this.#clock.clearTimeout(timer);
     this.#pending.delete(id);
-    for (const [again, first] of this.#renamed) if (first === id) this.#renamed.delete(again);
+    this.#gone(id);
+    for (const [again, first] of this.#renamed) {
+      if (first !== id) continue;
+      this.#renamed.delete(again);
+      this.#gone(again);
+    }
   }
 }
