@@ -134,11 +134,14 @@ class MeshExchange implements RunningExchange {
     this.#takeEarly(entry, early);
   }
 
-  /** What waited for the peer goes first; its gossip chart, which comes with the link, lets it flow. */
+  /** What waited for the peer goes first. What does not fit at once flows when its gossip chart, which comes with the link, lets it. */
   #catchUp(entry: LinkEntry): void {
-    const parts = this.#away.take(entry.remote, this.#ports.clock.now());
+    const nowMs = this.#ports.clock.now();
+    const parts = this.#away.take(entry.remote, nowMs);
+    if (parts.length === 0) return;
     for (const part of parts) if (!entry.hold(part)) this.count('dropped.queueFull');
-    if (parts.length > 0) this.count('resent', parts.length);
+    this.count('resent', parts.length);
+    entry.flush(nowMs);
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {

@@ -145,7 +145,8 @@ it('an addressee that was started anew reads what was sealed with the keys of be
   const [a, b, c] = nodes as [Node, Node, Node];
   const ends = settled();
   a.exchange.direct(c.id, 'first', direct, ends);
-  clock.runFor(1_000);
+  // Until it is acknowledged: what is not would come again to somebody who knows nothing of it.
+  clock.runFor(3_000);
   expect(c.inbox).toHaveLength(1);
   // The same identity, and nothing of what it knew; its keys are others, too. The first message, which nobody told b to have
   // arrived, comes again and stays closed.
