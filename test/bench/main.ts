@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   hub: [
     ['hub.bench.ts', '1', '100', '64'],
     ['hub.bench.ts', '1', '100', '4096'],
+    ['hub.bench.ts', '1', '1000', '300'],
   ],
   signing: [
     ['signing.bench.ts', '5000', '256'],
