@@ -27,7 +27,7 @@ import {
 } from './ledger.core.ts';
 import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { refuse, utter } from './routes.core.ts';
+import { openHub, refuse, utter } from './routes.core.ts';
 import { handOverPlans, stuckLink } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -54,7 +54,9 @@ export function startHandOver(work: MeshWork): void {
     xor: context.settings.xorRouting,
     links: linksOf(context),
   };
-  const stuck = context.handOverFailures >= HANDOVER_FAILURES_MAX ? stuckLink(view) : undefined;
+  // A plain close may cut the mesh in two. Only a hub brings the parts together again; without one, one too many it stays.
+  const mayClose = context.handOverFailures >= HANDOVER_FAILURES_MAX && openHub(context) !== undefined;
+  const stuck = mayClose ? stuckLink(view) : undefined;
   if (stuck !== undefined) {
     patch(work, { handOverFailures: 0 });
     return release(

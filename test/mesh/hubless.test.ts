@@ -27,6 +27,24 @@ it.each([1, 2, 3])('a mesh whose hub died heals after a third of its peers died,
   expect(leaks).toEqual({ actors: 0, timers: 0 });
 });
 
+it('three links each and no hub: what the dead left in one piece stays in one piece', () => {
+  // Seed 3: a peer with a link too many closed the only one that held four others, and no hub could bring them back.
+  const seed = 3;
+  const simulation = new Simulation({ seed, mesh: { maxPeers: 3 } });
+  simulation.addPeers(100, 1_000);
+  simulation.runFor(61_000);
+  expect(simulation.components()).toHaveLength(1);
+  simulation.killHub(0);
+  simulation.runFor(1_000);
+  const victims = simulation.living().filter((_, index) => (index * 7_919 + seed * 31) % 100 < 30);
+  for (const peer of victims) simulation.crash(peer);
+  const left = simulation.components().length;
+  expect(left).toBeGreaterThan(1);
+  simulation.runFor(60_000);
+  expect(simulation.components()).toHaveLength(left);
+  expect(simulation.finish().violations).toEqual([]);
+});
+
 it('prefers the mesh to the hub once there are links', () => {
   const simulation = new Simulation({ seed: 4 });
   simulation.addPeers(40, 2_000);
