@@ -331,15 +331,17 @@ export function chooseSwap(
     .find((c) => wouldImprove(view, { id: c.id, random: false }))?.id;
 }
 
-/** The cheap part of `wouldImprove`: nearer than our farthest near link, or the first of its bucket. */
+/** The cheap part of `wouldImprove`: nearer than our farthest near link by a bit or more, or the first of its bucket. */
 function betterThan(view: Pick<AdmissionView, 'self' | 'links' | 'shape' | 'xor'>): (id: PeerId) => boolean {
   const { self, links, shape, xor } = view;
   if (!xor) return () => false;
   const edge = nearEdge(self, links, shape);
+  const radius = edge === undefined ? -1 : commonPrefixBits(self, edge);
   const buckets = new Set(links.map((l) => commonPrefixBits(self, l.id)));
-  return (id) =>
-    (shape.quota.near > 0 && (edge === undefined || compareDistance(self, id, edge) < 0)) ||
-    !buckets.has(commonPrefixBits(self, id));
+  return (id) => {
+    const bits = commonPrefixBits(self, id);
+    return (shape.quota.near > 0 && bits > radius) || !buckets.has(bits);
+  };
 }
 
 /** Our farthest near link. Undefined when fewer than the quota are not random. */
