@@ -1,6 +1,6 @@
 /**
  * Which messages are repetitions although their ids are forgotten: the anti-replay window of a peer. Ids are remembered for a
- * while (`flood.core.ts`); what is forgotten before its life is over leaves the number that its source gave it, and nothing
+ * while (`window.core.ts`); what is forgotten before its life is over leaves the number that its source gave it, and nothing
  * of that source up to that number is taken any more. Numbers of a source rise, beyond its restarts too.
  *
  * Bounded without a hole: when there are more sources than SOURCES_MAX, the one that was quiet longest is forgotten, and

@@ -138,6 +138,8 @@ export const BEACON_TOLD_MIN_MS = 500;
  * BEACON_INTERVAL_MS. Guess: clocks are off by less than a day.
  */
 export const BEACON_AHEAD_MAX = 86_400_000;
+/** A beacon that came over more links says no more of them. */
+export const BEACON_HOPS_MAX = 65_535;
 /** Stale beacons remembered, so that their echoes are not taken for fresh. */
 export const BEACON_GRAVES_MAX = 16;
 /** Probes of another component, and links admitted over the cap for one. */
@@ -248,8 +250,11 @@ export const INVITATION_TEXTS_MAX = 64;
 export const INVITATION_USES_MAX = 64;
 
 // ---- gossip --------------------------------------------------------------------------------------------------------
-/** Hop limit of a broadcast: this family's habit; a small cap makes long meshes. */
-export const HOPS_MAX_DEFAULT = 10;
+/**
+ * Hop limit of a broadcast. The family's habit is 10, which bounds a flood; on trees nothing multiplies, and the way along one
+ * is longer than the shortest. A small cap makes long meshes.
+ */
+export const HOPS_MAX_DEFAULT = 32;
 export const HOPS_MAX_SMALL_CAP = 64;
 /** Below this cap the larger hop limit is the default. */
 export const SMALL_CAP = 5;

@@ -10,13 +10,13 @@ export class Budget {
     this.#windowMs = windowMs;
   }
 
-  /** Charges one. False when it was one too many. */
-  take(nowMs: number): boolean {
+  /** Charges some. False when it was one too many. */
+  take(nowMs: number, count = 1): boolean {
     if (nowMs - this.#sinceMs > this.#windowMs) {
       this.#count = 0;
       this.#sinceMs = nowMs;
     }
-    this.#count++;
+    this.#count += count;
     return this.#count <= this.#max;
   }
 }

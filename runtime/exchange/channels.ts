@@ -71,14 +71,19 @@ export class Channels {
     links.of(remote, attempt)?.suspend();
   }
 
-  detach(remote: PeerId, attempt: AttemptId): void {
+  /** Returns the link that is gone; a late call, or one for an heir, returns none. */
+  detach(remote: PeerId, attempt: AttemptId): LinkEntry | undefined {
     const { links, batches } = this.#options;
-    if (links.heirOf(remote, attempt) !== undefined) return links.removeHeir(remote);
+    if (links.heirOf(remote, attempt) !== undefined) {
+      links.removeHeir(remote);
+      return undefined;
+    }
     const entry = links.of(remote, attempt);
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     this.#lose(entry);
     batches.forget(entry);
     links.remove(remote);
+    return entry;
   }
 
   #lose(entry: LinkEntry): void {

@@ -3,15 +3,9 @@
  * is ours comes from `origination.ts` and goes out. Owns the seen cache, the inbox of one turn, what waits to be joined and what
  * waits to be found authentic.
  */
-import {
-  BLAMED,
-  cameFrom,
-  createFlood,
-  type FloodVerdict,
-  isSeen,
-  receive,
-  remember,
-} from '../../machines/gossip/flood.core.ts';
+import { BLAMED, type Fresh, judge } from '../../machines/gossip/intake.core.ts';
+import { SHARED } from '../../machines/gossip/trees.core.ts';
+import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import { INBOX_MAX } from '../../machines/shared/limits.ts';
@@ -19,8 +13,9 @@ import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/tru
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
-import type { Envelope, Gossip, Part, Receipt } from '../wire/messages.ts';
+import type { Envelope, Gossip, Message, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
+import type { TreeMessage } from '../wire/spread.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
@@ -29,6 +24,7 @@ import { InOrder } from './in-order.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination, signerFailed } from './origination.ts';
 import { Joiner } from './parts.ts';
+import { Spreader } from './spreader.ts';
 
 export interface DisseminationOptions {
   readonly ports: MeshPorts;
@@ -39,6 +35,7 @@ export interface DisseminationOptions {
   readonly away: Away;
   readonly counters: Counters;
   readonly authenticity: Authenticity;
+  readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly report: (fact: ExchangeFact) => void;
   /** Messages for the app, at most INBOX_MAX. */
   readonly deliver: (messages: readonly DeliveredMessage[]) => void;
@@ -53,7 +50,7 @@ export class Dissemination {
   readonly #self: PeerId;
   readonly #links: LinkTable;
   readonly #counters: Counters;
-  readonly #flood = createFlood();
+  readonly spreader: Spreader;
   readonly #origination: Origination;
   readonly #joiner: Joiner;
   readonly #authenticity: Authenticity;
@@ -72,10 +69,17 @@ export class Dissemination {
     this.#links = links;
     this.#counters = counters;
     this.#authenticity = options.authenticity;
+    this.spreader = new Spreader({
+      ...{ self: this.#self, clock: ports.clock, random: ports.random, links, send: options.send },
+      count: (name, by) => counters.add(name, by),
+      push: (entry, part) => this.#pushGossip(entry, part),
+    });
     this.#origination = new Origination({
       ...options,
-      spread: (message, to) => this.#spread(message, undefined, to),
-      remember: (id, stamp) => remember(this.#flood, id, stamp, undefined, ports.clock.now()),
+      flood: (message, to) => this.#flood(message, undefined, to),
+      spread: (id, message) => this.spreader.spread(id, message, undefined),
+      saysOften: () => this.spreader.saysOften(ports.clock.now()),
+      remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
     });
     this.#joiner = new Joiner(ports.clock, counters);
   }
@@ -85,14 +89,16 @@ export class Dissemination {
   onGossip(entry: LinkEntry, gossip: Gossip): void {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     const known = envelopeId(gossip.envelope);
-    if (known !== undefined && isSeen(this.#flood, known)) return this.#counters.addType('dropped', 'duplicate');
+    const before = known === undefined ? undefined : this.spreader.kept(known);
+    if (before !== undefined) return this.#repeated(entry, before);
     const decoded = decodeEnvelope(gossip.envelope, known);
     if (!decoded.ok) {
       this.#counters.add('dropped.badEnvelope');
       return this.#options.fault(entry);
     }
     const envelope = decoded.value;
-    const verdict = receive(this.#flood, this.#self, this.#network, envelope, gossip.hops, this.#ports.clock.now());
+    const nowMs = this.#ports.clock.now();
+    const verdict = judge(this.spreader.window, this.#self, this.#network, envelope, gossip.hops, nowMs);
     if (verdict.verdict !== 'fresh') {
       this.#counters.addType('dropped', verdict.verdict);
       if (BLAMED.has(verdict.verdict)) this.#options.fault(entry);
@@ -143,22 +149,66 @@ export class Dissemination {
   }
 
   /** It is known whether a message is authentic: only then it is remembered, delivered and passed on. */
-  #found(finding: Finding, entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: Fresh): void {
-    const { remote } = entry;
+  #found(finding: Finding, entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
     if (finding !== 'authentic') {
       this.#counters.addType('dropped', finding);
       return this.#options.fault(entry);
     }
     // Another copy was found so meanwhile.
-    if (isSeen(this.#flood, envelope.id)) return this.#counters.addType('dropped', 'duplicate');
-    remember(this.#flood, envelope.id, envelope, remote, this.#ports.clock.now());
-    const { part } = envelope;
+    const before = this.spreader.kept(envelope.id);
+    if (before !== undefined) return this.#repeated(entry, before);
+    const { id, part } = envelope;
+    // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
+    this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
     if (deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
-    else if (deliver && !this.#deliver(entry, envelope, gossip.hops)) return;
+    else if (deliver && !this.#deliver(entry, envelope, gossip.hops)) return this.spreader.disown(id);
     if (envelope.network !== this.#network) this.#counters.add('foreign');
     if (!relay) return;
-    const onward = { type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope } as const;
-    this.#spread(encodeMessage(onward), remote, envelope.to);
+    const onward = encodeMessage({ type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope });
+    if (envelope.kind === 'broadcast') this.spreader.spread(id, onward, entry);
+    else this.#flood(onward, entry.remote, envelope.to);
+  }
+
+  #repeated(entry: LinkEntry, before: Kept): void {
+    this.#counters.addType('dropped', 'duplicate');
+    this.spreader.onDuplicate(entry, before);
+  }
+
+  #remember(
+    id: MessageId,
+    envelope: Told,
+    bytes: Uint8Array | undefined,
+    hops: number,
+    entry: LinkEntry | undefined,
+  ): void {
+    const { kind, own, source, seq, sentAtMs, ttlMs, hopsMax } = envelope;
+    const kept: Kept = {
+      atMs: this.#ports.clock.now(),
+      from: entry?.remote,
+      hops,
+      hopsMax,
+      tree: own ? source : SHARED,
+      stamp: { source, seq, sentAtMs, ttlMs },
+      shared: kind === 'broadcast',
+      envelope: bytes,
+    };
+    this.spreader.keep(id, kept, entry);
+  }
+
+  onTreeMessage(entry: LinkEntry, message: TreeMessage): void {
+    if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
+    switch (message.type) {
+      case 'IHAVE':
+        return this.spreader.onIHave(entry, message);
+      case 'GRAFT':
+        return this.spreader.onGraft(entry, message);
+      case 'PRUNE':
+        return this.spreader.onPrune(entry, message);
+      case 'WANT':
+        return this.spreader.onWant(entry, message);
+      case 'DIGEST':
+        return this.spreader.onDigest(entry, message);
+    }
   }
 
   /** A part is relayed whatever comes of the whole: the others may have taken another way. */
@@ -166,7 +216,7 @@ export class Dissemination {
     const joined = this.#joiner.take(entry.remote, envelope, part, hops);
     if (joined === undefined) return;
     // The first part's way back is the one that relays remember for the whole.
-    const first = this.#links.get(cameFrom(this.#flood, part.whole) ?? '') ?? entry;
+    const first = this.#links.get(this.spreader.kept(part.whole)?.from ?? '') ?? entry;
     this.#deliver(first, { ...envelope, id: part.whole, payload: joined.payload }, joined.hops);
   }
 
@@ -230,7 +280,7 @@ export class Dissemination {
 
   onReceipt(entry: LinkEntry, receipt: Receipt): void {
     const isOurs = this.#origination.directs.awaits(receipt.id, receipt.from);
-    const back = isOurs ? undefined : this.#links.get(cameFrom(this.#flood, receipt.id) ?? '');
+    const back = isOurs ? undefined : this.#links.get(this.spreader.kept(receipt.id)?.from ?? '');
     if (!isOurs && (back === undefined || back === entry)) return this.#counters.add('dropped.receipt');
     if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
     // What we pass on must hold for those who know nothing of this link.
@@ -259,8 +309,8 @@ export class Dissemination {
     return this.#origination;
   }
 
-  /** Sends a GOSSIP on every link but `except`; straight to `to` alone when it is a neighbour. Returns the copies sent. */
-  #spread(part: Uint8Array, except: PeerId | undefined, to: PeerId | undefined): number {
+  /** Sends a direct message straight to `to` when it is a neighbour, else on every link but `except`. Returns the copies sent. */
+  #flood(part: Uint8Array, except: PeerId | undefined, to: PeerId | undefined): number {
     const neighbour = to === undefined ? undefined : this.#links.get(to);
     let copies = 0;
     this.#options.away.add(part, except, to, this.#ports.clock.now());
@@ -278,32 +328,43 @@ export class Dissemination {
     return copies;
   }
 
-  #pushGossip(entry: LinkEntry, part: Uint8Array): void {
+  #pushGossip(entry: LinkEntry, part: Uint8Array): boolean {
     this.#counters.addType('sent', 'GOSSIP');
-    this.#pushOrHold(entry, part);
+    return this.#pushOrHold(entry, part);
   }
 
-  /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. */
-  #pushOrHold(entry: LinkEntry, part: Uint8Array): void {
+  /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. False when it is lost. */
+  #pushOrHold(entry: LinkEntry, part: Uint8Array): boolean {
     const goesNow = entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull;
     if (goesNow) this.#options.batches.push(entry, part);
-    else if (!entry.hold(part)) this.#counters.add('dropped.queueFull');
-    if (entry.mode !== 'forwarding') return;
+    const isTaken = goesNow || entry.hold(part);
+    if (!isTaken) this.#counters.add('dropped.queueFull');
+    if (entry.mode !== 'forwarding') return isTaken;
     // Nobody else would send what was held back while there was no room a moment ago, or what waited for this link.
     const hasRoom = !entry.isFull && (goesNow || entry.flush(this.#ports.clock.now()));
     if (!hasRoom) this.#options.report({ type: 'link.congested', remote: entry.remote });
+    return isTaken;
   }
 
   stop(): void {
     this.#unverified.stop();
     this.#checks.clear();
     this.#joiner.stop();
+    this.spreader.stop();
     this.#origination.stop();
   }
 }
 
 /** What is to be done with a message that is authentic. */
-type Fresh = Pick<Extract<FloodVerdict, { readonly verdict: 'fresh' }>, 'deliver' | 'relay'>;
+type ToDo = Pick<Fresh, 'deliver' | 'relay'>;
+
+/** What is remembered of an envelope. */
+type Told = Pick<Envelope, 'kind' | 'own' | 'source' | 'seq' | 'sentAtMs' | 'ttlMs' | 'hopsMax'>;
+
+const SMALL_BYTES = 256;
+/** Bytes that are kept must not keep a frame of many times their size. */
+const alone = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

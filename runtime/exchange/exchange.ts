@@ -45,6 +45,9 @@ const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'UNROUTED',
   'GOSSIP',
   'RECEIPT',
+  'IHAVE',
+  'GRAFT',
+  'WANT',
 ]);
 
 /** Heard before a link is admitted. */
@@ -84,7 +87,16 @@ class MeshExchange implements RunningExchange {
     const { identity, signing } = ports;
     const authenticity = new Authenticity({ identity, signing });
     const fault = (entry: LinkEntry): void => this.#fault(entry);
-    this.#upkeep = new Upkeep({ ...shared, authenticity, fault, count, logger: ports.logger });
+    this.#upkeep = new Upkeep({
+      ...shared,
+      ...{ authenticity, fault, count, logger: ports.logger },
+      wave: (trunk) => this.#dissemination.spreader.onWave(trunk),
+      tick: (nowMs, froze) => {
+        const { spreader } = this.#dissemination;
+        if (froze) spreader.catchUp(nowMs);
+        else spreader.tick(nowMs);
+      },
+    });
     this.relays = new Relays({ ...shared, count });
     this.#dissemination = new Dissemination({
       ...{ ports, network, maxPeers, report },
@@ -94,6 +106,7 @@ class MeshExchange implements RunningExchange {
       counters: this.#counters,
       authenticity,
       fault,
+      send,
       deliver: (messages) => this.#deliver(messages),
     });
   }
@@ -103,12 +116,23 @@ class MeshExchange implements RunningExchange {
   readonly attach: Exchange['attach'] = (...channel) => this.#channels.attach(...channel);
   readonly attachHeir: Exchange['attachHeir'] = (...channel) => this.#channels.attachHeir(...channel);
   readonly suspend: Exchange['suspend'] = (...channel) => this.#channels.suspend(...channel);
-  readonly detach: Exchange['detach'] = (...channel) => this.#channels.detach(...channel);
   readonly moved = (): void => {
     this.#away.clear();
+    this.#dissemination.spreader.moved();
     this.#upkeep.moved();
   };
-  readonly shake: Exchange['shake'] = (moved) => this.#upkeep.shake(moved);
+
+  detach(...[remote, attempt]: Parameters<Exchange['detach']>): void {
+    const entry = this.#channels.detach(remote, attempt);
+    if (entry === undefined) return;
+    this.#upkeep.linkDown(remote);
+    this.#dissemination.spreader.linkDown(entry);
+  }
+
+  shake(moved: boolean): void {
+    this.#upkeep.shake(moved);
+    this.#dissemination.spreader.catchUp(this.#ports.clock.now());
+  }
 
   doubt(remote: PeerId): void {
     const entry = this.#links.get(remote);
@@ -119,7 +143,7 @@ class MeshExchange implements RunningExchange {
     const succeeded = this.#channels.succeed(remote, attempt, resumes);
     if (succeeded === undefined) return;
     const [entry, early] = succeeded;
-    this.#upkeep.welcome(entry);
+    this.#welcome(entry);
     this.#takeEarly(entry, early);
   }
 
@@ -127,7 +151,7 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || entry.admitted) return;
     entry.admitted = true;
-    this.#upkeep.welcome(entry);
+    this.#welcome(entry);
     this.#catchUp(entry);
     const early = entry.early;
     entry.early = [];
@@ -142,6 +166,13 @@ class MeshExchange implements RunningExchange {
     for (const part of parts) if (!entry.hold(part)) this.count('dropped.queueFull');
     this.count('resent', parts.length);
     entry.flush(nowMs);
+  }
+
+  /** The link carries everything from now on: one frame says what we have and which component we are of. */
+  #welcome(entry: LinkEntry): void {
+    this.#dissemination.spreader.linkUp(entry);
+    this.#upkeep.welcome(entry);
+    entry.sendGathered(this.#ports.clock.now());
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
@@ -299,6 +330,12 @@ class MeshExchange implements RunningExchange {
       case 'RECEIPT':
         this.#took(entry, 0);
         return this.#dissemination.onReceipt(entry, message);
+      case 'IHAVE':
+      case 'GRAFT':
+      case 'PRUNE':
+      case 'WANT':
+      case 'DIGEST':
+        return this.#dissemination.onTreeMessage(entry, message);
       case 'RELAY':
       case 'UNROUTED':
         if (!entry.relayBudget.take(this.#ports.clock.now())) return this.count('dropped.overBudget');

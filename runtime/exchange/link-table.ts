@@ -2,7 +2,9 @@
  * The links of one mesh as the data plane sees them: handles, last-arrival times, modes, queues. Mutable, owned by the
  * exchange, never seen by a chart.
  */
-import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
+
+import { ANNOUNCED_MAX, ASKED_MAX } from '../../machines/shared/gossip-limits.ts';
+import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
   CONTROL_BUFFER_MAX_BYTES,
   CONTROL_MESSAGES_MAX,
@@ -20,6 +22,7 @@ import type { ChannelFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { encodeFrame, encodeMessage } from '../wire/codec.ts';
+import type { Announcement } from '../wire/messages.ts';
 import { Budget } from './budget.ts';
 import { Session } from './session.ts';
 
@@ -59,6 +62,12 @@ export class LinkEntry {
   /** Its neighbours, as it told last; later word has a greater number. */
   neighbours: readonly PeerAd[] = [];
   neighboursSeq = -1;
+  /** Its place among the links, 0 to 63; one that is gone leaves its place to another. */
+  slot = 0;
+  /** What it is told that we have, soon. */
+  readonly announcements = new Map<MessageId, Announcement>();
+  readonly announceBudget = new Budget(ANNOUNCED_MAX, MISBEHAVIOUR_WINDOW_MS);
+  readonly askBudget = new Budget(ASKED_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Signals that it has us relay. */
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */
@@ -237,11 +246,30 @@ export class LinkEntry {
 
 export class LinkTable {
   readonly #entries = new Map<PeerId, LinkEntry>();
+  readonly #slots: (LinkEntry | undefined)[] = [];
   /** Channels that may take the place of a silent link's, until they do. */
   readonly #heirs = new Map<PeerId, LinkEntry>();
 
   add(entry: LinkEntry): void {
+    const before = this.#entries.get(entry.remote);
+    entry.slot = before?.slot ?? this.#freeSlot();
+    this.#slots[entry.slot] = entry;
     this.#entries.set(entry.remote, entry);
+  }
+
+  #freeSlot(): number {
+    const free = this.#slots.indexOf(undefined);
+    return free < 0 ? this.#slots.length : free;
+  }
+
+  /** Places in use are below this. */
+  get slots(): number {
+    return this.#slots.length;
+  }
+
+  /** The link in this place. */
+  at(slot: number): LinkEntry | undefined {
+    return this.#slots[slot];
   }
 
   /** The entry of this very attempt; a late caller of an older one gets nothing. */
@@ -268,6 +296,8 @@ export class LinkTable {
   }
 
   remove(remote: PeerId): void {
+    const entry = this.#entries.get(remote);
+    if (entry !== undefined) this.#slots[entry.slot] = undefined;
     this.#entries.delete(remote);
   }
 
@@ -277,6 +307,7 @@ export class LinkTable {
 
   clear(): void {
     this.#entries.clear();
+    this.#slots.length = 0;
     this.#heirs.clear();
   }
 }

@@ -4,7 +4,6 @@
  *
  * Nothing that is to be sealed ever leaves in plain: it waits for keys until its sender gives up, which is a typed error.
  */
-import type { Stamp } from '../../machines/gossip/repeats.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
 import {
@@ -12,6 +11,7 @@ import {
   HOPS_MAX_DEFAULT,
   HOPS_MAX_SMALL_CAP,
   LINK_QUEUE_BYTES_MAX,
+  MESSAGE_TTL_MS,
   SMALL_CAP,
 } from '../../machines/shared/limits.ts';
 import {
@@ -44,9 +44,13 @@ export interface OriginationOptions {
   readonly counters: Counters;
   readonly authenticity: Authenticity;
   readonly report: (fact: ExchangeFact) => void;
-  /** Sends a message to everybody, or on its way to one peer. Returns the copies sent. */
-  readonly spread: (message: Uint8Array, to: PeerId | undefined) => number;
-  readonly remember: (id: MessageId, stamp: Stamp) => void;
+  /** Sends a broadcast that was remembered on its way to everybody. */
+  readonly spread: (id: MessageId, message: Uint8Array) => void;
+  /** Sends a direct message on its way. Returns the copies sent. */
+  readonly flood: (message: Uint8Array, to: PeerId) => number;
+  /** We are about to broadcast: whether it is often enough for a tree of our own. */
+  readonly saysOften: () => boolean;
+  readonly remember: (id: MessageId, envelope: Omit<Envelope, 'payload' | 'topic'>, bytes: Uint8Array) => void;
 }
 
 /** What a signer said to the envelopes of one message. */
@@ -120,7 +124,7 @@ export class Origination {
     const failed = ({ code, message }: MeshError): void =>
       this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
     const send = (): void => {
-      for (const { message } of packed) this.#options.spread(message, undefined);
+      for (const { id, message } of packed) this.#options.spread(id, message);
     };
     this.#options.counters.add('originated.broadcast');
     this.#sign(packed, send, failed);
@@ -250,7 +254,7 @@ export class Origination {
     const packed = this.#pack({ id, kind: 'direct', to, form }, payload, {});
     this.#options.counters.add(`keys.${form}`);
     const send = (): void => {
-      for (const { message } of packed) this.#options.spread(message, to);
+      for (const { message } of packed) this.#options.flood(message, to);
     };
     this.#sign(packed, send, (error) => this.#ports.logger.log('error', error.message, { to }));
   }
@@ -274,7 +278,7 @@ export class Origination {
 
   #spread(id: MessageId, to: PeerId, packed: readonly Packed[]): void {
     let copies = 0;
-    for (const { message } of packed) copies += this.#options.spread(message, to);
+    for (const { message } of packed) copies += this.#options.flood(message, to);
     if (copies === 0) this.#fail(id, unreachable(to));
   }
 
@@ -320,12 +324,14 @@ export class Origination {
     const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
     const [source, seq] = [this.#self, this.#seq + 1];
     const { id, kind, to, form } = what;
-    const base = { id, network, source, seq, kind, to, hopsMax, sentAtMs, form };
+    const own = kind === 'broadcast' && this.#options.saysOften() ? (true as const) : undefined;
+    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form };
     const nextId = (): MessageId => this.#nextId();
     const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);
     this.#seq += packed.length;
-    for (const each of packed) remember(each.id, { source, seq, sentAtMs, ttlMs: 0 });
+    const { hopsMax: hops = hopsMax, ttlMs = MESSAGE_TTL_MS } = options;
+    for (const { id, envelope } of packed) remember(id, { ...base, hopsMax: hops, ttlMs }, envelope);
     return packed;
   }
 

@@ -26,14 +26,14 @@ export function packEnvelopes(
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
   }
-  const { id, network, source, seq, kind, to, sentAtMs, form } = base;
+  const { id, network, source, seq, kind, own, to, sentAtMs, form } = base;
   // Field by field: a copy of `base` with more in it takes longer than writing all bytes.
-  const whole = { id, network, source, seq, kind, to, hopsMax, sentAtMs, ttlMs, topic, payload, form };
+  const whole = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, ttlMs, topic, payload, form };
   if (payload.length <= PAYLOAD_BYTES_MAX) return [packed(id, encodeOriginated(whole, isSigned))];
   return cut(payload).map((piece, index, { length: count }) => {
-    const own = index === 0 ? id : nextId();
+    const partId = index === 0 ? id : nextId();
     const part = { whole: id, index, count };
-    return packed(own, encodeOriginated({ ...whole, id: own, seq: seq + index, payload: piece, part }, isSigned));
+    return packed(partId, encodeOriginated({ ...whole, id: partId, seq: seq + index, payload: piece, part }, isSigned));
   });
 }
 

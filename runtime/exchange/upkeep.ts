@@ -6,6 +6,8 @@ import {
   type BeaconState,
   beaconMessage,
   createBeacon,
+  echoes,
+  forgetNeighbour,
   hearBeacon,
   isNews,
   tickBeacon,
@@ -39,6 +41,10 @@ export interface UpkeepOptions {
   readonly count: (name: string) => void;
   /** A neighbour sent what no honest one sends. */
   readonly fault: (entry: LinkEntry) => void;
+  /** A wave of the beacon passes, or its way is gone; `trunk` leads towards its root, which we are when there is none. */
+  readonly wave: (trunk: LinkEntry | undefined) => void;
+  /** Each sweep. `froze`: we were away since the last one. */
+  readonly tick: (nowMs: number, froze: boolean) => void;
 }
 
 export class Upkeep {
@@ -128,13 +134,28 @@ export class Upkeep {
 
   #hearBeacon(entry: LinkEntry, beacon: Beacon): void {
     if (!entry.carries) return;
-    const before = this.#beacon.root;
+    const { root: before, trunk } = this.#beacon;
     const nowMs = this.#options.clock.now();
-    if (!hearBeacon(this.#beacon, beacon, entry.remote, nowMs)) return;
+    if (!hearBeacon(this.#beacon, beacon, entry.remote, nowMs)) {
+      if (this.#beacon.trunk !== trunk) this.#tellWave();
+      return;
+    }
     // The whole component passes it on: whoever raises it quickly must not make everybody speak as quickly.
     if (nowMs - this.#beaconToldMs < BEACON_TOLD_MIN_MS) this.#beaconWaits = true;
     else this.#tellBeacon(nowMs);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
+  }
+
+  /** A link is gone: it may have been the way towards the root. */
+  linkDown(remote: PeerId): void {
+    const { trunk } = this.#beacon;
+    forgetNeighbour(this.#beacon, remote);
+    if (this.#beacon.trunk !== trunk) this.#tellWave();
+  }
+
+  #tellWave(): void {
+    const entry = this.#options.links.get(this.#beacon.trunk ?? '');
+    this.#options.wave(entry?.carries ? entry : undefined);
   }
 
   stop(): void {
@@ -145,7 +166,7 @@ export class Upkeep {
 
   /** Neighbours whose links close circles: any one of them may go, and everybody still reaches everybody. */
   redundant(): PeerId[] {
-    return [...this.#beacon.echoes].filter((id) => this.#options.links.get(id)?.carries);
+    return echoes(this.#beacon).filter((id) => this.#options.links.get(id)?.carries);
   }
 
   #tellAll(message: Message, except?: PeerId): void {
@@ -158,6 +179,7 @@ export class Upkeep {
     if (!this.#isSigned) return;
     this.#beaconToldMs = nowMs;
     this.#beaconWaits = false;
+    this.#tellWave();
     this.#tellAll(beaconMessage(this.#beacon), this.#beacon.parent);
   }
 
@@ -223,6 +245,7 @@ export class Upkeep {
       if (leftMs > 0) nextMs = Math.min(nextMs, leftMs);
     }
     this.#raiseBeacon(nowMs);
+    this.#options.tick(nowMs, froze);
     return nextMs;
   }
 

@@ -15,6 +15,8 @@ export interface Broadcast {
   /** 1 for each peer that owes a delivery: there since before the first broadcast, not the source. Cleared when it goes. */
   readonly expected: Uint8Array;
   readonly got: Uint8Array;
+  /** Peers that came after it and were told of it by a neighbour. */
+  readonly late: Set<number>;
   /** Copies of the payload that arrived over links, those dropped as duplicates included. */
   copies: number;
   delivered: number;
@@ -145,6 +147,7 @@ export class Ledger {
       atMs: nowMs,
       expected,
       got: new Uint8Array(size),
+      late: new Set(),
       copies: 0,
       delivered: 0,
       duplicates: 0,
@@ -166,14 +169,18 @@ export class Ledger {
       this.otherDeliveries++;
       return true;
     }
-    if (index >= broadcast.got.length) return true;
-    if (broadcast.got[index] === 1 || index === broadcast.source) {
+    const isLate = index >= broadcast.got.length;
+    if (index === broadcast.source || (isLate ? broadcast.late.has(index) : broadcast.got[index] === 1)) {
       broadcast.duplicates++;
       return false;
     }
-    broadcast.got[index] = 1;
     broadcast.delivered++;
     broadcast.lastHop = Math.max(broadcast.lastHop, hops);
+    if (isLate) {
+      broadcast.late.add(index);
+      return true;
+    }
+    broadcast.got[index] = 1;
     this.#latency(nowMs - broadcast.atMs);
     return true;
   }

@@ -37,5 +37,5 @@ function broadcastAt(frame: Uint8Array, at: number): string | undefined {
   const id = envelope.hex(16);
   // Network, source and number.
   for (let left = 3; left > 0; left--) envelope.skip();
-  return envelope.integer(0, 1) === 0 && envelope.ok ? id : undefined;
+  return envelope.integer(0, 2) !== 1 && envelope.ok ? id : undefined;
 }

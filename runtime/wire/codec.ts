@@ -7,6 +7,7 @@
 import { Decoder } from '@msgpack/msgpack';
 import * as v from 'valibot';
 import {
+  BEACON_HOPS_MAX,
   ENVELOPE_BYTES_MAX,
   FRAME_BYTES_MAX,
   HELLO_BYTES_MAX,
@@ -41,6 +42,7 @@ import {
   readControl,
   surplusInPeers,
 } from './schemas.ts';
+import { readTreeMessage, TREE_FIELDS, writeTreeMessage } from './spread.ts';
 
 export {
   decodeEnvelope,
@@ -91,6 +93,12 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'ACK':
     case 'BEACON':
       return guarded(message.type, () => writeByHand(message));
+    case 'IHAVE':
+    case 'GRAFT':
+    case 'PRUNE':
+    case 'WANT':
+    case 'DIGEST':
+      return guarded(message.type, () => copied(writeTreeMessage(message)));
     default:
       return encodeControl(message);
   }
@@ -133,7 +141,7 @@ function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array 
   const { type } = message;
   const to = writer.reset();
   const signature = type === 'RECEIPT' || type === 'BEACON' ? message.signature : undefined;
-  const fields = type === 'RECEIPT' ? 4 : type === 'PING' || type === 'PONG' ? 2 : 3;
+  const fields = type === 'RECEIPT' || type === 'BEACON' ? 4 : type === 'PING' || type === 'PONG' ? 2 : 3;
   to.array(signature === undefined ? fields : fields + 2);
   to.number(MESSAGE_TYPES[type]);
   switch (type) {
@@ -153,6 +161,8 @@ function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array 
       to.hex('root', message.root, 20);
       checkInteger('seq', message.seq, 0, Number.MAX_SAFE_INTEGER);
       to.number(message.seq);
+      checkInteger('hops', message.hops, 0, BEACON_HOPS_MAX);
+      to.number(message.hops);
       break;
     default:
       checkRange('stampMs', message.stampMs, 0, Number.MAX_SAFE_INTEGER);
@@ -162,8 +172,12 @@ function writeByHand(message: Receipt | Ping | Pong | Ack | Beacon): Uint8Array 
     to.binary('key', signature.key, PUBLIC_KEY_BYTES);
     to.binary('sig', signature.sig, SIGNATURE_BYTES);
   }
-  const bytes = withRoom(to.at);
-  to.copyTo(bytes, 0);
+  return copied(to);
+}
+
+function copied(written: Writer): Uint8Array {
+  const bytes = withRoom(written.at);
+  written.copyTo(bytes, 0);
   return bytes;
 }
 
@@ -270,12 +284,24 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       return cursor.ok ? { type: 'ACK', received, sent } : { problem: 'the counts are not whole numbers' };
     }
     case 'BEACON': {
-      if (fields < 2) return missing(2, fields);
+      if (fields < 3) return missing(3, fields);
       const root = cursor.hex(20);
       const seq = cursor.integer(0, Number.MAX_SAFE_INTEGER);
-      const signature = readSignature(cursor, fields - 2);
-      if (!cursor.ok) return { problem: 'the root is no peer id, the number none, or the signature not of its kind' };
-      return { type: 'BEACON', root, seq, ...signature };
+      const hops = cursor.integer(0, BEACON_HOPS_MAX);
+      const signature = readSignature(cursor, fields - 3);
+      if (!cursor.ok) return { problem: 'the root is no peer id, a number none, or the signature not of its kind' };
+      return { type: 'BEACON', root, seq, hops, ...signature };
+    }
+    case 'IHAVE':
+    case 'GRAFT':
+    case 'PRUNE':
+    case 'WANT':
+    case 'DIGEST': {
+      const known = TREE_FIELDS[name];
+      if (fields < known) return missing(known, fields);
+      const message = readTreeMessage(cursor, name);
+      skipSurplus(cursor, fields - known);
+      return cursor.ok && message !== undefined ? message : { problem: 'a field is not of its kind' };
     }
     default:
       return decodeControl(cursor, name, fields);

@@ -1,9 +1,9 @@
 /**
  * Envelopes: what the source of a message says, in bytes that every relay passes on untouched. A MessagePack array
- * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct, to: bin 20 | nil, hopsMax: int,
- * sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message followed by
- * `[whole: bin 16, index: int, count: int]` (or nil), and then by the form of its payload when that is not 0; further fields
- * are ignored.
+ * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct | 2 broadcast on the source's own tree,
+ * to: bin 20 | nil, hopsMax: int, sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message
+ * followed by `[whole: bin 16, index: int, count: int]` (or nil), and then by the form of its payload when that is not 0;
+ * further fields are ignored.
  *
  * In a network whose messages are signed `bin 96` follows: the source's public key and its signature over ENVELOPE_LABEL and
  * the array as it stands, so that each field is covered and there is no second way to write the same. What relays change (the
@@ -127,7 +127,7 @@ export const signedPart = (envelope: Uint8Array): Uint8Array => envelope.subarra
 
 /** All up to the payload's own bytes. */
 function writeHead(envelope: Envelope): void {
-  const { kind, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, form, payload } = envelope;
+  const { kind, own, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, form, payload } = envelope;
   if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
   if ((kind === 'direct') !== (to !== undefined)) throw new TypeError('a direct message has a `to`, a broadcast none');
   checkInteger('seq', seq, 1, Number.MAX_SAFE_INTEGER);
@@ -140,7 +140,7 @@ function writeHead(envelope: Envelope): void {
   head.raw(networkName.bytes(envelope.network));
   head.hex('source', envelope.source, 20);
   head.number(seq);
-  head.number(kind === 'direct' ? 1 : 0);
+  head.number(kind === 'direct' ? 1 : own ? 2 : 0);
   if (to === undefined) head.nil();
   else head.hex('to', to, 20);
   head.number(hopsMax);
@@ -229,7 +229,8 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
   const network = lastNetwork.from(cursor);
   const source = lastSource.from(cursor);
   const seq = cursor.integer(1, Number.MAX_SAFE_INTEGER);
-  const direct = cursor.integer(0, 1) === 1;
+  const kind = cursor.integer(0, 2);
+  const direct = kind === 1;
   const to = cursor.nil() ? undefined : cursor.hex(20);
   const hopsMax = cursor.integer(1, HOPS_LIMIT);
   const sentAtMs = cursor.duration();
@@ -252,6 +253,7 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
     source,
     seq,
     kind: direct ? 'direct' : 'broadcast',
+    own: kind === 2 ? true : undefined,
     to,
     hopsMax,
     sentAtMs,

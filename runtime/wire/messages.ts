@@ -7,6 +7,7 @@
  * keys 32 (0 when not known), attempts 10, operations 8, message ids 16. Further fields at the end of an array are
  * ignored and counted, and so is a type that is not known. Since version 1 unless a message says otherwise.
  */
+import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 
@@ -30,6 +31,11 @@ export const MESSAGE_TYPES = {
   DIALED: 21,
   GOSSIP: 32,
   RECEIPT: 33,
+  IHAVE: 34,
+  GRAFT: 35,
+  PRUNE: 36,
+  WANT: 37,
+  DIGEST: 38,
 } as const;
 
 /**
@@ -117,6 +123,8 @@ export interface Beacon {
   readonly type: 'BEACON';
   readonly root: PeerId;
   readonly seq: number;
+  /** Links between the sender and the root, 0 for the root itself, as far as it knows. Not signed: everybody writes its own. */
+  readonly hops: number;
   readonly signature?: EnvelopeSignature;
 }
 
@@ -211,6 +219,62 @@ export interface Gossip {
   readonly envelope: Uint8Array;
 }
 
+/**
+ * One announced message: whoever has not got it a little later asks for it.
+ */
+export interface Announcement {
+  readonly id: MessageId;
+  /** The tree on which it spreads: its source, or '' for the shared one. */
+  readonly tree: TreeId;
+  /** Links it will have crossed when it comes over this one, 1 to HOPS_LIMIT. */
+  readonly hops: number;
+}
+/**
+ * What the sender has and does not push on this link; at most ANNOUNCE_MAX, sent ANNOUNCE_AFTER_MS after the first of them.
+ * `repair`: the receiver lacks them by its DIGEST, and asks with WANT. Packed: the trees, 20 bytes each, then 18 bytes a
+ * message: id, number of its tree (0 shared, else its place in the list), hops.
+ */
+export interface IHave {
+  readonly type: 'IHAVE';
+  readonly repair: boolean;
+  readonly entries: readonly Announcement[];
+}
+/** The link is to be eager in this tree from now on; the message of this id is sent at once if there is one. */
+export interface Graft {
+  readonly type: 'GRAFT';
+  readonly tree: TreeId;
+  readonly id?: MessageId;
+}
+/** What the receiver sent in this tree had come already by another link: it is to announce only. */
+export interface Prune {
+  readonly type: 'PRUNE';
+  readonly tree: TreeId;
+}
+/** Asks for messages that a DIGEST showed to be missing; at most ANNOUNCE_MAX. */
+export interface Want {
+  readonly type: 'WANT';
+  readonly ids: readonly MessageId[];
+}
+/** The broadcasts sent in one span of time: how many, and the exclusive or of the first 4 bytes of their ids. */
+export interface DigestSpan {
+  /** Time of sending divided by DIGEST_SPAN_MS. */
+  readonly at: number;
+  readonly count: number;
+  readonly sum: number;
+}
+/**
+ * What the sender has got of the broadcasts sent from span `since` on and before `until`, at most DIGEST_SPANS_MAX. Sent when
+ * a link opens or resumes, and to one neighbour every DIGEST_MS. The receiver announces what the sender lacks, and answers
+ * once with its own digest when it lacks something itself.
+ */
+export interface Digest {
+  readonly type: 'DIGEST';
+  readonly answer: boolean;
+  readonly since: number;
+  readonly until: number;
+  readonly spans: readonly DigestSpan[];
+}
+
 /** What the source said, in bytes that nobody on the way changes. */
 export interface Envelope {
   /** Begins like its source's id: nobody takes up the id of somebody else's message. */
@@ -224,6 +288,8 @@ export interface Envelope {
   readonly seq: number;
   /** `direct` carries `to`; everybody relays it, only `to` delivers it and answers with a RECEIPT. */
   readonly kind: 'broadcast' | 'direct';
+  /** A broadcast that spreads on its source's own tree, as the source decides. Left out on the shared one. */
+  readonly own?: true | undefined;
   readonly to?: PeerId | undefined;
   /** Hop limit, 1 to HOPS_LIMIT. */
   readonly hopsMax: number;
@@ -283,6 +349,8 @@ export interface Receipt {
 }
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
+/** How broadcasts and direct messages spread. */
+export type SpreadMessage = Gossip | Receipt | IHave | Graft | Prune | Want | Digest;
 export type Message =
   | Hello
   | Proof
@@ -296,8 +364,7 @@ export type Message =
   | Relay
   | Unrouted
   | TopologyMessage
-  | Gossip
-  | Receipt;
+  | SpreadMessage;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
 export type DecodeError = {

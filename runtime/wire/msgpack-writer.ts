@@ -111,7 +111,19 @@ export class Writer {
     }
   }
 
-  /** Bytes that are MessagePack already. */
+  /** One byte as it is. */
+  byte(value: number): void {
+    this.#bytes[this.at++] = value;
+  }
+
+  /** A whole number in so many bytes, the highest first, as it is. */
+  bigEndian(value: number, bytes: 2 | 4): void {
+    if (bytes === 2) this.#view.setUint16(this.at, value);
+    else this.#view.setUint32(this.at, value);
+    this.at += bytes;
+  }
+
+  /** Bytes that are MessagePack already, or stand behind a head. */
   raw(encoded: Uint8Array): void {
     this.#bytes.set(encoded, this.at);
     this.at += encoded.length;

@@ -20,13 +20,10 @@ import {
 import { ID_BITS } from '../../machines/shared/xor.ts';
 import { fromBase64Url, toBase64Url } from '../identity/base64url.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import type { Message, ShuffleEntry } from './messages.ts';
+import type { Ack, Beacon, Message, Ping, Pong, ShuffleEntry, SpreadMessage } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
-export type ControlMessage = Exclude<
-  Message,
-  { readonly type: 'GOSSIP' | 'RECEIPT' | 'PING' | 'PONG' | 'ACK' | 'BEACON' }
->;
+export type ControlMessage = Exclude<Message, SpreadMessage | Ping | Pong | Ack | Beacon>;
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;

@@ -4,12 +4,13 @@ import {
   AWAY_MS,
   AWAY_PEERS_MAX,
   LINK_QUEUE_BYTES_MAX,
+  SEEN_MS,
   SHAKEN_ANSWER_MS,
   STALE_MS,
 } from '../../machines/shared/limits.ts';
 import { Away } from '../../runtime/exchange/away.ts';
-import { ATTEMPT, join, type Node, REMOTE, row, single } from './exchange-kit.ts';
-import { gossip } from './gossip-kit.ts';
+import { ATTEMPT, join, type Node, REMOTE, row, settled, single } from './exchange-kit.ts';
+import { direct, gossip } from './gossip-kit.ts';
 
 /** The link between two nodes is gone at both ends, without a word. */
 function cut(a: Node, b: Node): void {
@@ -54,7 +55,8 @@ describe('a peer that was away', () => {
     const [a, b] = nodes as [Node, Node];
     cut(a, b);
     a.exchange.broadcast('too early', {});
-    clock.runFor(AWAY_MS + 1);
+    a.exchange.direct(b.id, 'too early', direct, settled());
+    clock.runFor(Math.max(AWAY_MS, SEEN_MS) + 1);
     relink(clock, a, b);
     clock.runFor(1_000);
     expect(dataOf(b)).toEqual([]);
@@ -70,7 +72,7 @@ describe('a peer that was away', () => {
       from.exchange.retire(to.id, ATTEMPT);
       clock.runFor(100);
       cut(a, b);
-      a.exchange.broadcast('to nobody', {});
+      a.exchange.direct(b.id, 'to nobody', direct, settled());
       relink(clock, a, b);
       clock.runFor(1_000);
       expect(dataOf(b)).toEqual([]);

@@ -15,6 +15,8 @@ export const OLDER = '0'.repeat(20);
 export const REMOTE = 'b'.repeat(40);
 export const THIRD = 'c'.repeat(40);
 
+const UPKEEP: ReadonlySet<Message['type']> = new Set(['BEACON', 'GRAFT', 'PRUNE', 'IHAVE', 'WANT', 'DIGEST']);
+
 /** A link whose send buffer the test fills and drains. */
 export class TestLink implements Link {
   readonly sent: Uint8Array[] = [];
@@ -32,12 +34,12 @@ export class TestLink implements Link {
     this.onFrame(frame);
     return true;
   }
-  /** What was sent since the last call, decoded, without the beacons of its upkeep. */
+  /** What was sent since the last call, decoded, without the beacons and trees of its upkeep. */
   take(): Message[] {
     return this.sent.splice(0).flatMap((frame) => {
       const decoded = decodeFrame(frame);
       if (!decoded.ok) throw new Error(decoded.error.why);
-      return decoded.value.messages.filter(({ type }) => (type as string) !== 'BEACON');
+      return decoded.value.messages.filter(({ type }) => !UPKEEP.has(type));
     });
   }
 }
@@ -104,6 +106,8 @@ export function single(options: { readonly admitted?: boolean } = {}) {
   const told: ChannelFact[] = [];
   node.exchange.attach(REMOTE, ATTEMPT, link, (fact) => told.push(fact));
   if (options.admitted !== false) node.exchange.admit(REMOTE, ATTEMPT);
+  // What every link begins with.
+  link.sent.length = 0;
   const receive = (...messages: Message[]) => node.exchange.receive(REMOTE, ATTEMPT, frameOf(...messages));
   const types = () => node.facts.map(({ type }) => type);
   const count = (name: string) => node.exchange.counters()[name] ?? 0;

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { MESSAGE_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
 import type { Gossip } from '../../runtime/wire/messages.ts';
-import { ATTEMPT, join, REMOTE, row, settled, single, TestLink, THIRD } from './exchange-kit.ts';
+import { ATTEMPT, frameOf, join, REMOTE, row, settled, single, TestLink, THIRD } from './exchange-kit.ts';
 import { direct, gossip } from './gossip-kit.ts';
 
-describe('flooding', () => {
-  it('delivers a broadcast once to each, whatever the paths, with the hops of the first copy', () => {
+const GRAFT = frameOf({ type: 'GRAFT', tree: '' });
+
+describe('broadcasts', () => {
+  it('are delivered once to each, whatever the paths, with the hops of the tree', () => {
     const { clock, nodes } = row('abcd');
     join(clock, nodes[0] as never, nodes[3] as never);
     join(clock, nodes[0] as never, nodes[2] as never);
@@ -14,23 +16,26 @@ describe('flooding', () => {
     expect(nodes.map(({ inbox }) => inbox.map(({ hops, topic }) => [hops, topic]))).toEqual([
       [],
       [[1, 't']],
-      [[1, 't']],
-      [[1, 't']],
+      [[2, 't']],
+      [[3, 't']],
     ]);
+    const sent = nodes.map(({ exchange }) => exchange.counters()['sent.GOSSIP'] ?? 0);
+    expect(sent.reduce((sum, count) => sum + count, 0)).toBe(3);
   });
 
-  it('stops at the hop limit', () => {
+  it('stop at the hop limit', () => {
     const { clock, nodes } = row('abcde');
     nodes[0]?.exchange.broadcast('x', { hopsMax: 2 });
     clock.runFor(1_000);
     expect(nodes.map(({ inbox }) => inbox.length)).toEqual([0, 1, 1, 0, 0]);
   });
 
-  it('passes on what a guest says in its own network, and delivers and confirms nothing of it', () => {
+  it('pass on what a guest says in its own network, and deliver and confirm nothing of it', () => {
     const { clock, node, receive, count } = single();
     const third = new TestLink();
     node.exchange.attach(THIRD, ATTEMPT, third, () => undefined);
     node.exchange.admit(THIRD, ATTEMPT);
+    node.exchange.receive(THIRD, ATTEMPT, GRAFT);
     receive(gossip({ network: 'm' }), gossip({ network: 'm', kind: 'direct', to: node.id }));
     clock.runFor(100);
     expect(third.take().filter(({ type }) => type === 'GOSSIP')).toHaveLength(1);
@@ -39,7 +44,7 @@ describe('flooding', () => {
     expect(count('foreign')).toBe(2);
   });
 
-  it('never sends a message back to where it came from, not even one addressed there', () => {
+  it('never go back to where it came from, not even one addressed there', () => {
     const { receive, link, count } = single();
     receive(gossip(), gossip({ source: THIRD }), gossip({ source: THIRD, kind: 'direct', to: REMOTE }));
     expect(link.take().filter(({ type }) => type === 'GOSSIP')).toEqual([]);

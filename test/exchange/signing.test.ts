@@ -251,6 +251,7 @@ describe('what a neighbour says itself', () => {
     const onward = new TestLink();
     b.exchange.attach(carol.peerId, ATTEMPT, onward, () => undefined);
     b.exchange.admit(carol.peerId, ATTEMPT);
+    b.exchange.receive(carol.peerId, ATTEMPT, frameOf({ type: 'GRAFT', tree: '' }));
     a.exchange.broadcast('for all', {});
     clock.runFor(100);
     expect(bob.checks).toContain(ada.peerId);

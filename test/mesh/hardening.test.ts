@@ -22,7 +22,7 @@ describe('numbers out of range', () => {
     world.clock.runFor(100);
     const stranger = neighbour(world, 0xff, a.peerId);
     expect(linksOf(a)).toEqual([stranger.id]);
-    stranger.say(a.peerId, { type: 'BEACON', root: a.peerId, seq: Number.MAX_SAFE_INTEGER });
+    stranger.say(a.peerId, { type: 'BEACON', root: a.peerId, seq: Number.MAX_SAFE_INTEGER, hops: 0 });
     world.clock.runFor(4_000);
     stranger.say(a.peerId, { type: 'PING', stampMs: 1 });
     world.clock.runFor(4_000);
@@ -36,7 +36,7 @@ describe('numbers out of range', () => {
     const [root, other] = a.peerId < b.peerId ? [a, b] : [b, a];
     const stranger = neighbour(world, 0xff, other.peerId);
     expect(linksOf(other)).toContain(stranger.id);
-    const fake = { type: 'BEACON', root: root.peerId, seq: Number.MAX_SAFE_INTEGER } as const;
+    const fake = { type: 'BEACON', root: root.peerId, seq: Number.MAX_SAFE_INTEGER, hops: 0 } as const;
     stranger.say(other.peerId, fake);
     world.clock.runFor(40_000);
     expect(other.getSnapshot().context.beacon).toBe(root.peerId);
@@ -76,7 +76,7 @@ describe('floods', () => {
       const raised = Array.from({ length: 100 }, (_, i) => second * 100 + i + 100);
       stranger.say(
         a.peerId,
-        ...raised.map((seq) => ({ type: 'BEACON', root: '0'.repeat(40), seq, signature }) as const),
+        ...raised.map((seq) => ({ type: 'BEACON', root: '0'.repeat(40), seq, hops: 0, signature }) as const),
       );
       world.clock.runFor(1_000);
     }

@@ -1,6 +1,6 @@
 /** Goal: peers with two links each make one thread or circle, although nobody may go over the cap for an island. */
 import { describe, expect, it } from 'vitest';
-import { beaconMessage, createBeacon, hearBeacon, tickBeacon } from '../../machines/mesh/beacon.core.ts';
+import { beaconMessage, createBeacon, echoes, hearBeacon, tickBeacon } from '../../machines/mesh/beacon.core.ts';
 import { BEACON_INTERVAL_MS } from '../../machines/shared/limits.ts';
 import { Simulation } from '../../runtime/testing.ts';
 
@@ -28,7 +28,12 @@ function waves(count: number) {
         }
       }
     },
-    echoes: () => beacons.map(({ echoes }) => [...echoes].map((id) => Number(id[0])).sort()),
+    echoes: () =>
+      beacons.map((beacon) =>
+        echoes(beacon)
+          .map((id) => Number(id[0]))
+          .sort(),
+      ),
   };
 }
 

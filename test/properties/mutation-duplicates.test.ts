@@ -2,13 +2,9 @@
 import { expect, it, vi } from 'vitest';
 import { deliversOnce, firstFailure } from './bodies.ts';
 
-vi.mock('../../machines/gossip/flood.core.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../machines/gossip/flood.core.ts')>();
-  const receive: typeof original.receive = (...args) => {
-    const verdict = original.receive(...args);
-    return verdict.verdict === 'duplicate' ? { verdict: 'fresh', deliver: true, relay: false } : verdict;
-  };
-  return { ...original, receive, isSeen: () => false };
+vi.mock('../../machines/gossip/window.core.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../machines/gossip/window.core.ts')>();
+  return { ...original, lookUp: () => undefined };
 });
 
 it('is caught', () => {

@@ -2,6 +2,7 @@
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ANNOUNCE_MAX, DIGEST_SPANS_MAX } from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
 import { toBase64Url } from '../../runtime/identity/base64url.ts';
 import {
@@ -98,7 +99,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     op,
   }),
   fc.record({ type: fc.constant('DIAL' as const), op, target: ad, random: fc.boolean() }),
-  fc.record({ type: fc.constant('BEACON' as const), root: peerId, seq: fc.maxSafeNat() }),
+  fc.record({ type: fc.constant('BEACON' as const), root: peerId, seq: fc.maxSafeNat(), hops: fc.nat(65_535) }),
   fc.record({
     type: fc.constant('SHUFFLE' as const),
     reply: fc.boolean(),
@@ -109,6 +110,32 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       { maxLength: limits.SHUFFLE_MAX },
     ),
   }),
+  fc.record({
+    type: fc.constant('IHAVE' as const),
+    repair: fc.boolean(),
+    entries: fc.array(fc.record({ id: hex(32), tree: fc.oneof(fc.constant(''), peerId), hops }), {
+      minLength: 1,
+      maxLength: ANNOUNCE_MAX,
+    }),
+  }),
+  fc.record(
+    { type: fc.constant('GRAFT' as const), tree: fc.oneof(fc.constant(''), peerId), id: hex(32) },
+    { requiredKeys: ['type', 'tree'] },
+  ),
+  fc.record({ type: fc.constant('PRUNE' as const), tree: fc.oneof(fc.constant(''), peerId) }),
+  fc.record({
+    type: fc.constant('WANT' as const),
+    ids: fc.array(hex(32), { minLength: 1, maxLength: ANNOUNCE_MAX }),
+  }),
+  fc
+    .record({ type: fc.constant('DIGEST' as const), answer: fc.boolean(), since: fc.nat(), until: fc.nat() })
+    .chain((digest) =>
+      fc
+        .array(fc.record({ at: fc.nat(65_535), count: fc.nat(), sum: fc.nat() }), {
+          maxLength: DIGEST_SPANS_MAX,
+        })
+        .map((spans) => ({ ...digest, spans: spans.map((span) => ({ ...span, at: span.at + digest.since })) })),
+    ),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
   fc.record(
     { type: fc.constant('RECEIPT' as const), id: hex(32), from: peerId, hops, signature },

@@ -57,7 +57,9 @@ describe('what is written by hand', () => {
           );
           expect(encodeMessage({ type: 'PING', stampMs: a / 7 })).toEqual(encode([PING, a / 7]));
           expect(encodeMessage({ type: 'ACK', received: a, sent: b })).toEqual(encode([ACK, a, b]));
-          expect(encodeMessage({ type: 'BEACON', root: peer, seq: a })).toEqual(encode([BEACON, fromHex(peer), a]));
+          expect(encodeMessage({ type: 'BEACON', root: peer, seq: a, hops: 7 })).toEqual(
+            encode([BEACON, fromHex(peer), a, 7]),
+          );
         },
       ),
     );

@@ -44,7 +44,7 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   PONG: { type: 'PONG', stampMs: 1_700_000_000_000 },
   ACK: { type: 'ACK', received: 300, sent: 7 },
   NEIGHBOURS: { type: 'NEIGHBOURS', seq: 300, peers: [AD] },
-  BEACON: { type: 'BEACON', root: PEER_A, seq: 7, signature: SIGNATURE },
+  BEACON: { type: 'BEACON', root: PEER_A, seq: 7, hops: 3, signature: SIGNATURE },
   SHUFFLE: { type: 'SHUFFLE', reply: true, entries: [{ ...AD, radius: 12, ageS: 90 }] },
   RELAY: { type: 'RELAY', to: PEER_B, from: PEER_A, hops: 2, attempt: ATTEMPT, signal: new Uint8Array([0x7b, 0x7d]) },
   UNROUTED: { type: 'UNROUTED', to: PEER_B, from: PEER_A, attempt: ATTEMPT },
@@ -56,4 +56,16 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   DIALED: { type: 'DIALED', op: OP },
   GOSSIP: { type: 'GOSSIP', hops: 2, envelope: new Uint8Array([0x90]) },
   RECEIPT: { type: 'RECEIPT', id: MESSAGE_ID, from: PEER_B, hops: 3, signature: SIGNATURE },
+  IHAVE: {
+    type: 'IHAVE',
+    repair: false,
+    entries: [
+      { id: MESSAGE_ID, tree: '', hops: 3 },
+      { id: MESSAGE_ID, tree: PEER_B, hops: 4 },
+    ],
+  },
+  GRAFT: { type: 'GRAFT', tree: PEER_A, id: MESSAGE_ID },
+  PRUNE: { type: 'PRUNE', tree: '' },
+  WANT: { type: 'WANT', ids: [MESSAGE_ID, MESSAGE_ID] },
+  DIGEST: { type: 'DIGEST', answer: true, since: 300, until: 365, spans: [{ at: 301, count: 2, sum: 0xdeadbeef }] },
 };

@@ -1,6 +1,8 @@
-/** Goal: flooding decides each message once, within hop limit and life, and remembers a bounded past. */
+/** Goal: each message is decided once, within hop limit and life, and a bounded past is remembered. */
 import { describe, expect, it } from 'vitest';
-import { cameFrom, createFlood, receive, remember } from '../../machines/gossip/flood.core.ts';
+import { judge } from '../../machines/gossip/intake.core.ts';
+import { SHARED } from '../../machines/gossip/trees.core.ts';
+import { createWindow, remember as keep, lookUp, type Window } from '../../machines/gossip/window.core.ts';
 import { SEEN_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
 import { CLOCK_SKEW_MS, SOURCES_MAX } from '../../machines/shared/trust-limits.ts';
 import type { Envelope } from '../../runtime/wire/messages.ts';
@@ -23,8 +25,10 @@ const envelope = (more: Partial<Envelope> = {}): Envelope => ({
   ...more,
 });
 const decide = (more: Partial<Envelope>, hops = 1, nowMs = NOW) =>
-  receive(createFlood(), SELF, 'n', envelope(more), hops, nowMs);
+  judge(createWindow(), SELF, 'n', envelope(more), hops, nowMs);
 const HOUR = 3_600_000;
+const remember = (state: Window, id: string, stamp: Envelope, from: string | undefined, atMs: number): void =>
+  keep(state, id, { atMs, from, hops: 1, hopsMax: 3, tree: SHARED, stamp, shared: true, envelope: new Uint8Array(1) });
 
 const TO_US = { kind: 'direct', to: SELF } as const;
 
@@ -44,41 +48,40 @@ describe('one message', () => {
   ])('%s', (_name, more, hops, nowMs, verdict) => expect(decide(more, hops, nowMs)).toEqual(verdict));
 
   it('is fresh once, whoever brings it again; receipts go back to who brought it first', () => {
-    const state = createFlood();
-    expect(receive(state, SELF, 'n', envelope(), 2, NOW).verdict).toBe('fresh');
+    const state = createWindow();
+    expect(judge(state, SELF, 'n', envelope(), 2, NOW).verdict).toBe('fresh');
     // Looking at it changes nothing: only what is found authentic is remembered.
-    expect(receive(state, SELF, 'n', envelope(), 2, NOW).verdict).toBe('fresh');
+    expect(judge(state, SELF, 'n', envelope(), 2, NOW).verdict).toBe('fresh');
     remember(state, id(1), envelope(), VIA, NOW);
-    expect(receive(state, SELF, 'n', envelope(), 1, NOW).verdict).toBe('duplicate');
-    expect(cameFrom(state, id(1))).toBe(VIA);
-    expect(cameFrom(state, id(2))).toBeUndefined();
+    expect(lookUp(state, id(1))?.from).toBe(VIA);
+    expect(lookUp(state, id(2))).toBeUndefined();
     remember(state, id(3), envelope({ source: SELF }), undefined, NOW);
-    expect(cameFrom(state, id(3))).toBeUndefined();
+    expect(lookUp(state, id(3))?.from).toBeUndefined();
   });
 
   it('that is turned down is not remembered: nothing is to be gained by sending it', () => {
-    const state = createFlood();
-    for (const more of [{ source: SELF }, { hopsMax: 1 }]) receive(state, SELF, 'n', envelope(more), 2, NOW);
-    receive(state, SELF, 'n', envelope(), 1, NOW + HOUR);
-    expect(state.past.places.size).toBe(0);
+    const state = createWindow();
+    for (const more of [{ source: SELF }, { hopsMax: 1 }]) judge(state, SELF, 'n', envelope(more), 2, NOW);
+    judge(state, SELF, 'n', envelope(), 1, NOW + HOUR);
+    expect(state.seen.size).toBe(0);
   });
 });
 
 describe('the past', () => {
   it('is bounded in number, the oldest forgotten first', () => {
-    const state = createFlood();
+    const state = createWindow();
     for (let n = 0; n < SEEN_MAX + 5; n++) remember(state, id(n), envelope(), VIA, NOW);
-    expect(state.past.places.size).toBe(SEEN_MAX);
-    expect([state.past.places.has(id(4)), state.past.places.has(id(5))]).toEqual([false, true]);
+    expect(state.seen.size).toBe(SEEN_MAX);
+    expect([state.seen.has(id(4)), state.seen.has(id(5))]).toEqual([false, true]);
   });
 
   it('is bounded in time', () => {
-    const state = createFlood();
+    const state = createWindow();
     remember(state, id(1), envelope(), VIA, NOW);
     remember(state, id(2), envelope(), VIA, NOW + SEEN_MS - 1);
-    expect(state.past.places.size).toBe(2);
+    expect(state.seen.size).toBe(2);
     remember(state, id(3), envelope(), VIA, NOW + SEEN_MS);
-    expect([...state.past.places.keys()]).toEqual([id(2), id(3)]);
+    expect([...state.seen.keys()]).toEqual([id(2), id(3)]);
   });
 });
 
@@ -86,22 +89,22 @@ describe('a repetition of what is forgotten', () => {
   const MINUTES = 600_000;
   const long = (seq: number, more: Partial<Envelope> = {}): Envelope =>
     envelope({ id: id(seq), seq, ttlMs: MINUTES, ...more });
-  const verdictOf = (state: ReturnType<typeof createFlood>, message: Envelope, nowMs: number): string =>
-    receive(state, SELF, 'n', message, 1, nowMs).verdict;
-  const taken = (state: ReturnType<typeof createFlood>, message: Envelope, nowMs: number): void =>
+  const verdictOf = (state: ReturnType<typeof createWindow>, message: Envelope, nowMs: number): string =>
+    judge(state, SELF, 'n', message, 1, nowMs).verdict;
+  const taken = (state: ReturnType<typeof createWindow>, message: Envelope, nowMs: number): void =>
     remember(state, message.id, message, VIA, nowMs);
 
   it('is known by its number for as long as it lives, and then by its age', () => {
-    const state = createFlood();
+    const state = createWindow();
     taken(state, long(5), NOW);
     taken(state, long(6), NOW + SEEN_MS);
     const later = NOW + SEEN_MS;
-    expect(state.past.places.has(id(5))).toBe(false);
+    expect(state.seen.has(id(5))).toBe(false);
     expect(verdictOf(state, long(5), later)).toBe('replayed');
     // Under another id too, and so is what came out of order by so much.
     expect(verdictOf(state, long(5, { id: id(99) }), later)).toBe('replayed');
     expect(verdictOf(state, long(4), later)).toBe('replayed');
-    expect(verdictOf(state, long(6), later)).toBe('duplicate');
+    expect(lookUp(state, id(6))).toBeDefined();
     expect(verdictOf(state, long(7), later)).toBe('fresh');
     expect(verdictOf(state, long(4, { source: VIA }), later)).toBe('fresh');
     expect(verdictOf(state, long(5), NOW + MINUTES + CLOCK_SKEW_MS)).toBe('replayed');
@@ -109,15 +112,15 @@ describe('a repetition of what is forgotten', () => {
   });
 
   it('that only so many others pushed out of memory is dropped without blame', () => {
-    const state = createFlood();
+    const state = createWindow();
     taken(state, long(1), NOW);
     for (let n = 2; n < SEEN_MAX + 2; n++) taken(state, long(n), NOW + 1);
-    expect(state.past.places.has(id(1))).toBe(false);
+    expect(state.seen.has(id(1))).toBe(false);
     expect(verdictOf(state, long(1), NOW + 2)).toBe('late');
   });
 
   it('stays known with more sources than are remembered, whatever their clocks say', () => {
-    const state = createFlood();
+    const state = createWindow();
     const source = (n: number): string => n.toString(16).padStart(40, '0');
     for (let n = 0; n <= SOURCES_MAX; n++) {
       taken(state, long(1, { id: id(n), source: source(n), sentAtMs: n === 0 ? NOW + 1e12 : NOW + 5 }), NOW + 5);

@@ -1,0 +1,37 @@
+/** Bounds and timers of how broadcasts spread (architecture: gossip). Marked as in `limits.ts`. */
+
+/** Bytes of messages kept for neighbours that missed them. */
+export const WINDOW_BYTES_MAX = 8 * 1_024 * 1_024;
+/** Trees of single sources that a peer knows at once; the one used longest ago makes room. */
+export const GOSSIP_TREES_MAX = 64;
+/** So many messages in the last OWN_TREE_WINDOW_MS give a source a tree of its own. */
+export const OWN_TREE_AFTER = 1;
+export const OWN_TREE_WINDOW_MS = 60_000;
+/**
+ * Announcements wait this long for others to share a frame, or for so many. Of the two ends of a link the one with the greater
+ * id waits longer: what it hears from the other until then it need not announce, which saves a third of them.
+ */
+export const ANNOUNCE_AFTER_MS = 60;
+export const ANNOUNCE_LATE_AFTER_MS = 180;
+export const ANNOUNCE_MAX = 64;
+/**
+ * An announced message that does not come is asked for after so long, in the shared tree a little later: shorter than the
+ * batch of announcements and the skew between two ways, it would be asked for in vain.
+ */
+export const GRAFT_AFTER_MS = 300;
+export const GRAFT_AFTER_SHARED_MS = 400;
+/** The next one who announced it is asked after. */
+export const GRAFT_RETRY_MS = 150;
+export const GRAFT_TRIES_MAX = 8;
+/** Announced messages that may be missing at once. */
+export const MISSING_MAX = 4_096;
+/** Announced ids, and requests for messages, that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
+export const ANNOUNCED_MAX = 20_000;
+export const ASKED_MAX = 4_096;
+/** One neighbour is told what we have this often, and each when its link opens. */
+export const DIGEST_MS = 10_000;
+/** Messages are compared by the time of sending, in spans of so long. */
+export const DIGEST_SPAN_MS = 2_000;
+export const DIGEST_SPANS_MAX = 64;
+/** Ids that one digest has us name. */
+export const REPAIR_MAX = 1_024;

@@ -1,0 +1,366 @@
+/**
+ * How broadcasts spread over the links of one mesh: pushed along trees, announced beside them, asked for where they do not
+ * come, compared by digests now and then. The rules are in `machines/gossip`; this owns their state, the timers and what goes
+ * out on which link.
+ */
+import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
+import {
+  adopt,
+  createTrees,
+  dropSlot,
+  hasEager,
+  improve,
+  isBranch,
+  isEager,
+  makeEager,
+  NONE,
+  SHARED,
+  setEager,
+  setLazy,
+  type Tree,
+  type TreeId,
+  takeChild,
+  takeTrunk,
+  tidyShared,
+  treeOf,
+  useSpare,
+} from '../../machines/gossip/trees.core.ts';
+import {
+  compare,
+  createWindow,
+  digestOf,
+  disown,
+  disownAll,
+  type Kept,
+  lookUp,
+  remember,
+  type Window,
+} from '../../machines/gossip/window.core.ts';
+import {
+  ANNOUNCE_AFTER_MS,
+  ANNOUNCE_LATE_AFTER_MS,
+  ANNOUNCE_MAX,
+  DIGEST_MS,
+  OWN_TREE_AFTER,
+  OWN_TREE_WINDOW_MS,
+  REPAIR_MAX,
+} from '../../machines/shared/gossip-limits.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
+import type { MeshClock } from '../ports/clock.ts';
+import type { RandomPort } from '../ports/random.ts';
+import { encodeMessage } from '../wire/codec.ts';
+import type { Announcement, Digest, Graft, IHave, Message, Prune, Want } from '../wire/messages.ts';
+import type { LinkEntry, LinkTable } from './link-table.ts';
+
+export interface SpreaderOptions {
+  readonly self: PeerId;
+  readonly clock: MeshClock;
+  readonly random: RandomPort;
+  readonly links: LinkTable;
+  readonly count: (name: string, by?: number) => void;
+  readonly send: (entry: LinkEntry, message: Message) => boolean;
+  /** Sends a GOSSIP now or when the link has room. False when it never will. */
+  readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
+}
+
+export class Spreader {
+  readonly #options: SpreaderOptions;
+  readonly #links: LinkTable;
+  readonly #window = createWindow();
+  readonly #trees = createTrees();
+  readonly #missing = createMissing();
+  /** When we broadcast last, at most OWN_TREE_AFTER of them. */
+  readonly #saidMs: number[] = [];
+  readonly #early = { waitMs: ANNOUNCE_AFTER_MS, timer: undefined as unknown };
+  readonly #late = { waitMs: ANNOUNCE_LATE_AFTER_MS, timer: undefined as unknown };
+  #askTimer: unknown;
+  #askAtMs = Number.POSITIVE_INFINITY;
+  #digestAtMs: number;
+  #stopped = false;
+
+  constructor(options: SpreaderOptions) {
+    this.#options = options;
+    this.#links = options.links;
+    this.#digestAtMs = options.clock.now() + DIGEST_MS;
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------------
+
+  /** What came and went, for the decision about what comes. */
+  get window(): Window {
+    return this.#window;
+  }
+
+  /** What is known of a message that came, or is our own. */
+  kept(id: MessageId): Kept | undefined {
+    return lookUp(this.#window, id);
+  }
+
+  /** We are about to broadcast: whether it is often enough for a tree of our own. */
+  saysOften(nowMs: number): boolean {
+    const said = this.#saidMs;
+    const isOften = said.length === OWN_TREE_AFTER && nowMs - (said[0] as number) <= OWN_TREE_WINDOW_MS;
+    if (said.length === OWN_TREE_AFTER) said.shift();
+    said.push(nowMs);
+    return isOften;
+  }
+
+  /** Remembers a message; `entry` brought it first, none our own. */
+  keep(id: MessageId, kept: Kept, entry: LinkEntry | undefined): void {
+    remember(this.#window, id, kept);
+    if (entry === undefined || !kept.shared) return;
+    this.#missing.delete(id);
+    adopt(treeOf(this.#trees, kept.tree, kept.atMs), kept.tree, entry.slot, kept.hops);
+  }
+
+  /** What came cannot be read: neighbours who ask for it are not given it. */
+  disown(id: MessageId): void {
+    disown(this.#window, id);
+  }
+
+  /** Passes a broadcast on: whole where the tree leads, by its id elsewhere. */
+  spread(id: MessageId, part: Uint8Array, from: LinkEntry | undefined): void {
+    const kept = this.#window.seen.get(id);
+    if (kept === undefined) return;
+    const tree = treeOf(this.#trees, kept.tree, kept.atMs);
+    for (const entry of this.#links.all()) {
+      if (!entry.carries || entry === from) continue;
+      if (isEager(tree, entry.slot) && this.#options.push(entry, part)) continue;
+      this.#announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
+    }
+  }
+
+  /** What came before came again: by this link it need not come in this tree. */
+  onDuplicate(entry: LinkEntry, kept: Kept): void {
+    if (!kept.shared || kept.from === entry.remote) return;
+    const tree = treeOf(this.#trees, kept.tree, kept.atMs);
+    if (kept.tree !== SHARED) {
+      if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
+      return;
+    }
+    // Of the two ways the one goes that was only grafted for a message. Two branches close a circle until the next wave at
+    // most, and cutting either could part the tree.
+    const nowMs = this.#options.clock.now();
+    if (!isBranch(this.#trees, entry.slot, nowMs)) return this.#prune(tree, SHARED, entry);
+    const first = this.#links.get(kept.from ?? '');
+    if (first !== undefined && !isBranch(this.#trees, first.slot, nowMs)) this.#prune(tree, SHARED, first);
+  }
+
+  #prune(tree: Tree, id: TreeId, entry: LinkEntry): void {
+    setLazy(tree, entry.slot);
+    if (entry.carries) this.#options.send(entry, { type: 'PRUNE', tree: id });
+  }
+
+  // ---- announcements -----------------------------------------------------------------------------------------------
+
+  #announce(entry: LinkEntry, announcement: Announcement): void {
+    // Whoever is silent hears by the digest when it is back.
+    if (entry.alarm === 'silent') return;
+    entry.announcements.set(announcement.id, announcement);
+    if (entry.announcements.size >= ANNOUNCE_MAX) return this.#sendAnnouncements(entry);
+    const batch = this.#batchOf(entry);
+    batch.timer ??= this.#options.clock.setTimeout(() => {
+      batch.timer = undefined;
+      for (const other of this.#links.all()) if (this.#batchOf(other) === batch) this.#sendAnnouncements(other);
+    }, batch.waitMs);
+  }
+
+  #batchOf(entry: LinkEntry): { readonly waitMs: number; timer: unknown } {
+    return this.#options.self < entry.remote ? this.#early : this.#late;
+  }
+
+  #sendAnnouncements(entry: LinkEntry): void {
+    if (entry.announcements.size === 0) return;
+    const entries = [...entry.announcements.values()];
+    entry.announcements.clear();
+    if (entry.carries) this.#options.send(entry, { type: 'IHAVE', repair: false, entries });
+  }
+
+  onIHave(entry: LinkEntry, { repair, entries }: IHave): void {
+    const { clock, count } = this.#options;
+    const nowMs = clock.now();
+    if (!entry.announceBudget.take(nowMs, entries.length)) return count('dropped.overBudget');
+    for (const { id, tree, hops } of entries) {
+      const kept = this.#window.seen.get(id);
+      // It has it: our own word of it is of use only where the way by us is shorter.
+      if (kept === undefined || kept.hops + 1 >= hops - 1) entry.announcements.delete(id);
+      if (kept === undefined) {
+        if (!announced(this.#missing, id, tree, entry.remote, repair, nowMs)) count('dropped.missingFull');
+      } else if (!repair && kept.shared && kept.hops > 0) {
+        this.#improve(entry, kept.tree, hops, nowMs);
+      }
+    }
+    this.#awaitMissing();
+  }
+
+  #improve(entry: LinkEntry, id: TreeId, hops: number, nowMs: number): void {
+    if (id === SHARED) return;
+    const replaced = improve(treeOf(this.#trees, id, nowMs), id, entry.slot, hops);
+    if (replaced === undefined) return;
+    this.#options.send(entry, { type: 'GRAFT', tree: id });
+    const before = replaced === NONE ? undefined : this.#links.at(replaced);
+    if (before?.carries) this.#options.send(before, { type: 'PRUNE', tree: id });
+  }
+
+  // ---- what is missing ---------------------------------------------------------------------------------------------
+
+  #awaitMissing(): void {
+    const { clock } = this.#options;
+    const atMs = nextDueMs(this.#missing) ?? Number.POSITIVE_INFINITY;
+    if (this.#stopped || atMs >= this.#askAtMs) return;
+    clock.clearTimeout(this.#askTimer);
+    this.#askAtMs = atMs;
+    this.#askTimer = clock.setTimeout(this.#ask, Math.max(0, atMs - clock.now()));
+  }
+
+  readonly #ask = (): void => {
+    const { clock, send, count } = this.#options;
+    this.#askTimer = undefined;
+    this.#askAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = clock.now();
+    const { asks, lost } = due(this.#missing, nowMs);
+    const wanted = new Map<LinkEntry, MessageId[]>();
+    for (const { id, tree, to, isRepair } of asks) {
+      const entry = this.#links.get(to);
+      if (!entry?.carries || entry.mode === 'muted') continue;
+      if (isRepair) {
+        const ids = wanted.get(entry);
+        if (ids === undefined) wanted.set(entry, [id]);
+        else ids.push(id);
+        continue;
+      }
+      setEager(treeOf(this.#trees, tree, nowMs), entry.slot);
+      send(entry, { type: 'GRAFT', tree, id });
+    }
+    for (const [entry, ids] of wanted) {
+      for (let at = 0; at < ids.length; at += ANNOUNCE_MAX) {
+        send(entry, { type: 'WANT', ids: ids.slice(at, at + ANNOUNCE_MAX) });
+      }
+    }
+    if (lost > 0) count('lost.announced', lost);
+    this.#awaitMissing();
+  };
+
+  onGraft(entry: LinkEntry, { tree, id }: Graft): void {
+    const { clock, count } = this.#options;
+    const nowMs = clock.now();
+    if (!entry.askBudget.take(nowMs)) return count('dropped.overBudget');
+    setEager(treeOf(this.#trees, tree, nowMs), entry.slot);
+    if (id !== undefined) this.#give(entry, id);
+    else if (tree === SHARED) takeChild(this.#trees, entry.slot, nowMs);
+  }
+
+  onPrune(entry: LinkEntry, { tree: id }: Prune): void {
+    const tree = id === SHARED ? this.#trees.shared : this.#trees.own.get(id);
+    if (tree !== undefined) setLazy(tree, entry.slot);
+    if (id === SHARED) this.#trees.childMs[entry.slot] = 0;
+  }
+
+  onWant(entry: LinkEntry, { ids }: Want): void {
+    const { clock, count } = this.#options;
+    if (!entry.askBudget.take(clock.now(), ids.length)) return count('dropped.overBudget');
+    for (const id of ids) this.#give(entry, id);
+  }
+
+  #give(entry: LinkEntry, id: MessageId): void {
+    const kept = this.#window.seen.get(id);
+    if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return this.#options.count('dropped.notKept');
+    const { envelope, hops } = kept;
+    this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
+  }
+
+  // ---- digests -----------------------------------------------------------------------------------------------------
+
+  /** Time passes: now and then one neighbour is told what we have. */
+  tick(nowMs: number): void {
+    if (nowMs < this.#digestAtMs) return;
+    const { random } = this.#options;
+    this.#digestAtMs = nowMs + DIGEST_MS * (0.8 + 0.4 * random.next());
+    if (this.#window.spans.size === 0) return;
+    const entries = [...this.#links.all()].filter((entry) => entry.carries && entry.alarm === 'none');
+    const entry = entries[Math.floor(random.next() * entries.length)];
+    if (entry !== undefined) this.#options.send(entry, this.#digest(nowMs, false, false));
+  }
+
+  /** We were away: everybody is asked what passed meanwhile. */
+  catchUp(nowMs: number): void {
+    for (const entry of this.#links.all())
+      if (entry.carries) this.#options.send(entry, this.#digest(nowMs, false, true));
+  }
+
+  #digest(nowMs: number, answer: boolean, fresh: boolean): Digest {
+    return { type: 'DIGEST', answer, ...digestOf(this.#window, nowMs, fresh) };
+  }
+
+  onDigest(entry: LinkEntry, digest: Digest): void {
+    const nowMs = this.#options.clock.now();
+    const { ours, isLacking } = compare(this.#window, digest, nowMs, REPAIR_MAX);
+    for (let at = 0; at < ours.length; at += ANNOUNCE_MAX) {
+      const entries = ours.slice(at, at + ANNOUNCE_MAX).map((id): Announcement => {
+        const { tree, hops } = this.#window.seen.get(id) as Kept;
+        return { id, tree, hops: hops + 1 };
+      });
+      this.#options.send(entry, { type: 'IHAVE', repair: true, entries });
+    }
+    if (isLacking && !digest.answer) this.#options.send(entry, this.#digest(nowMs, true, true));
+  }
+
+  // ---- links -------------------------------------------------------------------------------------------------------
+
+  /**
+   * A link carries messages from now on, or again. It is lazy in every tree, but a peer's only one; what we have is in its
+   * first frame.
+   */
+  linkUp(entry: LinkEntry): void {
+    const nowMs = this.#options.clock.now();
+    const isOnly = ![...this.#links.all()].some((other) => other !== entry && other.carries);
+    if (isOnly) makeEager(this.#trees, entry.slot);
+    if (isOnly || !hasEager(this.#trees.shared)) {
+      takeTrunk(this.#trees, entry.slot, nowMs);
+      entry.gather(encodeMessage({ type: 'GRAFT', tree: SHARED }), nowMs);
+    }
+    entry.gather(encodeMessage(this.#digest(nowMs, true, true)), nowMs);
+  }
+
+  /** We belong to another network now: what was said in the last one is none of its business. */
+  moved(): void {
+    disownAll(this.#window);
+    this.#missing.clear();
+  }
+
+  /** A link is gone. Whoever hung on it alone hangs on to another one at once. */
+  linkDown(entry: LinkEntry): void {
+    entry.announcements.clear();
+    for (const id of dropSlot(this.#trees, entry.slot)) {
+      const tree = this.#trees.own.get(id) as Tree;
+      const spare = this.#links.at(useSpare(tree, id));
+      if (spare?.carries) this.#options.send(spare, { type: 'GRAFT', tree: id });
+    }
+    if (hasEager(this.#trees.shared)) return;
+    const heir = [...this.#links.all()].find((other) => other.carries);
+    if (heir !== undefined) this.#hangOn(heir, this.#options.clock.now());
+  }
+
+  /** A wave of the beacon passed: the shared tree leads to its root over this link (none: we are the root). */
+  onWave(trunk: LinkEntry | undefined): void {
+    const nowMs = this.#options.clock.now();
+    if (trunk === undefined) this.#trees.shared.parent = NONE;
+    else this.#hangOn(trunk, nowMs);
+    tidyShared(this.#trees, this.#links.slots, nowMs);
+  }
+
+  #hangOn(entry: LinkEntry, nowMs: number): void {
+    const { send } = this.#options;
+    const before = takeTrunk(this.#trees, entry.slot, nowMs);
+    send(entry, { type: 'GRAFT', tree: SHARED });
+    const old = before === NONE ? undefined : this.#links.at(before);
+    if (old?.carries) send(old, { type: 'PRUNE', tree: SHARED });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#options.clock.clearTimeout(this.#early.timer);
+    this.#options.clock.clearTimeout(this.#late.timer);
+    this.#options.clock.clearTimeout(this.#askTimer);
+  }
+}
