@@ -17,6 +17,7 @@ import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
 import { Dissemination } from './dissemination.ts';
 import { type LinkEntry, LinkTable } from './link-table.ts';
+import { GREETINGS, UNCHARGED } from './message-kinds.ts';
 import { Relays } from './relays.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -34,24 +35,6 @@ export interface RunningExchange extends Exchange {
   moved(): void;
   stop(): void;
 }
-
-/** Once a link, or the data plane's own: these have other bounds. */
-const UNCHARGED: ReadonlySet<Message['type']> = new Set([
-  'HELLO',
-  'PROOF',
-  'CLOSE',
-  'ACK',
-  'RELAY',
-  'UNROUTED',
-  'GOSSIP',
-  'RECEIPT',
-  'IHAVE',
-  'GRAFT',
-  'WANT',
-]);
-
-/** Heard before a link is admitted. */
-const GREETINGS: ReadonlySet<Message['type']> = new Set(['HELLO', 'PROOF', 'CLOSE']);
 
 export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);

@@ -123,14 +123,17 @@ const trunkTexts = [
     from: PEER_A,
     to: PEER_B,
     hops: 0,
+    born: 7,
     data: { stream: 1, base: 1, seq: 2, items: [{ k: 'leave', n: 'demo', p: PEER_A, r: 'left' }] },
   },
-  { type: 'hub-frame', from: PEER_A, to: PEER_B, hops: 1, ack: [1, 2] },
+  { type: 'hub-frame', from: PEER_A, to: PEER_B, hops: 1, born: 7, toBorn: 8, ack: [1, 2], reset: [7, 9] },
   {
     type: 'hub-frame',
     from: PEER_A,
     to: PEER_B,
     hops: 1,
+    born: 7,
+    toBorn: 8,
     data: {
       stream: 1,
       base: 1,
