@@ -23,6 +23,8 @@ export interface Kept {
   readonly stamp: Stamp;
   /** A broadcast; others are in no digest and given to nobody. */
   readonly shared: boolean;
+  /** Its receipt was handed to all, since the way back was gone. */
+  strayed?: true;
   /** Undefined once others took its place. */
   envelope: Uint8Array | undefined;
 }

@@ -12,7 +12,7 @@ import { INBOX_MAX } from '../../machines/shared/limits.ts';
 import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
-import { decodeEnvelope, encodeMessage, envelopeId } from '../wire/codec.ts';
+import { decodeEnvelope, decodeFrame, encodeFrame, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Message, Part, Receipt } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { TreeMessage } from '../wire/spread.ts';
@@ -20,6 +20,7 @@ import type { Authenticity, Finding } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
+import { isSame, withMore } from './deliveries.ts';
 import { InOrder } from './in-order.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination, signerFailed } from './origination.ts';
@@ -195,6 +196,25 @@ export class Dissemination {
     this.spreader.keep(id, kept, entry);
   }
 
+  /**
+   * A link is gone. Trees mend what broadcasts miss; direct messages and receipts that may have been lost with a link that was
+   * closed on purpose take the others, where who has them already drops them.
+   */
+  linkDown(entry: LinkEntry): void {
+    this.spreader.linkDown(entry);
+    if (!entry.retired && !entry.farewelled) return;
+    for (const part of [...entry.session.rewind(), ...entry.queue]) {
+      const decoded = decodeFrame(encodeFrame([part]));
+      const message = decoded.ok ? decoded.value.messages[0] : undefined;
+      if (message?.type === 'RECEIPT') {
+        for (const other of this.#links.all()) if (other.carries) this.#pushOrHold(other, part);
+      } else if (message?.type === 'GOSSIP') {
+        const envelope = decodeEnvelope(message.envelope);
+        if (envelope.ok && envelope.value.kind === 'direct') this.#flood(part, entry.remote, envelope.value.to);
+      }
+    }
+  }
+
   onTreeMessage(entry: LinkEntry, message: TreeMessage): void {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     switch (message.type) {
@@ -280,8 +300,13 @@ export class Dissemination {
 
   onReceipt(entry: LinkEntry, receipt: Receipt): void {
     const isOurs = this.#origination.directs.awaits(receipt.id, receipt.from);
-    const back = isOurs ? undefined : this.#links.get(this.spreader.kept(receipt.id)?.from ?? '');
-    if (!isOurs && (back === undefined || back === entry)) return this.#counters.add('dropped.receipt');
+    const kept = this.spreader.kept(receipt.id);
+    const back = isOurs ? undefined : this.#links.get(kept?.from ?? '');
+    // The way back is gone. Others have theirs; once, so that nothing goes round.
+    const stray = !isOurs && back === undefined && kept?.from !== undefined && !kept.strayed ? kept : undefined;
+    if (!isOurs && stray === undefined && (back === undefined || back === entry)) {
+      return this.#counters.add('dropped.receipt');
+    }
     if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
     // What we pass on must hold for those who know nothing of this link.
     const finding = this.#authenticity.receiptOf(receipt, isOurs ? entry.remote : '');
@@ -289,9 +314,15 @@ export class Dissemination {
       if (found !== 'authentic') {
         this.#counters.addType('dropped', found);
         this.#options.fault(entry);
-      } else if (back === undefined) this.#origination.directs.confirm(receipt.id, receipt.from, receipt.hops);
+      } else if (stray !== undefined) this.#stray(entry, receipt, stray);
+      else if (back === undefined) this.#origination.directs.confirm(receipt.id, receipt.from, receipt.hops);
       else if (this.#links.get(back.remote) === back) this.#sendReceipt(back, receipt);
     });
+  }
+
+  #stray(entry: LinkEntry, receipt: Receipt, kept: Kept): void {
+    kept.strayed = true;
+    for (const other of this.#links.all()) if (other !== entry && other.carries) this.#sendReceipt(other, receipt);
   }
 
   /** Hands over what one frame brought. */
@@ -365,21 +396,3 @@ const SMALL_BYTES = 256;
 /** Bytes that are kept must not keep a frame of many times their size. */
 const alone = (bytes: Uint8Array): Uint8Array =>
   bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-const withMore = (
-  message: DeliveredMessage,
-  topic: string | undefined,
-  room: string | undefined,
-  encrypted: true | undefined,
-): DeliveredMessage => ({
-  ...message,
-  ...(topic === undefined ? {} : { topic }),
-  ...(room === undefined ? {} : { room }),
-  ...(encrypted === undefined ? {} : { encrypted }),
-});

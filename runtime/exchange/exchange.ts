@@ -109,7 +109,7 @@ class MeshExchange implements RunningExchange {
     const entry = this.#channels.detach(remote, attempt);
     if (entry === undefined) return;
     this.#upkeep.linkDown(remote);
-    this.#dissemination.spreader.linkDown(entry);
+    this.#dissemination.linkDown(entry);
   }
 
   shake(moved: boolean): void {
