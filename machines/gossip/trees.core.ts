@@ -88,7 +88,7 @@ export function setLazy(tree: Tree, slot: number): void {
 /** A link is gone: its slot may be another one's soon. Returns the trees that lost their parent and have a spare one. */
 export function dropSlot(trees: Trees, slot: number): PeerId[] {
   setLazy(trees.shared, slot);
-  trees.childMs[slot] = 0;
+  forgetChild(trees, slot);
   const orphans: PeerId[] = [];
   for (const [id, tree] of trees.own) {
     if (tree.spare === slot) tree.spare = NONE;
@@ -110,9 +110,14 @@ export function takeChild({ shared, childMs }: Trees, slot: number, nowMs: numbe
   childMs[slot] = nowMs;
 }
 
+/** The other end of this link does not hang on us, or not any more. */
+export function forgetChild({ childMs }: Trees, slot: number): void {
+  childMs[slot] = Number.NEGATIVE_INFINITY;
+}
+
 /** This link belongs to the shared tree: it leads to the root, or its other end said lately that it hangs on us. */
 export const isBranch = ({ shared, childMs }: Trees, slot: number, nowMs: number): boolean =>
-  slot === shared.parent || nowMs - (childMs[slot] ?? 0) < CHILD_MS;
+  slot === shared.parent || nowMs - (childMs[slot] ?? Number.NEGATIVE_INFINITY) < CHILD_MS;
 
 /**
  * The shared tree leads to its root over this link. Returns the slot of the link that did so before and is to be pruned; NONE
@@ -152,9 +157,11 @@ export function adopt(tree: Tree, id: TreeId, slot: number, hops: number): void 
 export function improve(tree: Tree, id: TreeId, slot: number, hops: number): number | undefined {
   const { parent } = tree;
   if (id === SHARED || parent === slot) return undefined;
+  // Who has it over many more links than we may have it from us: as our parent it would close a circle.
+  const mayBeBehindUs = tree.hops > 0 && hops > tree.hops + 1;
+  if (parent === NONE && mayBeBehindUs) return undefined;
   if (parent !== NONE && hops >= tree.hops) {
-    // Who has it over no more links than we is not behind us.
-    if (hops <= tree.hops + 1 && (tree.spare === NONE || hops < tree.spareHops)) {
+    if (!mayBeBehindUs && (tree.spare === NONE || hops < tree.spareHops)) {
       tree.spare = slot;
       tree.spareHops = hops;
     }

@@ -28,6 +28,8 @@ export const MISSING_MAX = 4_096;
 /** Announced ids, and requests for messages, that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
 export const ANNOUNCED_MAX = 20_000;
 export const ASKED_MAX = 4_096;
+/** Digests that one neighbour may send in the same time: each costs a comparison and up to REPAIR_MAX announcements. */
+export const DIGESTS_MAX = 16;
 /** One neighbour is told what we have this often, and each when its link opens. */
 export const DIGEST_MS = 10_000;
 /** Messages are compared by the time of sending, in spans of so long. */

@@ -3,7 +3,7 @@
  * exchange, never seen by a chart.
  */
 
-import { ANNOUNCED_MAX, ASKED_MAX } from '../../machines/shared/gossip-limits.ts';
+import { ANNOUNCED_MAX, ASKED_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
   CONTROL_BUFFER_MAX_BYTES,
@@ -68,6 +68,7 @@ export class LinkEntry {
   readonly announcements = new Map<MessageId, Announcement>();
   readonly announceBudget = new Budget(ANNOUNCED_MAX, MISBEHAVIOUR_WINDOW_MS);
   readonly askBudget = new Budget(ASKED_MAX, MISBEHAVIOUR_WINDOW_MS);
+  readonly digestBudget = new Budget(DIGESTS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Signals that it has us relay. */
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */

@@ -11,7 +11,6 @@ import {
   HOPS_MAX_DEFAULT,
   HOPS_MAX_SMALL_CAP,
   LINK_QUEUE_BYTES_MAX,
-  MESSAGE_TTL_MS,
   SMALL_CAP,
 } from '../../machines/shared/limits.ts';
 import {
@@ -33,7 +32,7 @@ import { type Authenticity, ID_PREFIX_DIGITS } from './authenticity.ts';
 import type { Counters } from './counters.ts';
 import { InOrder } from './in-order.ts';
 import type { LinkTable } from './link-table.ts';
-import { type Packed, packEnvelopes } from './outgoing.ts';
+import { type Heading, type Packed, packEnvelopes } from './outgoing.ts';
 import { PendingDirects } from './pending-directs.ts';
 
 export interface OriginationOptions {
@@ -50,7 +49,7 @@ export interface OriginationOptions {
   readonly flood: (message: Uint8Array, to: PeerId) => number;
   /** We are about to broadcast: whether it is often enough for a tree of our own. */
   readonly saysOften: () => boolean;
-  readonly remember: (id: MessageId, envelope: Omit<Envelope, 'payload' | 'topic'>, bytes: Uint8Array) => void;
+  readonly remember: (id: MessageId, heading: Heading, envelope: Uint8Array) => void;
 }
 
 /** What a signer said to the envelopes of one message. */
@@ -307,16 +306,21 @@ export class Origination {
     } catch (cause) {
       signed = { failure: signerFailed(cause) };
     }
-    this.#unsigned.push(this, signed, ({ failure }) => (failure === undefined ? send() : failed(failure)));
+    this.#unsigned.push(this, signed, ({ failure }) => {
+      if (failure !== undefined) return failed(failure);
+      // Not before: a neighbour who asks what we have would be given it without its signature.
+      for (const { id, heading, envelope } of packed) this.#options.remember(id, heading, envelope);
+      send();
+    });
   }
 
-  /** What is ours to send, remembered. Throws when it is no message, or larger than any link has room for. */
+  /** What is ours to send. Throws when it is no message, or larger than any link has room for. */
   #pack(
     what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form'>,
     payload: Uint8Array,
     options: OutgoingOptions,
   ): readonly Packed[] {
-    const { network, maxPeers, authenticity, remember } = this.#options;
+    const { network, maxPeers, authenticity } = this.#options;
     if (!this.#unsigned.hasRoom(this)) {
       throw new MeshError('QUEUE_FULL', 'Too many messages wait for their signatures.');
     }
@@ -330,8 +334,6 @@ export class Origination {
     const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);
     this.#seq += packed.length;
-    const { hopsMax: hops = hopsMax, ttlMs = MESSAGE_TTL_MS } = options;
-    for (const { id, envelope } of packed) remember(id, { ...base, hopsMax: hops, ttlMs }, envelope);
     return packed;
   }
 

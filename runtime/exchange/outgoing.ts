@@ -7,9 +7,13 @@ import { encodeOriginated, type Originated } from '../wire/codec.ts';
 import type { Envelope } from '../wire/messages.ts';
 import { cut } from './parts.ts';
 
+/** What an envelope says beside its contents. */
+export type Heading = Omit<Envelope, 'payload' | 'topic'>;
+
 /** One envelope in the message that carries it, and the id that relays know it by. */
 export interface Packed extends Originated {
   readonly id: MessageId;
+  readonly heading: Heading;
 }
 
 /**
@@ -29,6 +33,12 @@ export function packEnvelopes(
   const { id, network, source, seq, kind, own, to, sentAtMs, form } = base;
   // Field by field: a copy of `base` with more in it takes longer than writing all bytes.
   const whole = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, ttlMs, topic, payload, form };
+  const packed = (partId: MessageId, { envelope, message }: Originated): Packed => ({
+    id: partId,
+    heading: whole,
+    envelope,
+    message,
+  });
   if (payload.length <= PAYLOAD_BYTES_MAX) return [packed(id, encodeOriginated(whole, isSigned))];
   return cut(payload).map((piece, index, { length: count }) => {
     const partId = index === 0 ? id : nextId();
@@ -36,5 +46,3 @@ export function packEnvelopes(
     return packed(partId, encodeOriginated({ ...whole, id: partId, seq: seq + index, payload: piece, part }, isSigned));
   });
 }
-
-const packed = (id: MessageId, { envelope, message }: Originated): Packed => ({ id, envelope, message });

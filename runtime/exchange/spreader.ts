@@ -8,6 +8,7 @@ import {
   adopt,
   createTrees,
   dropSlot,
+  forgetChild,
   hasEager,
   improve,
   isBranch,
@@ -229,7 +230,8 @@ export class Spreader {
         else ids.push(id);
         continue;
       }
-      setEager(treeOf(this.#trees, tree, nowMs), entry.slot);
+      const known = this.#knownTree(tree);
+      if (known !== undefined) setEager(known, entry.slot);
       send(entry, { type: 'GRAFT', tree, id });
     }
     for (const [entry, ids] of wanted) {
@@ -245,15 +247,27 @@ export class Spreader {
     const { clock, count } = this.#options;
     const nowMs = clock.now();
     if (!entry.askBudget.take(nowMs)) return count('dropped.overBudget');
-    setEager(treeOf(this.#trees, tree, nowMs), entry.slot);
+    const known = this.#knownTree(tree) ?? this.#treeOfKept(tree, id, nowMs);
+    if (known === undefined) count('dropped.unknownTree');
+    else setEager(known, entry.slot);
     if (id !== undefined) this.#give(entry, id);
     else if (tree === SHARED) takeChild(this.#trees, entry.slot, nowMs);
   }
 
+  #knownTree(id: TreeId): Tree | undefined {
+    return id === SHARED ? this.#trees.shared : this.#trees.own.get(id);
+  }
+
+  /** Only a message that came begins a tree, not a neighbour's word of one: it would push out those in use. */
+  #treeOfKept(tree: TreeId, id: MessageId | undefined, nowMs: number): Tree | undefined {
+    const kept = id === undefined ? undefined : this.#window.seen.get(id);
+    return kept?.tree === tree ? treeOf(this.#trees, tree, nowMs) : undefined;
+  }
+
   onPrune(entry: LinkEntry, { tree: id }: Prune): void {
-    const tree = id === SHARED ? this.#trees.shared : this.#trees.own.get(id);
+    const tree = this.#knownTree(id);
     if (tree !== undefined) setLazy(tree, entry.slot);
-    if (id === SHARED) this.#trees.childMs[entry.slot] = 0;
+    if (id === SHARED) forgetChild(this.#trees, entry.slot);
   }
 
   onWant(entry: LinkEntry, { ids }: Want): void {
@@ -294,6 +308,7 @@ export class Spreader {
 
   onDigest(entry: LinkEntry, digest: Digest): void {
     const nowMs = this.#options.clock.now();
+    if (!entry.digestBudget.take(nowMs)) return this.#options.count('dropped.overBudget');
     const { ours, isLacking } = compare(this.#window, digest, nowMs, REPAIR_MAX);
     for (let at = 0; at < ours.length; at += ANNOUNCE_MAX) {
       const entries = ours.slice(at, at + ANNOUNCE_MAX).map((id): Announcement => {

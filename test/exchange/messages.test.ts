@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MESSAGE_BYTES_MAX, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
-import type { Gossip } from '../../runtime/wire/messages.ts';
+import { DIGESTS_MAX, GOSSIP_TREES_MAX } from '../../machines/shared/gossip-limits.ts';
+import { MESSAGE_BYTES_MAX, MISBEHAVIOUR_WINDOW_MS, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
+import type { Gossip, Message } from '../../runtime/wire/messages.ts';
 import { ATTEMPT, frameOf, join, REMOTE, row, settled, single, TestLink, THIRD } from './exchange-kit.ts';
 import { direct, gossip } from './gossip-kit.ts';
 
@@ -51,6 +52,40 @@ describe('broadcasts', () => {
     const same = gossip();
     receive(same, same);
     expect(count('dropped.duplicate')).toBe(1);
+  });
+});
+
+describe('a neighbour', () => {
+  it('begins no tree by a word, and only one of a message that came', () => {
+    const { link, clock, node, receive, count } = single();
+    const third = new TestLink();
+    node.exchange.attach(THIRD, ATTEMPT, third, () => undefined);
+    node.exchange.admit(THIRD, ATTEMPT);
+    const tree = (n: number): string => n.toString(16).padStart(40, '0');
+    for (let n = 0; n < GOSSIP_TREES_MAX + 5; n++) receive({ type: 'GRAFT', tree: tree(n) });
+    expect(count('dropped.unknownTree')).toBe(GOSSIP_TREES_MAX + 5);
+    // The tree of a source whose message came is as it was: what it says next goes where it went.
+    const from = { source: THIRD, own: true as const };
+    const before = gossip(from);
+    node.exchange.receive(THIRD, ATTEMPT, frameOf(before));
+    clock.runFor(10);
+    receive({ type: 'GRAFT', tree: THIRD });
+    expect(count('dropped.unknownTree')).toBe(GOSSIP_TREES_MAX + 5);
+    link.take();
+    node.exchange.receive(THIRD, ATTEMPT, frameOf(gossip({ ...from, seq: 2 })));
+    expect(link.take().map(({ type }) => type)).toEqual(['GOSSIP']);
+  });
+
+  it('has only so many of its digests compared', () => {
+    const { clock, receive, count, link } = single();
+    receive(gossip());
+    link.sent.length = 0;
+    const digest: Message = { type: 'DIGEST', answer: true, since: 0, until: 1, spans: [] };
+    for (let n = 0; n < DIGESTS_MAX + 3; n++) receive(digest);
+    expect(count('dropped.overBudget')).toBe(3);
+    clock.runFor(MISBEHAVIOUR_WINDOW_MS + 1);
+    receive(digest);
+    expect(count('dropped.overBudget')).toBe(3);
   });
 });
 

@@ -6,7 +6,7 @@ import type { CryptoPort } from '../../runtime/ports/crypto.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { encodeEnvelope } from '../../runtime/wire/codec.ts';
 import { encodePayload } from '../../runtime/wire/payload.ts';
-import { ATTEMPT, frameOf, join, makeNode } from './exchange-kit.ts';
+import { ATTEMPT, frameOf, join, makeNode, REMOTE, TestLink } from './exchange-kit.ts';
 
 const aside = { asked: 0 };
 
@@ -60,4 +60,31 @@ it('a burst arrives whole and in order', async () => {
   });
   b.exchange.receive(a.id, ATTEMPT, frameOf({ type: 'GOSSIP', hops: 2, envelope }));
   await vi.waitFor(() => expect(b.exchange.counters()['dropped.forged']).toBe(1));
+});
+
+it('what waits for its signature, or never gets one, is given to nobody who asks', async () => {
+  const clock = new HeapClock(1_700_000_000_000);
+  const identity = createIdentity();
+  const signed = { now: (): void => undefined, fail: (): void => undefined };
+  const sign = (bytes: Uint8Array): Promise<Uint8Array> =>
+    new Promise((resolve, reject) => {
+      signed.now = () => resolve(identity.sign(bytes));
+      signed.fail = () => reject(new Error('the key is gone'));
+    });
+  const node = makeNode(clock, 'a', 8, { ...identity, sign });
+  const link = new TestLink();
+  node.exchange.attach(REMOTE, ATTEMPT, link, () => undefined);
+  node.exchange.admit(REMOTE, ATTEMPT);
+  const ask = (id: string) => {
+    node.exchange.receive(REMOTE, ATTEMPT, frameOf({ type: 'GRAFT', tree: '', id }));
+    clock.runFor(10);
+    return link.take().map(({ type }) => type);
+  };
+  const lost = node.exchange.broadcast('never', {});
+  signed.fail();
+  const id = node.exchange.broadcast('later', {});
+  expect(ask(id)).toEqual([]);
+  signed.now();
+  await vi.waitFor(() => expect(ask(id)).toContain('GOSSIP'));
+  expect(ask(lost)).toEqual([]);
 });
