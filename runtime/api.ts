@@ -2,6 +2,7 @@
  * The public surface in types: what an app passes in, what it can call, what it hears. `docs/api.md` tells the same in
  * prose. Durations end in `Ms`, hop limits in `hopsMax`.
  */
+import type { Observable } from 'rxjs';
 import type { MessageId, PeerId } from '../machines/shared/ids.ts';
 import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
@@ -184,6 +185,16 @@ export interface BroadcastOptions {
   readonly hopsMax?: number;
   readonly ttlMs?: number;
 }
+/** A topic, or a pattern of topics, of one mesh. */
+export interface Topic {
+  readonly name: string;
+  /** Hears its messages, which `message` tells too, a moment later. A listener that throws is reported as `error` LISTENER_THREW. */
+  subscribe(listener: (message: MeshEvent<'message'>) => void): { unsubscribe(): void };
+  /** The same as an rxjs Observable, which completes when the mesh has left. */
+  observe(): Observable<MeshEvent<'message'>>;
+  /** A broadcast with this topic. Throws what `broadcast` does, and BAD_OPTION for a pattern. */
+  publish(data: unknown, options?: Omit<BroadcastOptions, 'topic'>): MessageId;
+}
 export interface DirectOptions {
   /** Seal it although a link leads straight there. What others carry is sealed in any case. Default false. */
   readonly encrypt?: boolean;
@@ -212,6 +223,11 @@ export interface MeshMethods {
   leave(reason?: string): Promise<void>;
   /** To everybody in the network. Returns the message's id at once. Throws NOT_JOINED, LEFT, TOO_LARGE, BAD_OPTION. */
   broadcast(data: unknown, options?: BroadcastOptions): MessageId;
+  /**
+   * A topic to listen to or to publish to: 1 to 128 characters, parted by dots. `news.*` stands for one segment more,
+   * `news.**` for one or more. Throws BAD_OPTION.
+   */
+  topic(name: string): Topic;
   /** To one peer, over others where needed. Rejects with any code of `docs/api.md`'s table of methods. */
   direct(to: PeerId, data: unknown, options?: DirectOptions): Promise<Receipt>;
   /** Opens a room of ours for these peers, who are invited. Throws BAD_OPTION, UNKNOWN_PEER, TOO_LARGE, QUEUE_FULL, FEATURE_OFF. */

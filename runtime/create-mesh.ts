@@ -41,6 +41,7 @@ type MeshActorOptions = ActorOptions<MeshLogic>;
 const METHODS = [
   'joined',
   'broadcast',
+  'topic',
   'direct',
   'openRoom',
   'joinRoom',
@@ -74,6 +75,7 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
 
   declare readonly joined: MeshMethods['joined'];
   declare readonly broadcast: MeshMethods['broadcast'];
+  declare readonly topic: MeshMethods['topic'];
   declare readonly direct: MeshMethods['direct'];
   declare readonly openRoom: MeshMethods['openRoom'];
   declare readonly joinRoom: MeshMethods['joinRoom'];

@@ -32,16 +32,19 @@ const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.mi
 /** JSON data with its `$bytes` already turned into bytes; the key must be there, whatever its value. */
 const data = v.unknown();
 const hopsMax = v.optional(whole(1, HOPS_LIMIT));
+const topic = v.pipe(v.string(), v.minLength(1), v.maxLength(TOPIC_NAME_MAX));
 const room = v.pipe(v.string(), v.minLength(1), v.maxLength(ROOM_NAME_MAX));
 
 const COMMAND_SCHEMAS = {
   broadcast: v.object({
     data,
-    topic: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(TOPIC_NAME_MAX))),
+    topic: v.optional(topic),
     hopsMax,
     ttlMs: v.optional(whole(1, WAIT_MS_MAX)),
     encrypt: v.optional(room),
   }),
+  'topic.subscribe': v.object({ topic }),
+  'topic.unsubscribe': v.object({ topic }),
   direct: v.object({
     to: peerIdText,
     data,

@@ -16,6 +16,7 @@ import {
   type Ref,
   replyLine,
 } from './peer-protocol.ts';
+import { PeerTopics } from './peer-topics.ts';
 
 export interface PeerSessionOptions {
   readonly index: number;
@@ -34,6 +35,7 @@ export class PeerSession {
   /** Resolves when the mesh has left; false when leaving failed. */
   readonly ended: Promise<boolean>;
   readonly #invitations: CliInvitations | undefined;
+  readonly #topics: PeerTopics;
   readonly #print: PeerSessionOptions['print'];
   readonly #watch: (event: MeshEvent) => void;
   #resolveEnded: (good: boolean) => void = () => undefined;
@@ -46,6 +48,7 @@ export class PeerSession {
 
   constructor(options: PeerSessionOptions) {
     this.mesh = options.mesh;
+    this.#topics = new PeerTopics(options.mesh);
     this.owner = { peer: options.index, peerId: options.mesh.peerId };
     this.#invitations = options.invitations;
     this.#print = options.print;
@@ -77,7 +80,8 @@ export class PeerSession {
     if (event.type === 'joined') return this.#tellJoined(event.ms);
     if (event.type === 'left') return this.#settleLeft(event.reason, this.#leaving);
     const line = eventLine(this.owner, event);
-    if (line !== undefined) this.#print(line, event.type !== 'error');
+    const more = event.type === 'message' ? this.#topics.of(event.id) : {};
+    if (line !== undefined) this.#print({ ...line, ...more }, event.type !== 'error');
     this.#watch(event);
   }
 
@@ -144,6 +148,12 @@ export class PeerSession {
         const { data, topic, hopsMax, ttlMs, encrypt } = command;
         return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs, encrypt })) };
       }
+      case 'topic.subscribe':
+        this.#topics.subscribe(command.topic);
+        return { topics: this.#topics.names };
+      case 'topic.unsubscribe':
+        this.#topics.unsubscribe(command.topic);
+        return { topics: this.#topics.names };
       case 'direct': {
         const { to, data, timeoutMs, hopsMax, encrypt } = command;
         return mesh

@@ -7,6 +7,7 @@ import type { EventOf, MeshEvent, MeshEventPattern } from '../api.ts';
 import { MeshError, type MeshErrorCode } from '../errors.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { LoggerPort } from '../ports/logger.ts';
+import { Topics } from './topics.ts';
 
 /** `unknown`: an async function fits a listener that returns nothing. */
 type Handler = (event: MeshEvent) => unknown;
@@ -14,6 +15,7 @@ type Handler = (event: MeshEvent) => unknown;
 export class Listeners {
   /** Each list is replaced when it changes: one that is being called stays as it was. */
   readonly #handlers = new Map<string, readonly Handler[]>();
+  readonly #topics = new Topics<Handler>();
   readonly #logger: LoggerPort;
 
   constructor(logger: LoggerPort) {
@@ -33,10 +35,20 @@ export class Listeners {
     };
   }
 
+  /** Hears the messages of a topic, or of all that a pattern stands for. Throws BAD_OPTION. */
+  addTopic(pattern: string, handler: (event: MeshEvent<'message'>) => void): { unsubscribe(): void } {
+    const own: Handler = (event) => handler(event as MeshEvent<'message'>);
+    return { unsubscribe: this.#topics.add(pattern, own) };
+  }
+
+  /** Whoever subscribed to its topic hears a message first, then who listens to all of them. */
   messages(messages: readonly DeliveredMessage[]): void {
     for (const message of messages) {
-      if (this.#handlers.size === 0) return;
+      if (this.#handlers.size === 0 && this.#topics.isEmpty) return;
       const event: MeshEvent = { type: 'message', ...message };
+      if (message.topic !== undefined) {
+        this.#topics.forEach(message.topic, (handler, pattern) => this.#hand(handler, pattern, event));
+      }
       this.#call('message', event);
       this.#call('*', event);
     }
@@ -73,14 +85,16 @@ export class Listeners {
   #call(pattern: string, event: MeshEvent): void {
     const handlers = this.#handlers.get(pattern);
     if (handlers === undefined) return;
-    for (const handler of handlers) {
-      try {
-        const result = handler(event);
-        // An async listener that rejects would end the process as an unhandled rejection.
-        if (result instanceof Promise) result.catch((cause: unknown) => this.#threw(pattern, event, cause));
-      } catch (cause) {
-        this.#threw(pattern, event, cause);
-      }
+    for (const handler of handlers) this.#hand(handler, pattern, event);
+  }
+
+  #hand(handler: Handler, pattern: string, event: MeshEvent): void {
+    try {
+      const result = handler(event);
+      // An async listener that rejects would end the process as an unhandled rejection.
+      if (result instanceof Promise) result.catch((cause: unknown) => this.#threw(pattern, event, cause));
+    } catch (cause) {
+      this.#threw(pattern, event, cause);
     }
   }
 

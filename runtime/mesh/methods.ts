@@ -16,12 +16,14 @@ import type {
   MeshMethods,
   MeshStatus,
   Receipt,
+  Topic,
 } from '../api.ts';
 import { MeshError } from '../errors.ts';
 import type { DeliveredMessage, Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
 import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
 import { explanationOf, hubTroubleOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
+import { checkPattern, checkTopic } from './topics.ts';
 
 /** What the methods need of a ref: any actor ref of `meshMachine` fits. */
 export interface MeshRef {
@@ -69,8 +71,12 @@ export class MeshHandle implements Mesh {
   }
 
   observe<P extends MeshEventPattern>(pattern: P): Observable<EventOf<P>> {
+    return this.#observed<EventOf<P>>((next) => this.on(pattern, next));
+  }
+
+  #observed<Event>(listen: (next: (event: Event) => void) => { unsubscribe(): void }): Observable<Event> {
     return new Observable((subscriber) => {
-      const listening = this.on(pattern, (event) => subscriber.next(event));
+      const listening = listen((event) => subscriber.next(event));
       const ending = this.#whenEnded(() => subscriber.complete());
       return () => {
         listening.unsubscribe();
@@ -140,7 +146,19 @@ export class MeshHandle implements Mesh {
   }
 
   broadcast(data: unknown, options: BroadcastOptions = {}): MessageId {
+    if (options.topic !== undefined) checkTopic(options.topic);
     return this.#exchange().broadcast(data, options);
+  }
+
+  topic(name: string): Topic {
+    checkPattern(name);
+    const { listeners } = this;
+    return {
+      name,
+      subscribe: (listener) => listeners.addTopic(name, listener),
+      observe: () => this.#observed((next) => listeners.addTopic(name, next)),
+      publish: (data, options = {}) => this.broadcast(data, { ...options, topic: checkTopic(name) }),
+    };
   }
 
   direct(to: PeerId, data: unknown, options: DirectOptions = {}): Promise<Receipt> {

@@ -1,8 +1,11 @@
 /** A command line without a process: streams in memory, a mesh that obeys the test. For tests of parsing and protocol. */
+
 import { PassThrough, Writable } from 'node:stream';
-import type { MeshEvent, MeshStatus } from '../../runtime/api.ts';
+import { NEVER } from 'rxjs';
+import type { MeshEvent, MeshStatus, Topic } from '../../runtime/api.ts';
 import type { CliDependencies, CliMesh } from '../../runtime/cli/dependencies.ts';
 import { MeshError } from '../../runtime/errors.ts';
+import { checkPattern, Topics } from '../../runtime/mesh/topics.ts';
 
 /** Collects what is written and tells who waits for it. */
 export class Sink extends Writable {
@@ -48,6 +51,7 @@ export class FakeMesh implements CliMesh {
   maxPeers = 8;
   minPeers = 5;
   #listeners: ((event: MeshEvent) => void)[] = [];
+  readonly #topics = new Topics<(message: MeshEvent<'message'>) => void>();
   #observers: { complete(): void; error(): void }[] = [];
   #left = false;
 
@@ -72,6 +76,9 @@ export class FakeMesh implements CliMesh {
     for (const observer of this.#observers) observer.error();
   }
   emit(event: MeshEvent): void {
+    if (event.type === 'message' && event.topic !== undefined) {
+      this.#topics.forEach(event.topic, (listener) => listener(event));
+    }
     for (const listener of this.#listeners) listener(event);
   }
   async joined() {
@@ -88,6 +95,15 @@ export class FakeMesh implements CliMesh {
     if (this.#left) throw new MeshError('LEFT', 'This mesh has left.');
     this.asked.push(['broadcast', data, options]);
     return 'ab'.repeat(16);
+  }
+  topic(name: string): Topic {
+    checkPattern(name);
+    return {
+      name,
+      subscribe: (listener) => ({ unsubscribe: this.#topics.add(name, (message) => listener(message)) }),
+      observe: () => NEVER,
+      publish: (data, options) => this.broadcast(data, { ...options, topic: name }),
+    };
   }
   async direct(to: string, data: unknown, options?: unknown) {
     this.asked.push(['direct', to, data, options]);

@@ -77,6 +77,33 @@ describe('peer --json', () => {
     await world.code;
   });
 
+  it('says of each message which subscriptions it is for, and prints it once', async () => {
+    const world = await peers();
+    say(
+      world,
+      { cmd: 'topic.subscribe', peer: 0, topic: 'news.*', ref: 1 },
+      { cmd: 'topic.subscribe', peer: 0, topic: 'news.sport', ref: 2 },
+      { cmd: 'topic.subscribe', peer: 0, topic: 'a*', ref: 3 },
+    );
+    expect((await reply(world, 2))['result']).toEqual({ topics: ['news.*', 'news.sport'] });
+    expect(await reply(world, 3)).toMatchObject({ ok: false, error: { code: 'BAD_OPTION' } });
+    const message = { type: 'message', from: idOf(9), data: 1, kind: 'broadcast', hops: 1 } as const;
+    const mesh = world.meshes[0];
+    mesh?.emit({ ...message, id: 'a', topic: 'news.sport' });
+    mesh?.emit({ ...message, id: 'b', topic: 'other' });
+    say(world, { cmd: 'topic.unsubscribe', peer: 0, topic: 'news.*', ref: 4 });
+    expect((await reply(world, 4))['result']).toEqual({ topics: ['news.sport'] });
+    mesh?.emit({ ...message, id: 'c', topic: 'news.sport' });
+    const lines = world.stdout.json.filter((line) => line['event'] === 'message');
+    expect(lines.map((line) => [line['id'], line['topic'], line['subscriptions']])).toEqual([
+      ['a', 'news.sport', ['news.sport', 'news.*']],
+      ['b', 'other', undefined],
+      ['c', 'news.sport', ['news.sport']],
+    ]);
+    world.signal('SIGINT');
+    await world.code;
+  });
+
   it('carries out commands and answers each by its ref', async () => {
     const world = await peers();
     const to = idOf(77);
