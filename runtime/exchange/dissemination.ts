@@ -1,30 +1,26 @@
 /**
  * Messages that spread through the mesh: what comes is looked at once, found authentic, opened, delivered and passed on; what
- * is ours comes from `origination.ts` and goes out. Owns the seen cache, the inbox of one turn, what waits to be joined and what
- * waits to be found authentic.
+ * is ours comes from `origination.ts` and goes out. Owns the seen cache and what waits to be found authentic.
  */
 import { BLAMED, type Fresh, judge } from '../../machines/gossip/intake.core.ts';
 import { SHARED } from '../../machines/gossip/trees.core.ts';
 import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
-import { INBOX_MAX } from '../../machines/shared/limits.ts';
 import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, decodeFrame, encodeFrame, encodeMessage, envelopeId } from '../wire/codec.ts';
-import type { Envelope, Gossip, Message, Part, Receipt } from '../wire/messages.ts';
-import { decodePayload } from '../wire/payload.ts';
+import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import type { TreeMessage } from '../wire/spread.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
-import { isSame, withMore } from './deliveries.ts';
+import { Deliveries } from './deliveries.ts';
 import { InOrder } from './in-order.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination, signerFailed } from './origination.ts';
-import { Joiner } from './parts.ts';
 import { Spreader } from './spreader.ts';
 
 export interface DisseminationOptions {
@@ -53,13 +49,12 @@ export class Dissemination {
   readonly #counters: Counters;
   readonly spreader: Spreader;
   readonly #origination: Origination;
-  readonly #joiner: Joiner;
+  readonly #deliveries: Deliveries;
   readonly #authenticity: Authenticity;
   /** What came, until it is known whether it is authentic. */
   readonly #unverified = new InOrder<Finding>(UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK, () => 'forged');
   /** Envelopes among it, by id: the same bytes are checked once. */
   readonly #checks = new Map<MessageId, { readonly bytes: Uint8Array; readonly finding: Promise<Finding> }>();
-  #inbox: DeliveredMessage[] = [];
 
   constructor(options: DisseminationOptions) {
     const { ports, network, links, counters } = options;
@@ -82,7 +77,13 @@ export class Dissemination {
       saysOften: () => this.spreader.saysOften(ports.clock.now()),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
     });
-    this.#joiner = new Joiner(ports.clock, counters);
+    this.#deliveries = new Deliveries({
+      ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
+      open: (envelope) => this.#origination.open(envelope),
+      broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
+      confirm: (entry, { source, id }, hops) =>
+        this.#confirm(entry, source, { type: 'RECEIPT', id, from: this.#self, hops }),
+    });
   }
 
   // ---- messages in -------------------------------------------------------------------------------------------------
@@ -161,8 +162,8 @@ export class Dissemination {
     const { id, part } = envelope;
     // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
     this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
-    if (deliver && part !== undefined) this.#join(entry, envelope, part, gossip.hops);
-    else if (deliver && !this.#deliver(entry, envelope, gossip.hops)) return this.spreader.disown(id);
+    if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
+    else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) return this.spreader.disown(id);
     if (envelope.network !== this.#network) this.#counters.add('foreign');
     if (!relay) return;
     const onward = encodeMessage({ type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope });
@@ -231,49 +232,6 @@ export class Dissemination {
     }
   }
 
-  /** A part is relayed whatever comes of the whole: the others may have taken another way. */
-  #join(entry: LinkEntry, envelope: Envelope, part: Part, hops: number): void {
-    const joined = this.#joiner.take(entry.remote, envelope, part, hops);
-    if (joined === undefined) return;
-    // The first part's way back is the one that relays remember for the whole.
-    const first = this.#links.get(this.spreader.kept(part.whole)?.from ?? '') ?? entry;
-    this.#deliver(first, { ...envelope, id: part.whole, payload: joined.payload }, joined.hops);
-  }
-
-  /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
-  #deliver(entry: LinkEntry, envelope: Envelope, hops: number): boolean {
-    const { source: from, kind, id, topic } = envelope;
-    const opened = this.#origination.open(envelope);
-    if (opened.kind === 'closed') {
-      this.#counters.add('ignored.room');
-      return true;
-    }
-    if (opened.kind === 'unreadable') {
-      this.#counters.add('dropped.unreadable');
-      return false;
-    }
-    if (opened.kind === 'handled') {
-      if (opened.confirm) this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
-      return true;
-    }
-    const { payload, encrypted, room } = opened;
-    const decoded = decodePayload(payload);
-    if (!decoded.ok) {
-      this.#counters.add('dropped.badPayload');
-      // Whoever relays a direct message, a part, or what is not for all does not look inside: only its source is to blame.
-      const isPlain = kind === 'broadcast' && envelope.part === undefined && encrypted === undefined;
-      if (isPlain || from === entry.remote) this.#options.fault(entry);
-      return encrypted === true;
-    }
-    this.#counters.addType('delivered', kind);
-    const message: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
-    const isBare = topic === undefined && room === undefined && encrypted === undefined;
-    this.#inbox.push(isBare ? message : withMore(message, topic, room, encrypted));
-    if (kind === 'direct') this.#confirm(entry, from, { type: 'RECEIPT', id, from: this.#self, hops });
-    if (this.#inbox.length >= INBOX_MAX) this.flushInbox();
-    return true;
-  }
-
   /** Signs a receipt that others carry; on a link of its own its source knows who we are. */
   #confirm(entry: LinkEntry, source: PeerId, receipt: Receipt): void {
     if (entry.remote === source) return this.#sendReceipt(entry, receipt);
@@ -327,10 +285,7 @@ export class Dissemination {
 
   /** Hands over what one frame brought. */
   flushInbox(): void {
-    if (this.#inbox.length === 0) return;
-    const messages = this.#inbox;
-    this.#inbox = [];
-    this.#options.deliver(messages);
+    this.#deliveries.flush();
   }
 
   // ---- messages out ------------------------------------------------------------------------------------------------
@@ -380,7 +335,7 @@ export class Dissemination {
   stop(): void {
     this.#unverified.stop();
     this.#checks.clear();
-    this.#joiner.stop();
+    this.#deliveries.stop();
     this.spreader.stop();
     this.#origination.stop();
   }
@@ -396,3 +351,9 @@ const SMALL_BYTES = 256;
 /** Bytes that are kept must not keep a frame of many times their size. */
 const alone = (bytes: Uint8Array): Uint8Array =>
   bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
