@@ -1,24 +1,22 @@
 /**
  * Messages that spread through the mesh: what comes is looked at once, found authentic, opened, delivered and passed on; what
- * is ours comes from `origination.ts` and goes out. Owns the seen cache and what waits to be found authentic.
+ * is ours comes from `origination.ts` and goes out. Owns the seen cache.
  */
-import { BLAMED, type Fresh, judge } from '../../machines/gossip/intake.core.ts';
 import { SHARED } from '../../machines/gossip/trees.core.ts';
 import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
-import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { decodeEnvelope, decodeFrame, encodeFrame, encodeMessage, envelopeId } from '../wire/codec.ts';
 import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import type { TreeMessage } from '../wire/spread.ts';
-import type { Authenticity, Finding } from './authenticity.ts';
+import type { Authenticity } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
 import { Deliveries } from './deliveries.ts';
-import { InOrder } from './in-order.ts';
+import { Intake, type ToDo } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination, signerFailed } from './origination.ts';
 import { Spreader } from './spreader.ts';
@@ -51,10 +49,7 @@ export class Dissemination {
   readonly #origination: Origination;
   readonly #deliveries: Deliveries;
   readonly #authenticity: Authenticity;
-  /** What came, until it is known whether it is authentic. */
-  readonly #unverified = new InOrder<Finding>(UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK, () => 'forged');
-  /** Envelopes among it, by id: the same bytes are checked once. */
-  readonly #checks = new Map<MessageId, { readonly bytes: Uint8Array; readonly finding: Promise<Finding> }>();
+  readonly #intake: Intake;
 
   constructor(options: DisseminationOptions) {
     const { ports, network, links, counters } = options;
@@ -77,6 +72,10 @@ export class Dissemination {
       saysOften: () => this.spreader.saysOften(ports.clock.now()),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
     });
+    this.#intake = new Intake({
+      ...{ self: this.#self, network, clock: ports.clock, links, counters, window: this.spreader.window },
+      ...{ authenticity: options.authenticity, fault: options.fault, settled: () => this.flushInbox() },
+    });
     this.#deliveries = new Deliveries({
       ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
       open: (envelope) => this.#origination.open(envelope),
@@ -93,69 +92,15 @@ export class Dissemination {
     const known = envelopeId(gossip.envelope);
     const before = known === undefined ? undefined : this.spreader.kept(known);
     if (before !== undefined) return this.#repeated(entry, before);
-    const decoded = decodeEnvelope(gossip.envelope, known);
-    if (!decoded.ok) {
-      this.#counters.add('dropped.badEnvelope');
-      return this.#options.fault(entry);
-    }
-    const envelope = decoded.value;
-    const nowMs = this.#ports.clock.now();
-    const verdict = judge(this.spreader.window, this.#self, this.#network, envelope, gossip.hops, nowMs);
-    if (verdict.verdict !== 'fresh') {
-      this.#counters.addType('dropped', verdict.verdict);
-      if (BLAMED.has(verdict.verdict)) this.#options.fault(entry);
-      return;
-    }
-    // A link that comes while the message waits for its turn does not get it: it may be taken in unchecked.
-    const decision = { deliver: verdict.deliver, relay: verdict.relay && this.#hasOthers(entry) };
-    const hasRoom = this.#unverified.hasRoom(entry);
-    if (!hasRoom && !this.#authenticity.canCheckNow) return this.#counters.add('dropped.unverified');
-    const finding = this.#authenticate(entry, gossip.envelope, envelope, !decision.relay, !hasRoom);
-    if (typeof finding === 'string' && this.#unverified.size === 0) {
-      return this.#found(finding, entry, gossip, envelope, decision);
-    }
-    this.#unverified.push(entry, finding, (found) => {
-      this.#found(found, entry, gossip, envelope, decision);
-      this.flushInbox();
-    });
+    const envelope = this.#intake.read(entry, gossip.envelope, known);
+    if (envelope === undefined) return;
+    this.#intake.take(entry, gossip.envelope, envelope, gossip.hops, (toDo) =>
+      this.#found(entry, gossip, envelope, toDo),
+    );
   }
 
-  /**
-   * Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer; when too much
-   * waits already it is checked at once, on our own time: what is said quickly is not lost.
-   */
-  #authenticate(
-    entry: LinkEntry,
-    bytes: Uint8Array,
-    envelope: Envelope,
-    staysHere: boolean,
-    now: boolean,
-  ): Finding | Promise<Finding> {
-    const { id } = envelope;
-    const running = this.#checks.get(id);
-    if (running !== undefined && isSame(running.bytes, bytes)) return running.finding;
-    const finding = this.#authenticity.envelope(bytes, envelope, entry.remote, staysHere, now);
-    if (typeof finding === 'string') return finding;
-    const check = { bytes, finding };
-    if (running === undefined) this.#checks.set(id, check);
-    const forget = (): void => {
-      if (this.#checks.get(id) === check) this.#checks.delete(id);
-    };
-    finding.then(forget, forget);
-    return finding;
-  }
-
-  #hasOthers(than: LinkEntry): boolean {
-    for (const entry of this.#links.all()) if (entry !== than && entry.carries) return true;
-    return false;
-  }
-
-  /** It is known whether a message is authentic: only then it is remembered, delivered and passed on. */
-  #found(finding: Finding, entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
-    if (finding !== 'authentic') {
-      this.#counters.addType('dropped', finding);
-      return this.#options.fault(entry);
-    }
+  /** A message is authentic: only then it is remembered, delivered and passed on. */
+  #found(entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
     // Another copy was found so meanwhile.
     const before = this.spreader.kept(envelope.id);
     if (before !== undefined) return this.#repeated(entry, before);
@@ -265,14 +210,10 @@ export class Dissemination {
     if (!isOurs && stray === undefined && (back === undefined || back === entry)) {
       return this.#counters.add('dropped.receipt');
     }
-    if (!this.#unverified.hasRoom(entry)) return this.#counters.add('dropped.unverified');
     // What we pass on must hold for those who know nothing of this link.
-    const finding = this.#authenticity.receiptOf(receipt, isOurs ? entry.remote : '');
-    this.#unverified.push(entry, finding, (found) => {
-      if (found !== 'authentic') {
-        this.#counters.addType('dropped', found);
-        this.#options.fault(entry);
-      } else if (stray !== undefined) this.#stray(entry, receipt, stray);
+    const find = () => this.#authenticity.receiptOf(receipt, isOurs ? entry.remote : '');
+    this.#intake.check(entry, find, () => {
+      if (stray !== undefined) this.#stray(entry, receipt, stray);
       else if (back === undefined) this.#origination.directs.confirm(receipt.id, receipt.from, receipt.hops);
       else if (this.#links.get(back.remote) === back) this.#sendReceipt(back, receipt);
     });
@@ -333,16 +274,12 @@ export class Dissemination {
   }
 
   stop(): void {
-    this.#unverified.stop();
-    this.#checks.clear();
+    this.#intake.stop();
     this.#deliveries.stop();
     this.spreader.stop();
     this.#origination.stop();
   }
 }
-
-/** What is to be done with a message that is authentic. */
-type ToDo = Pick<Fresh, 'deliver' | 'relay'>;
 
 /** What is remembered of an envelope. */
 type Told = Pick<Envelope, 'kind' | 'own' | 'source' | 'seq' | 'sentAtMs' | 'ttlMs' | 'hopsMax'>;
@@ -351,9 +288,3 @@ const SMALL_BYTES = 256;
 /** Bytes that are kept must not keep a frame of many times their size. */
 const alone = (bytes: Uint8Array): Uint8Array =>
   bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}

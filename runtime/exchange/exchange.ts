@@ -3,6 +3,7 @@
  * Charts hear facts only, through `tell` (one link) and `report` (the mesh).
  */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { createWays } from '../../machines/routing/ways.core.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { STALE_MS } from '../../machines/shared/limits.ts';
 import type { DeliveredMessage, Exchange, LinkMode } from '../ports/exchange.ts';
@@ -80,7 +81,8 @@ class MeshExchange implements RunningExchange {
         else spreader.tick(nowMs);
       },
     });
-    this.relays = new Relays({ ...shared, count });
+    const ways = createWays();
+    this.relays = new Relays({ ...shared, ways, count });
     this.#dissemination = new Dissemination({
       ...{ ports, network, maxPeers, report },
       links: this.#links,

@@ -3,6 +3,7 @@
  * exchange, never seen by a chart.
  */
 
+import type { KnownLink } from '../../machines/routing/ways.core.ts';
 import { ANNOUNCED_MAX, ASKED_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
@@ -304,6 +305,15 @@ export class LinkTable {
 
   all(): IterableIterator<LinkEntry> {
     return this.#entries.values();
+  }
+
+  /** What routing may choose from. Nothing passes over a silent one, least of all a signal that is to heal it. */
+  open(): KnownLink[] {
+    const links: KnownLink[] = [];
+    for (const entry of this.all()) {
+      if (entry.carries && entry.alarm !== 'silent') links.push({ id: entry.remote, neighbours: entry.neighbours });
+    }
+    return links;
   }
 
   clear(): void {

@@ -1,20 +1,8 @@
-/**
- * Signals on their way through the mesh: our own, and those of others that we pass on. It owns the routes that it learns
- * by doing so; where a signal goes is decided in `relay.core.ts`.
- */
+/** Signals on their way through the mesh: our own, and those of others that we pass on. Where they go is decided in `ways.core.ts`. */
 
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import {
-  createRelay,
-  forgetRoute,
-  learnRoute,
-  nextHop,
-  owe,
-  type RelayLink,
-  reaches,
-  settle,
-  triedFor,
-} from '../../machines/mesh/relay.core.ts';
+import { createRelay, owe, settle, triedFor } from '../../machines/routing/relay.core.ts';
+import { forgetWay, learnWay, nextHop, reaches, type Ways } from '../../machines/routing/ways.core.ts';
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import { LINK_SIGNALS_MAX, RELAY_BYTES_MAX, RELAY_HOPS_MAX, RELAY_TRIES_MAX } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
@@ -27,6 +15,7 @@ export interface RelaysOptions {
   readonly self: PeerId;
   readonly clock: MeshClock;
   readonly links: LinkTable;
+  readonly ways: Ways;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly report: (fact: ExchangeFact) => void;
   readonly count: (name: string) => void;
@@ -55,13 +44,14 @@ export class Relays {
 
   /** A way to this peer through the mesh is known. */
   reaches(to: PeerId): boolean {
-    return reaches(this.#state, this.#linksNow(), to, this.#options.clock.now());
+    return reaches(this.#options.ways, this.#options.links.open(), to, this.#options.clock.now());
   }
 
   /** Neighbours tell of peers: a signal for one of them may go the way by which its name came. */
   heardOf(entry: LinkEntry, { entries }: Shuffle): void {
-    const nowMs = this.#options.clock.now();
-    for (const { id } of entries) if (id !== entry.remote) learnRoute(this.#state, id, entry.remote, false, nowMs);
+    const { ways, clock } = this.#options;
+    const nowMs = clock.now();
+    for (const { id } of entries) if (id !== entry.remote) learnWay(ways, id, entry.remote, false, nowMs);
   }
 
   /** Sends a signal of ours; `relay.failed` follows in a later turn when no way leads to `to`. */
@@ -95,10 +85,10 @@ export class Relays {
   }
 
   onRelay(entry: LinkEntry, relay: Relay): void {
-    const { self, report, count, clock } = this.#options;
+    const { self, report, count, clock, ways } = this.#options;
     const { to, from, attempt, hops } = relay;
     if (from === self) return count('dropped.relayLoop');
-    if (from !== entry.remote) learnRoute(this.#state, from, entry.remote, true, clock.now());
+    if (from !== entry.remote) learnWay(ways, from, entry.remote, true, clock.now());
     if (to === self) {
       const signal = decodeSignal(relay.signal);
       if (signal === undefined || signal.attempt !== attempt) return count('dropped.badSignal');
@@ -115,8 +105,8 @@ export class Relays {
 
   /** No way led on from that neighbour: our own signals try another one, others hear of it the way theirs came. */
   onUnrouted(entry: LinkEntry, { to, from, attempt }: Unrouted): void {
-    const { self, links, send } = this.#options;
-    forgetRoute(this.#state, to, entry.remote);
+    const { self, links, send, ways } = this.#options;
+    forgetWay(ways, to, entry.remote);
     if (from === self) return this.#tryAnother(to, attempt, entry.remote);
     const back = links.get(settle(this.#state, from, to, attempt) ?? '');
     if (back?.carries && back !== entry) send(back, { type: 'UNROUTED', to, from, attempt });
@@ -136,14 +126,14 @@ export class Relays {
 
   /** Hands a signal on and tells to whom; undefined when there is nobody left. */
   #pass(message: Relay, cameFrom: PeerId | undefined, gaveUp: ReadonlySet<PeerId>): PeerId | undefined {
-    const { self, links, send, clock } = this.#options;
+    const { self, links, send, clock, ways } = this.#options;
     const except = new Set(gaveUp);
     except.add(message.from);
     // Whoever passes a signal on for the second time has been led in a circle, and takes another way.
     const tried = cameFrom === undefined ? undefined : triedFor(this.#state, nameOf(message));
     if (cameFrom !== undefined) except.add(cameFrom);
     for (const id of tried ?? []) except.add(id);
-    const next = nextHop(this.#state, this.#linksNow(), self, message.to, except, cameFrom === undefined, clock.now());
+    const next = nextHop(ways, links.open(), self, message.to, except, cameFrom === undefined, clock.now());
     const entry = next === undefined ? undefined : links.get(next);
     if (entry === undefined || !send(entry, message)) return undefined;
     tried?.add(entry.remote);
@@ -154,15 +144,6 @@ export class Relays {
   #failed(to: PeerId, attempt: AttemptId): void {
     const { clock, report } = this.#options;
     clock.setTimeout(() => report({ type: 'relay.failed', to, attempt }), 0);
-  }
-
-  #linksNow(): RelayLink[] {
-    const links: RelayLink[] = [];
-    for (const entry of this.#options.links.all()) {
-      // Nothing passes over a silent one, least of all a signal that is to heal it.
-      if (entry.carries && entry.alarm !== 'silent') links.push({ id: entry.remote, neighbours: entry.neighbours });
-    }
-    return links;
   }
 }
 
