@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { isAttemptId, isPeerId } from '../machines/shared/ids.ts';
-import { NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
+import { HUB_URL_CHARS_MAX, HUBS_NAMED_MAX, NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
 import type { SignalingCommand, SignalingFact } from '../runtime/ports/signaling.ts';
 import { presenceSchema, readSignal, type SignalType, signalFrame } from '../runtime/wire/peer-signals.ts';
 import type { ClientFrame } from '../runtime/wire/signaling-frames.ts';
@@ -122,7 +122,7 @@ export function factOf(received: string, host: string): SignalingFact {
     case 'ice-candidate':
       return signalOf(type, data, networkName, fromPeerId);
     case 'error':
-      return refusedOf(json);
+      return refusedOf(json, data);
     case 'pong':
       return { type: 'pong' };
     default:
@@ -156,9 +156,18 @@ function signalOf(type: SignalType, data: unknown, networkName: string, fromPeer
   return { type: 'signal', network: networkName, from: fromPeerId, signal };
 }
 
-function refusedOf(json: unknown): SignalingFact {
+/** What of a list of hubs can be looked at. */
+function hubsOf(data: unknown): readonly string[] {
+  const read = v.safeParse(v.object({ hubs: v.array(v.unknown()) }), data);
+  if (!read.success) return [];
+  const first = read.output.hubs.slice(0, HUBS_NAMED_MAX);
+  return first.filter((url) => typeof url === 'string' && url.length <= HUB_URL_CHARS_MAX) as string[]; // just checked
+}
+
+function refusedOf(json: unknown, data: unknown): SignalingFact {
   const fields = v.safeParse(errorFrame, json);
   if (!fields.success) return ignored('malformed error');
+  if (fields.output.code === 'DRAINING') return { type: 'draining', hubs: hubsOf(data) };
   const { code, error, retryAfterMs, inReplyTo } = fields.output;
   const reply = v.safeParse(replyTo, inReplyTo);
   return {

@@ -35,6 +35,10 @@ const FRAME_CHARS_MAX = HUB_MAX_MESSAGE_BYTES * HUB_PAYLOAD_FACTOR;
 export function websocketSignaling(url: string, options: WebSocketSignalingOptions = {}): SignalingPort {
   return {
     url: withoutToken(url),
+    elsewhere: (other) => {
+      const address = addressElsewhere(url, other);
+      return address === undefined ? undefined : websocketSignaling(address, options);
+    },
     connect: (peerId, onFact) => new WebSocketConnection(url, peerId, options, onFact),
   };
 }
@@ -61,6 +65,26 @@ function addressOf(url: string, peerId: PeerId, token: string | undefined): URL 
   address.searchParams.set('peerId', peerId);
   if (token !== undefined) address.searchParams.set('token', token);
   return address;
+}
+
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host);
+
+/**
+ * Another hub's URL as it is to be dialed, or undefined when ours may not send us there: from a safe socket to an open one, or
+ * from the network into this very machine. Hubs that belong together ask for the same token.
+ */
+function addressElsewhere(own: string, other: string): string | undefined {
+  try {
+    const [from, to] = [new URL(own), new URL(other)];
+    if (to.protocol !== 'wss:' && (to.protocol !== 'ws:' || from.protocol === 'wss:')) return undefined;
+    if (isLoopback(to.hostname) && !isLoopback(from.hostname)) return undefined;
+    const token = from.searchParams.get('token');
+    if (token !== null) to.searchParams.set('token', token);
+    return to.href;
+  } catch {
+    // Not a URL: nobody is there.
+    return undefined;
+  }
 }
 
 const REFUSALS = {

@@ -154,7 +154,7 @@ export class HubActor extends Actor<typeof hubMachine> {
       if (session.members.some((member) => member.isHub)) hubs++;
     }
     return {
-      state: String(this.getSnapshot().value),
+      state: modeOf(this.getSnapshot().value),
       uptimeMs: this.#startedMs === undefined ? 0 : Math.floor(this.#parts.clock.now() - this.#startedMs),
       connections: sessions.size,
       peers,
@@ -223,6 +223,9 @@ export class HubActor extends Actor<typeof hubMachine> {
     this.#isReporting = false;
   }
 }
+
+/** The hub's own mode, without what happens within it. */
+const modeOf = (value: string | object): string => (typeof value === 'string' ? value : (Object.keys(value)[0] ?? ''));
 
 type Inspect = ActorOptions<typeof hubMachine>['inspect'];
 

@@ -10,7 +10,7 @@ import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/l
 import { missingPort } from '../machines/shared/missing-port.ts';
 import { MeshError } from '../runtime/errors.ts';
 import { federationMachine } from './federation/federation.machine.ts';
-import { HUB_FAREWELL_MS } from './federation/limits.ts';
+import { HUB_FAREWELL_MAX_MS, HUB_FAREWELL_STEP_MS } from './federation/limits.ts';
 import type { HubEvent, HubInput, HubMachineEvent, ServerCommand, SwitchboardPort } from './hub.events.ts';
 import { shardMachine } from './shard.machine.ts';
 
@@ -107,11 +107,16 @@ export const hubMachine = setup({
     scheduleSweep: raise({ type: 'sweep.due' }, { id: 'sweep', delay: 'cleanupInterval' }),
     cancelSweep: cancel('sweep'),
   },
+  guards: {
+    standsAlone: ({ context }) => context.federation === undefined,
+    isAllSaid: ({ context }) => context.federation?.plane.isAllConfirmed() ?? true,
+  },
   delays: {
     cleanupInterval: ({ context }) => context.cleanupIntervalMs,
     startTimeout: HUB_START_TIMEOUT_MS,
     drainTimeout: HUB_DRAIN_TIMEOUT_MS,
-    farewell: HUB_FAREWELL_MS,
+    farewellStep: HUB_FAREWELL_STEP_MS,
+    farewellTimeout: HUB_FAREWELL_MAX_MS,
   },
 }).createMachine({
   id: 'hub',
@@ -156,12 +161,46 @@ export const hubMachine = setup({
       },
     },
     draining: {
-      description: 'No new sockets; every session is told and closes.',
+      description: 'No new sockets; every session is told and closes, and other hubs hear what they are owed.',
       entry: ['drainServer', 'drainSessions'],
-      on: { 'server.closed': 'stopped' },
+      type: 'parallel',
+      onDone: 'stopped',
       after: {
-        farewell: { actions: 'endFederation', description: 'Other hubs have heard that our peers go.' },
         drainTimeout: { actions: 'cutServer', description: 'Whoever still holds on is cut; server.closed follows.' },
+      },
+      states: {
+        sockets: {
+          description: 'Sockets of clients and of other hubs.',
+          initial: 'closing',
+          states: {
+            closing: {
+              description: 'The actor is closing its sockets.',
+              on: { 'server.closed': 'closed' },
+            },
+            closed: { description: 'The last socket is gone.', type: 'final' },
+          },
+        },
+        farewell: {
+          description: 'Our last words to other hubs.',
+          initial: 'telling',
+          after: { farewellTimeout: '.said' },
+          states: {
+            telling: {
+              description: 'The actor is telling them that our peers go, and what our peers had still handed in.',
+              always: { guard: 'standsAlone', target: 'said' },
+              after: { farewellStep: 'asking' },
+            },
+            asking: {
+              description: 'The actor has asked itself whether they confirmed all of it.',
+              always: [{ guard: 'isAllSaid', target: 'said' }, { target: 'telling' }],
+            },
+            said: {
+              description: 'Nothing is owed to anybody who can be reached; the ways to other hubs close.',
+              type: 'final',
+              entry: 'endFederation',
+            },
+          },
+        },
       },
     },
     stopped: {

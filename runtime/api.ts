@@ -96,7 +96,8 @@ export interface MeshStatus {
   readonly links: readonly LinkStatus[];
   /** Peers that are known and not linked. */
   readonly discovered: number;
-  readonly hubs: readonly { readonly url: string; readonly state: string }[];
+  /** `at`: where the session leads, when the hub of `url` sent us to another one as it shut down. */
+  readonly hubs: readonly { readonly url: string; readonly state: string; readonly at?: string }[];
   readonly minPeers: number;
   readonly maxPeers: number;
   readonly uptimeMs: number;
@@ -148,7 +149,8 @@ export interface MeshEvents {
   /** A room of ours has a new key, because it was opened or joined, or a member came or went. */
   'room.changed': RoomInfo;
   'peers.changed': { readonly connected: readonly PeerId[] };
-  'hub.connected': { readonly url: string };
+  /** `at`: the other hub to which the one of `url` sent us as it shut down. */
+  'hub.connected': { readonly url: string; readonly at?: string };
   'hub.disconnected': { readonly url: string; readonly reason: string };
   'status.changed': { readonly level: 'info' | 'warn' | 'error'; readonly code: string; readonly message: string };
   joined: { readonly ms: number };

@@ -187,6 +187,8 @@ export interface FederationPort {
   acquaintances(): readonly Acquaintance[];
   /** There will be no mesh of hubs, and why. */
   meshFailed(why: string): void;
+  /** Nothing waits for a hub that can be reached. */
+  isAllConfirmed(): boolean;
   /** There are other hubs, or were until a moment ago. */
   isTogether(): boolean;
   /** Where the data plane tells that hubs or ways came or went. */

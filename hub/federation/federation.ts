@@ -223,6 +223,9 @@ export class Federation implements FederationPort, Abroad {
   bind(tell: () => void): void {
     this.#tellChart = tell;
   }
+  isAllConfirmed(): boolean {
+    return this.streams.hubs.every((hub) => this.streams.waiting(hub) === 0 || !this.trunks.graph.isReachable(hub));
+  }
   isTogether(): boolean {
     return this.streams.hubs.length > 0 || this.trunks.all.length > 0;
   }

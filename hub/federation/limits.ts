@@ -1,5 +1,5 @@
 /** Bounds and waits of hubs among each other, with their units and what they must hold between them. */
-import { RECONNECT_MAX_MS } from '../../machines/shared/limits.ts';
+import { HUB_DRAIN_TIMEOUT_MS, RECONNECT_MAX_MS } from '../../machines/shared/limits.ts';
 
 export const HUB_MESH_NAMESPACE = 'pigeonhub-mesh';
 export const HUB_MESH_MIN_PEERS = 2;
@@ -44,8 +44,9 @@ export const MESH_DIRECTS_MAX = 8;
 export const MESH_PROBE_MS = 1_000;
 /** For so long a hub that fell back stays with sockets at least. */
 export const FALL_BACK_MS = 5_000;
-/** A hub that drains says goodbye to other hubs for so long. */
-export const HUB_FAREWELL_MS = 50;
+/** A hub that drains looks so often whether others confirmed all that it told them, and waits for it so long at most. */
+export const HUB_FAREWELL_STEP_MS = 50;
+export const HUB_FAREWELL_MAX_MS = 1_500;
 /** Addresses that were learnt from other hubs and are dialed beside the given ones. */
 export const LEARNT_HUBS_MAX = 8;
 /** Sockets to other hubs that a hub wants at least, if there are so many hubs: one of them may die. */
@@ -61,5 +62,7 @@ export const FEDERATION_RELATIONS: readonly (readonly [claim: string, holds: boo
   ],
   ['a silent way between hubs is given up before the hub behind it', TRUNK_SILENT_MS + RECONNECT_MAX_MS < HUB_LOST_MS],
   ['what is confirmed with a tick is not sent again', 2 * FEDERATION_TICK_MS < STREAM_RESEND_MS],
+  ['a lost last word is sent again before a draining hub gives it up', HUB_FAREWELL_MAX_MS > STREAM_RESEND_MS],
+  ['a farewell ends before the sockets are cut', HUB_FAREWELL_MAX_MS < HUB_DRAIN_TIMEOUT_MS],
   ['a confirmation comes before the window is used up', STREAM_ACK_ITEMS * 4 <= STREAM_WINDOW_ITEMS],
 ];

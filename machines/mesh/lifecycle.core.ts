@@ -72,11 +72,13 @@ export function noteJoined(work: MeshWork): void {
 
 // ---- hubs ------------------------------------------------------------------------------------------------------------
 
-export function onHubOpened(work: MeshWork, url: string): void {
+/** `at`: the other hub to which the one of `url` sent us. */
+export function onHubOpened(work: MeshWork, url: string, at: string | undefined): void {
   const { context } = work;
   if (context.hubs[url] === undefined) return;
   patch(work, { hubs: { ...context.hubs, [url]: true } });
-  if (manualOf(context, url) === undefined) emit(work, { type: 'hub.connected', url });
+  if (manualOf(context, url) === undefined)
+    emit(work, { type: 'hub.connected', url, ...(at === undefined ? {} : { at }) });
   for (const network of networksOf(context)) announceAt(work, network, [url]);
 }
 

@@ -223,7 +223,7 @@ export type MeshEmitted =
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
   | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
   | ({ readonly type: 'room.changed' } & RoomInfo)
-  | { readonly type: 'hub.connected'; readonly url: string }
+  | { readonly type: 'hub.connected'; readonly url: string; readonly at?: string }
   | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }
   | {
       readonly type: 'status.changed';

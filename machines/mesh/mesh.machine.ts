@@ -101,7 +101,10 @@ export const meshMachine = setup({
     linkUnproven: step((work, event) => links.onUnproven(work, as(event, 'peer.unproven'))),
     peerBackedOff: step((work, event) => links.onBackedOff(work, as(event, 'peer.backedOff'))),
     peerRested: step((work, event) => links.onRested(work, as(event, 'peer.rested'))),
-    hubOpened: step((work, event) => lifecycle.onHubOpened(work, as(event, 'hub.opened').url)),
+    hubOpened: step((work, event) => {
+      const { url, at } = as(event, 'hub.opened');
+      lifecycle.onHubOpened(work, url, at);
+    }),
     hubLost: step((work, event) => {
       const { url, reason } = as(event, 'hub.lost');
       lifecycle.onHubLost(work, url, reason);

@@ -46,6 +46,9 @@ export const DIRECT_TIMEOUT_MS = 5_000;
 /** Hub reconnect: doubled with full jitter. Clients must be back within 10 s of a hub's restart, which forbids 30 s. */
 export const RECONNECT_MIN_MS = 500;
 export const RECONNECT_MAX_MS = 5_000;
+/** Other hubs that a draining hub may send its clients to, and characters of each URL. What is beyond is not looked at. */
+export const HUBS_NAMED_MAX = 8;
+export const HUB_URL_CHARS_MAX = 256;
 /** From the socket's start to the hub's `connected`. */
 export const HUB_CONNECT_TIMEOUT_MS = 10_000;
 /** From `prove` to `proven`. */

@@ -11,6 +11,13 @@ export interface SignalingInput {
 
 export interface SignalingContext extends SignalingInput {
   readonly url: string;
+  /**
+   * Other hubs to which ours sent us when it drained, in the order in which they are tried; the first is where the session leads.
+   * Each counts until its session ends; with none left it is our own hub again.
+   */
+  readonly places: readonly string[];
+  /** When a draining hub last sent us on. */
+  readonly movedMs: number;
   /** Sessions in a row that did not get as far as `open`. */
   readonly failures: number;
   readonly challenge: Challenge | undefined;
@@ -59,7 +66,8 @@ export interface ProverInput {
 
 /** What the chart tells the mesh. */
 export type SignalingReport =
-  | { readonly type: 'hub.opened'; readonly url: string }
+  /** `at`: the other hub to which the one of `url` sent us. */
+  | { readonly type: 'hub.opened'; readonly url: string; readonly at?: string }
   | { readonly type: 'hub.lost'; readonly url: string; readonly reason: string }
   | { readonly type: 'hub.fact'; readonly url: string; readonly fact: HubFact }
   | { readonly type: 'actor.failed'; readonly actor: string; readonly error: unknown };

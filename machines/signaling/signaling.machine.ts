@@ -1,21 +1,24 @@
 /**
  * The signaling chart: one hub, or another way to exchange signals, for as long as the mesh lives.
  *
- * Owns: connecting, proving who we are, noticing a dead socket, coming back with jitter, for ever.
+ * Owns: connecting, proving who we are, noticing a dead socket, coming back with jitter, for ever; going to another hub when
+ * ours drains and names some.
  * Refuses to know: what the signals mean. It hands facts up and commands down.
  * Spawned by: the mesh, as `signaling:<url>`. Ends: when the mesh leaves.
  * Happy path: connecting -> proving -> open -> leaving -> closed.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate';
+import type { SignalingPort } from '../../runtime/ports/signaling.ts';
 import {
   DRAIN_TIMEOUT_MS,
   HUB_CONNECT_TIMEOUT_MS,
   HUB_PING_MS,
   HUB_PROOF_TIMEOUT_MS,
+  RECONNECT_MAX_MS,
   SHAKEN_ANSWER_MS,
 } from '../shared/limits.ts';
 import { missingPort } from '../shared/missing-port.ts';
-import { isFinalRefusal, reconnectMs } from './signaling.core.ts';
+import { isFinalRefusal, placesToGo, reconnectMs } from './signaling.core.ts';
 import type {
   HubFact,
   ProverInput,
@@ -31,6 +34,25 @@ const report = (make: (context: SignalingContext, event: SignalingEvent) => Sign
   sendParent<SignalingContext, SignalingEvent, undefined, SignalingReport, SignalingEvent>(({ context, event }) =>
     make(context, event),
   );
+
+/** The session ended where it was: the next place is tried. A token of one hub is none of another's business. */
+function ended(context: SignalingContext, reason: string, isRefused = false): Partial<SignalingContext> {
+  const left = { failures: context.failures + 1, reason, isRefused };
+  return context.places.length === 0 ? left : { ...left, places: context.places.slice(1), resume: undefined };
+}
+
+/** The port of our own hub, or of the one that it sent us to. */
+function portOf({ ports, index, places: [place] }: SignalingContext): SignalingPort {
+  const home = ports.signaling[index];
+  if (home === undefined) throw new Error(`no signaling port ${index}`);
+  return place === undefined ? home : (home.elsewhere?.(place) ?? home);
+}
+
+/** Where a draining hub sends us. A chart that is walked without being run hears of no hubs. */
+function placesOf({ ports, index, places }: SignalingContext, event: SignalingEvent, random: () => number) {
+  const named = (event.type === 'hub.draining' ? event.hubs : undefined) ?? [];
+  return placesToGo(named, ports.signaling, ports.signaling[index], places.length > 0, random);
+}
 
 /** The fact inside a `hub.*` event. */
 function factOf(event: SignalingEvent): HubFact {
@@ -58,25 +80,25 @@ export const signalingMachine = setup({
     forgetResume: assign({ resume: undefined }),
     noteCut: assign({ reason: 'our network changed' }),
     forgetFailures: assign({ failures: 0 }),
-    noteClosed: assign(({ context, event }) => ({
-      failures: context.failures + 1,
-      reason: event.type === 'hub.closed' ? event.reason || `closed with ${event.code}` : 'socket failed',
-      isRefused: false,
-    })),
-    noteRefused: assign(({ context, event }) => ({
-      failures: context.failures + 1,
-      reason: event.type === 'hub.refused' ? `${event.code}: ${event.message}` : 'refused',
-      isRefused: event.type === 'hub.refused' && isFinalRefusal(event.code),
-    })),
-    noteNoProof: assign(({ context, event }) => ({
-      failures: context.failures + 1,
-      reason: event.type === 'proof.failed' ? `the signer failed: ${event.why}` : 'the signer failed',
-    })),
-    noteSilence: assign(({ context }) => ({
-      failures: context.failures + 1,
-      reason: 'no answer in time',
-      isRefused: false,
-    })),
+    noteClosed: assign(({ context, event }) =>
+      ended(context, event.type === 'hub.closed' ? event.reason || `closed with ${event.code}` : 'socket failed'),
+    ),
+    noteRefused: assign(({ context, event }) =>
+      event.type === 'hub.refused'
+        ? ended(context, `${event.code}: ${event.message}`, isFinalRefusal(event.code))
+        : ended(context, 'refused'),
+    ),
+    noteNoProof: assign(({ context, event }) =>
+      ended(context, event.type === 'proof.failed' ? `the signer failed: ${event.why}` : 'the signer failed'),
+    ),
+    noteSilence: assign(({ context }) => ended(context, 'no answer in time')),
+    noteDraining: assign(({ context, event }) => {
+      const { ports, failures } = context;
+      const places = placesOf(context, event, () => ports.random.next());
+      const reason = 'it shuts down';
+      if (places === undefined) return ended(context, reason);
+      return { places, failures, reason, isRefused: false, resume: undefined, movedMs: ports.clock.now() };
+    }),
     sendResume: sendTo('socket', ({ context }) => ({
       type: 'socket.send',
       command: { type: 'resume', resume: context.resume ?? '' },
@@ -93,7 +115,7 @@ export const signalingMachine = setup({
       return { type: 'socket.send', command: event.command };
     }),
     reportFact: report((context, event) => ({ type: 'hub.fact', url: context.url, fact: factOf(event) })),
-    reportOpened: report((context) => ({ type: 'hub.opened', url: context.url })),
+    reportOpened: report(({ url, places: [at] }) => ({ type: 'hub.opened', url, ...(at === undefined ? {} : { at }) })),
     reportLost: report((context) => ({ type: 'hub.lost', url: context.url, reason: context.reason })),
     reportFailure: sendParent(({ context, event }: { context: SignalingContext; event: unknown }) => ({
       type: 'actor.failed',
@@ -107,6 +129,10 @@ export const signalingMachine = setup({
     isProofRefused: ({ event }) =>
       event.type === 'hub.refused' && ['PROOF_FAILED', 'PROOF_REQUIRED', 'BAD_FRAME'].includes(event.code),
     isCut: ({ event }) => event.type === 'signaling.shaken' && event.cut,
+    /** Two hubs that send us to each other must not keep us running. */
+    mayMoveAtOnce: ({ context, event }) =>
+      context.ports.clock.now() - context.movedMs >= RECONNECT_MAX_MS &&
+      placesOf(context, event, () => 0) !== undefined,
     isProofOptional: ({ context }) => context.challenge?.proof !== 'required',
   },
   delays: {
@@ -124,6 +150,8 @@ export const signalingMachine = setup({
   context: ({ input }) => ({
     ...input,
     url: input.ports.signaling[input.index]?.url ?? '',
+    places: [],
+    movedMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     challenge: undefined,
     resume: undefined,
@@ -141,16 +169,21 @@ export const signalingMachine = setup({
       invoke: {
         src: 'socket',
         id: 'socket',
-        input: ({ context }) => {
-          const port = context.ports.signaling[context.index];
-          if (port === undefined) throw new Error(`no signaling port ${context.index}`);
-          return { ports: context.ports, port };
-        },
+        input: ({ context }) => ({ ports: context.ports, port: portOf(context) }),
         onError: { target: 'backingOff', actions: ['reportFailure', 'noteClosed'] },
       },
       initial: 'connecting',
       on: {
         'hub.closed': { target: 'backingOff', actions: 'noteClosed' },
+        'hub.draining': [
+          {
+            guard: 'mayMoveAtOnce',
+            target: 'renewing',
+            actions: 'noteDraining',
+            description: 'It names other hubs, which take us before its socket closes.',
+          },
+          { target: 'backingOff', actions: 'noteDraining' },
+        ],
         'signaling.leave': '.leaving',
         'signaling.shaken': {
           guard: 'isCut',
@@ -259,13 +292,18 @@ export const signalingMachine = setup({
         leaving: {
           description: 'The actor is leaving: goodbye went out, the socket closes.',
           entry: ['sendGoodbye', 'closeSocket'],
-          on: { 'hub.closed': '#signaling.closed', 'signaling.leave': {}, 'signaling.shaken': {} },
+          on: {
+            'hub.closed': '#signaling.closed',
+            'hub.draining': {},
+            'signaling.leave': {},
+            'signaling.shaken': {},
+          },
           after: { closeTimeout: '#signaling.closed' },
         },
       },
     },
     renewing: {
-      description: 'The actor is renewing its socket, without waiting.',
+      description: 'The actor is renewing its socket, here or at another hub, without waiting.',
       entry: 'reportLost',
       always: 'session',
     },

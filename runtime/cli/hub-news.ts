@@ -19,6 +19,7 @@ export class HubNews {
   take(event: MeshEvent, urls: readonly string[]): HubNewsText {
     switch (event.type) {
       case 'hub.connected':
+        if (event.at !== undefined) return news(`* hub ${event.at} is there in place of ${event.url}`);
         return news(`* hub ${event.url} is ${this.#away.delete(event.url) ? 'back' : 'there'}`);
       case 'hub.disconnected':
         this.#away.add(event.url);
@@ -38,7 +39,7 @@ export class HubNews {
     if (this.#away.has(url)) return QUIET;
     // These end the session at once: its end is the news, and tells the reason.
     if (code === 'HUB_REFUSED')
-      return /^(?:DRAINING|PROOF_FAILED|UNAUTHORIZED): /.test(message.slice(url.length + before.length))
+      return /^(?:PROOF_FAILED|UNAUTHORIZED): /.test(message.slice(url.length + before.length))
         ? QUIET
         : { kind: 'other' };
     this.#away.add(url);

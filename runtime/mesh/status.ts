@@ -3,6 +3,7 @@ import type { SnapshotFrom } from 'xstate';
 import { linkCount, linksOf, shapeFor } from '../../machines/mesh/ledger.core.ts';
 import { isGuest } from '../../machines/mesh/networks.core.ts';
 import { rolesOf } from '../../machines/mesh/topology.core.ts';
+import type { SignalingContext } from '../../machines/signaling/signaling.events.ts';
 import type { Explanation, LinkRole, LinkStatus, MeshState, MeshStatus } from '../api.ts';
 import type { meshMachine } from './mesh-charts.ts';
 
@@ -36,6 +37,15 @@ function childState(snapshot: MeshSnapshot, id: string): string {
   return inner?.value === undefined ? 'closed' : pathOf(inner.value);
 }
 
+/** What the chart of a hub remembers. */
+function signalingContext(
+  snapshot: MeshSnapshot,
+  url: string,
+): Partial<Pick<SignalingContext, 'reason' | 'isRefused' | 'places'>> {
+  const child = (snapshot.children as Record<string, { getSnapshot(): unknown } | undefined>)[`signaling:${url}`];
+  return (child?.getSnapshot() as { context?: SignalingContext } | undefined)?.context ?? {};
+}
+
 /**
  * Why a hub's last session ended or never began, and whether it refused us for good; empty while one stands or when nothing
  * has failed yet.
@@ -45,9 +55,8 @@ export function hubTroubleOf(
   url: string,
 ): { readonly why: string; readonly isRefused: boolean } {
   if (snapshot.context.hubs[url] === true) return { why: '', isRefused: false };
-  const child = (snapshot.children as Record<string, { getSnapshot(): unknown } | undefined>)[`signaling:${url}`];
-  const inner = child?.getSnapshot() as { context?: { reason?: string; isRefused?: boolean } } | undefined;
-  return { why: inner?.context?.reason ?? '', isRefused: inner?.context?.isRefused ?? false };
+  const { reason = '', isRefused = false } = signalingContext(snapshot, url);
+  return { why: reason, isRefused };
 }
 
 export function statusOf(snapshot: MeshSnapshot): MeshStatus {
@@ -75,7 +84,9 @@ export function statusOf(snapshot: MeshSnapshot): MeshStatus {
     hubs: ports.signaling.flatMap(({ url, manual }) => {
       // People are no hub.
       if (manual !== undefined) return [];
-      return { url, state: context.hubs[url] === undefined ? 'closed' : childState(snapshot, `signaling:${url}`) };
+      const at = signalingContext(snapshot, url).places?.[0];
+      const state = context.hubs[url] === undefined ? 'closed' : childState(snapshot, `signaling:${url}`);
+      return { url, state, ...(at === undefined ? {} : { at }) };
     }),
     minPeers: shape.floor,
     maxPeers: settings.maxPeers,

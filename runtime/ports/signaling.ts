@@ -158,6 +158,8 @@ export type SignalingFact =
       readonly inReplyTo?: { readonly type?: string; readonly targetPeerId?: PeerId; readonly attempt?: AttemptId };
       readonly retryAfterMs?: number;
     }
+  /** The other side shuts down; `hubs`: URLs of others that serve the same networks. `closed` follows soon. */
+  | { readonly type: 'draining'; readonly hubs: readonly string[] }
   | { readonly type: 'pong' }
   /** A frame that could not be understood: counted, otherwise ignored. */
   | { readonly type: 'ignored'; readonly why: string }
@@ -182,5 +184,10 @@ export interface SignalingPort {
    * and a dial through it may take that long. Absent for a hub.
    */
   readonly manual?: { readonly dialTimeoutMs: number; carries(to: PeerId): boolean };
+  /**
+   * The same way to another hub, which this one named as it drained. Undefined when it is not to be followed there: no such
+   * address, or one less safe than its own. Absent: there is no other hub of this kind. Never throws.
+   */
+  elsewhere?(url: string): SignalingPort | undefined;
   connect(peerId: PeerId, onFact: (fact: SignalingFact) => void): SignalingConnection;
 }

@@ -93,8 +93,8 @@ describe('news of hubs', () => {
     const news = new HubNews();
     const [url = '', other = ''] = urls;
     expect(news.take({ type: 'hub.connected', url }, urls)).toEqual({ kind: 'news', text: `* hub ${url} is there` });
-    const draining = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: DRAINING: bye` };
-    expect(news.take(draining, urls)).toEqual({ kind: 'quiet' });
+    const refused = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: UNAUTHORIZED: bye` };
+    expect(news.take(refused, urls)).toEqual({ kind: 'quiet' });
     expect(news.take({ type: 'hub.disconnected', url, reason: 'bye' }, urls)).toEqual({
       kind: 'news',
       text: `* hub ${url} is gone (bye); trying again`,
@@ -106,6 +106,8 @@ describe('news of hubs', () => {
     expect(news.take(vain(other), urls)).toEqual({ kind: 'quiet' });
     expect(news.take({ type: 'hub.connected', url }, urls)).toEqual({ kind: 'news', text: `* hub ${url} is back` });
     expect(news.take(vain(url), urls)).toMatchObject({ kind: 'news' });
+    const text = `* hub ws://b is there in place of ${url}`;
+    expect(news.take({ type: 'hub.connected', url, at: 'ws://b' }, urls)).toEqual({ kind: 'news', text });
   });
 
   it('tells once that a hub refuses our proof, with its reason', () => {

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { nodeWebsocketSignaling } from '../../adapters/websocket-signaling.node.ts';
 import { createHubActor } from '../../hub/index.ts';
-import { HUB_MAX_MESSAGE_BYTES } from '../../machines/shared/limits.ts';
+import { HUB_MAX_MESSAGE_BYTES, HUBS_NAMED_MAX } from '../../machines/shared/limits.ts';
 import type { SignalingConnection, SignalingFact } from '../../runtime/ports/signaling.ts';
 import { signalingPortContract } from './signaling-port.contract.ts';
 
@@ -164,6 +164,47 @@ describe('WebSocket signaling against strange hubs', () => {
   it('takes the errors of old hubs', async () => {
     const fact = await factFor({ type: 'error', error: 'does not route', timestamp: 1 });
     expect(fact).toEqual({ type: 'refused', code: 'ERROR', message: 'does not route' });
+  });
+
+  it('hears which hubs are left when one shuts down: as many as it can look at, whatever else is named', async () => {
+    const draining = (data: unknown) => factFor({ type: 'error', code: 'DRAINING', error: 'bye', data, timestamp: 1 });
+    expect(await draining({ hubs: ['ws://a', 7, `ws://${'b'.repeat(300)}`, 'c'] })).toEqual({
+      type: 'draining',
+      hubs: ['ws://a', 'c'],
+    });
+    const many = Array.from({ length: 1_000 }, (_, i) => `ws://${i}`);
+    expect(await draining({ hubs: many })).toEqual({ type: 'draining', hubs: many.slice(0, HUBS_NAMED_MAX) });
+    for (const data of [undefined, null, {}, { hubs: 'ws://a' }]) {
+      expect(await draining(data)).toEqual({ type: 'draining', hubs: [] });
+    }
+  });
+
+  it('leads to another hub with the same token, and to none that is less safe than its own', () => {
+    const port = nodeWebsocketSignaling('wss://hub.example/x?token=secret&ticket=once');
+    expect(port.elsewhere?.('wss://other.example/y')?.url).toBe('wss://other.example/y');
+    for (const url of ['ws://other.example', 'https://other.example', 'wss://localhost:1', 'wss://127.0.0.2', 'no']) {
+      expect(port.elsewhere?.(url)).toBeUndefined();
+    }
+    expect(nodeWebsocketSignaling('ws://127.0.0.1:1').elsewhere?.('ws://localhost:2')?.url).toBe('ws://localhost:2/');
+  });
+
+  it('brings its token along to the other hub', async () => {
+    const paths: string[] = [];
+    const url = await strangeHub((socket, path) => {
+      paths.push(path);
+      socket.close(1000);
+    });
+    for (const port of [
+      nodeWebsocketSignaling('ws://localhost:1/?token=secret&ticket=once'),
+      nodeWebsocketSignaling('ws://localhost:1', { token: 'secret' }),
+    ]) {
+      await new Promise<void>((resolve) => {
+        port.elsewhere?.(`${url}/y`)?.connect(ID, ({ type }) => type === 'closed' && resolve());
+      });
+    }
+    for (const path of paths)
+      expect(Object.fromEntries(new URL(path, url).searchParams)).toEqual({ peerId: ID, token: 'secret' });
+    expect(paths).toHaveLength(2);
   });
 
   it('ignores what it cannot understand, and says why', async () => {

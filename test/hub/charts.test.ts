@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { type AnyStateMachine, createActor, fromCallback } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
+import type { FederationInput, FederationPort } from '../../hub/federation/federation.events.ts';
+import { HUB_FAREWELL_MAX_MS, HUB_FAREWELL_STEP_MS } from '../../hub/federation/limits.ts';
 import type { CloseReason, HubEvent, HubMachineEvent, ServerCommand, SessionPort } from '../../hub/hub.events.ts';
 import { hubMachine, sessionMachine, shardMachine } from '../../hub/index.ts';
 import { MeshError } from '../../runtime/errors.ts';
@@ -165,6 +167,12 @@ describe('shard', () => {
   });
 });
 
+type StateValue = string | { readonly [key: string]: StateValue };
+const leavesOf = (value: StateValue, path = ''): string[] =>
+  typeof value === 'string'
+    ? [`${path}${value}`]
+    : Object.entries(value).flatMap(([key, inner]) => leavesOf(inner, `${path}${key}.`));
+
 describe('hub', () => {
   const board = { sweep: () => undefined, drain: () => undefined, abandon: () => undefined, toJSON: () => '' };
   const input = { board, shards: 1, cleanupIntervalMs: 1_000 };
@@ -184,13 +192,53 @@ describe('hub', () => {
     const machine = hubMachine;
     const skipped = new Set(ignored.map((event) => event.type));
     const plain = machine.events.filter((type) => !skipped.has(type) && !events.some((event) => event.type === type));
-    const paths = getShortestPaths(machine, {
-      events: [...plain.map((type) => ({ type })), ...events] as never,
-      input,
-      serializeState: (snapshot) => JSON.stringify((snapshot as { value: unknown }).value),
-    });
-    const values = new Set(paths.map((path) => String((path.state as { value: unknown }).value)));
-    expect([...values].sort()).toEqual(Object.keys(machine.states).sort());
+    // A hub among hubs has something to tell first, and is asked twice whether all of it was heard.
+    let asked = 0;
+    const plane = { isAllConfirmed: () => ++asked % 2 === 0 } as FederationPort;
+    const values = new Set<string>();
+    for (const federation of [undefined, { plane } as FederationInput]) {
+      const paths = getShortestPaths(machine, {
+        events: [...plain.map((type) => ({ type })), ...events] as never,
+        input: { ...input, federation },
+        serializeState: (snapshot) => JSON.stringify((snapshot as { value: unknown }).value),
+      });
+      for (const { state } of paths)
+        for (const leaf of leavesOf((state as { value: StateValue }).value)) values.add(leaf);
+    }
+    const within = ['sockets.closing', 'sockets.closed', 'farewell.telling', 'farewell.said'];
+    const modes = Object.keys(machine.states).filter((mode) => mode !== 'draining');
+    expect([...values].sort()).toEqual([...modes, ...within.map((leaf) => `draining.${leaf}`)].sort());
+  });
+
+  test('a draining hub goes on until other hubs have heard all, and no longer than they may take', () => {
+    for (const [confirmsAfter, saidMs] of [
+      [3, 3 * HUB_FAREWELL_STEP_MS],
+      [Number.POSITIVE_INFINITY, HUB_FAREWELL_MAX_MS],
+    ] as const) {
+      const clock = new HeapClock();
+      let asked = 0;
+      let haltedMs = -1;
+      const plane = {
+        isAllConfirmed: () => ++asked >= confirmsAfter,
+        halt: () => {
+          haltedMs = clock.now();
+        },
+      } as FederationPort;
+      const quiet = fromCallback(() => undefined);
+      const server = fromCallback<ServerCommand, { board: typeof board }>(({ sendBack, receive }) => {
+        sendBack({ type: 'server.listening', address });
+        // The last socket of a client goes at once.
+        receive(() => sendBack({ type: 'server.closed' }));
+      });
+      const machine = hubMachine.provide({ actors: { server: server as never, federation: quiet as never } });
+      const actor = createActor(machine, { clock, input: { ...input, federation: { plane } as FederationInput } });
+      actor.start();
+      clock.runFor(1);
+      const startMs = clock.now();
+      actor.send({ type: 'hub.stop' });
+      clock.runFor(10_000);
+      expect([haltedMs - startMs, actor.getSnapshot().value]).toEqual([saidMs, 'stopped']);
+    }
   });
 
   test('sweeps go on while it listens and at no other time; draining ends in a cut', () => {

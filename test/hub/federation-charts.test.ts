@@ -25,6 +25,7 @@ function fakePlane(clock: HeapClock) {
     retire: (isWanted: boolean) => void plane.asked.push(`retire ${isWanted}`),
     acquaintances: () => [],
     meshFailed: (why: string) => void plane.asked.push(`failed ${why}`),
+    isAllConfirmed: () => true,
     isTogether: () => plane.now.known > 0,
     bind: (tell: () => void) => {
       plane.tell = tell;

@@ -12,13 +12,19 @@ import {
 } from '../../machines/shared/limits.ts';
 import { reconnectMs } from '../../machines/signaling/signaling.core.ts';
 import { signalingMachine } from '../../machines/signaling/signaling.machine.ts';
+import type { SignalingPort } from '../../runtime/ports/signaling.ts';
 import { Coverage, type FakePort, fakePort, fakePorts, reachable, runUnderParent, transientStates } from './harness.ts';
 
 const coverage = new Coverage(signalingMachine);
 const CHALLENGE = { nonce: 'n', proof: 'required', host: 'h' } as const;
 const OPTIONAL = { ...CHALLENGE, proof: 'optional' } as const;
 const welcome = (challenge?: object) => ({ type: 'hub.welcome', ...(challenge === undefined ? {} : { challenge }) });
-const PORT = { url: 'memory:', connect: () => ({ send: () => true, close: () => undefined }) };
+const connect = () => ({ send: () => true, close: () => undefined });
+const PORT: SignalingPort = {
+  url: 'memory:',
+  connect,
+  elsewhere: (url) => (url.startsWith('memory:') ? { url, connect } : undefined),
+};
 
 function start(prover: FakePort = fakePort(), socket: FakePort = fakePort()) {
   const ports = fakePorts({ signaling: [PORT] });
@@ -197,6 +203,61 @@ describe('the signaling chart', () => {
     waiting.run.send({ type: 'signaling.leave' });
     expect(waiting.run.value).toBe('closed');
     for (const { run } of [polite, deaf, waiting]) expect(run.clock.pending).toBe(0);
+  });
+
+  it('goes to a hub that its draining one names, at once, without its token; then to the next, and home at last', () => {
+    const { run, socket, types, commands, reconnect } = open();
+    // Its own port, one that the port does not lead to, and one twice.
+    run.send({ type: 'hub.draining', hubs: ['memory:', 'memory:b', 'http://c', 'memory:b', 'memory:d'] });
+    expect(run.take()).toEqual([{ type: 'hub.lost', url: 'memory:', reason: 'it shuts down' }]);
+    expect(socket.runs.map(({ freed }) => freed)).toEqual([true, false]);
+    const [first, second] = run.context.places as string[];
+    expect([first, second].sort()).toEqual(['memory:b', 'memory:d']);
+    const dialed = () => (socket.last.input as { port: { url: string } }).port.url;
+    expect(dialed()).toBe(first);
+    run.send(welcome(CHALLENGE));
+    expect(commands()).toEqual([]); // it signs anew
+    run.send({ type: 'hub.proven', resume: 'of another', ttlMs: 60_000 });
+    expect(run.take()).toEqual([{ type: 'hub.opened', url: 'memory:', at: first }]);
+    run.send({ type: 'hub.closed', code: 1006, reason: '' });
+    expect(run.context.resume).toBeUndefined();
+    reconnect();
+    expect(dialed()).toBe(second);
+    run.send({ type: 'hub.refused', code: 'UNAUTHORIZED', message: '' });
+    reconnect();
+    expect(dialed()).toBe('memory:');
+    run.send(welcome());
+    types();
+    // Elsewhere its own hub is as good as any.
+    run.send({ type: 'hub.draining', hubs: ['memory:b'] });
+    run.clock.runFor(RECONNECT_MAX_MS);
+    run.send(welcome());
+    run.send({ type: 'hub.draining', hubs: ['memory:'] });
+    expect([dialed(), run.value]).toEqual(['memory:', { session: 'connecting' }]);
+    run.send(welcome());
+    expect(types()).toEqual(['hub.lost', 'hub.opened', 'hub.lost', 'hub.opened']);
+    // Nobody else is there: it waits for its own hub.
+    run.send({ type: 'hub.draining', hubs: [] });
+    expect(run.value).toBe('backingOff');
+    expect(types()).toEqual(['hub.lost']);
+  });
+
+  it('does not run from one draining hub to the next without a pause', () => {
+    const { run, reconnect } = open();
+    const drain = { type: 'hub.draining', hubs: ['memory:b', 'memory:c'] };
+    run.send(drain);
+    expect(run.value).toEqual({ session: 'connecting' });
+    run.send(drain);
+    expect(run.value).toBe('backingOff');
+    reconnect();
+    run.send(welcome());
+    run.clock.runFor(RECONNECT_MAX_MS);
+    run.send(drain);
+    expect(run.value).toEqual({ session: 'connecting' });
+    run.send(welcome());
+    run.send({ type: 'signaling.leave' });
+    run.send(drain);
+    expect(run.value).toEqual({ session: 'leaving' });
   });
 
   it('contains and reports a socket or a signer that throws, and comes back', () => {
