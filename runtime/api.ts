@@ -117,6 +117,8 @@ export interface Message {
   readonly encrypted?: true;
   /** Only the members of this room could. */
   readonly room?: string;
+  /** Of an ordered broadcast: its number in the stream of its source, from 1 with each start of the source. */
+  readonly seq?: number;
 }
 
 export interface Receipt {
@@ -130,6 +132,8 @@ export interface Receipt {
 /** The events of a mesh, by name. `on('peer.*', …)` hears all whose name starts so, `on('*', …)` hears all. */
 export interface MeshEvents {
   message: Message;
+  /** Ordered broadcasts of `source` that did not come in time; their numbers, `to` included. What follows them goes on. */
+  'message.gap': { readonly source: PeerId; readonly from: number; readonly to: number };
   'peer.discovered': { readonly remote: PeerId; readonly legacy: boolean };
   'peer.connected': { readonly remote: PeerId };
   /** A link that stood has ended. */
@@ -183,6 +187,8 @@ export type EventOf<Pattern extends MeshEventPattern> = Pattern extends '*'
 export interface BroadcastOptions {
   /** The name of a room: only its members can read it. Throws NO_ROOM_KEY, FEATURE_OFF. */
   readonly encrypt?: string;
+  /** Handed over everywhere after what this peer broadcast in order before; `message.gap` tells what did not come. Default false. */
+  readonly ordered?: boolean;
   readonly topic?: string;
   readonly hopsMax?: number;
   readonly ttlMs?: number;

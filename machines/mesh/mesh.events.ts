@@ -14,6 +14,7 @@ import type { Message } from '../../runtime/wire/messages.ts';
 import type { DiscoveryEvent, DiscoveryInput, DiscoveryReport } from '../discovery/discovery.events.ts';
 import type { EvictionEvent, EvictionInput, EvictionReport } from '../eviction/eviction.events.ts';
 import type { GossipEvent, GossipReport } from '../gossip/gossip.machine.ts';
+import type { Gap } from '../gossip/ordered.core.ts';
 import type { PeerCommand, PeerEnd, PeerInput, PeerReport, PeerSignalEvent } from '../peer/peer.events.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../shared/ids.ts';
 import type { Effect, Work } from '../shared/work.ts';
@@ -156,6 +157,7 @@ export type ExchangeFact =
   | { readonly type: 'relay.failed'; readonly to: PeerId; readonly attempt: AttemptId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
+  | ({ readonly type: 'message.gap' } & Gap)
   /** The owner of a room handed us its key, and the app has not joined it. */
   | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
   | ({ readonly type: 'room.changed' } & RoomInfo)
@@ -223,6 +225,7 @@ export type MeshEmitted =
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
   | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
   | ({ readonly type: 'room.changed' } & RoomInfo)
+  | ({ readonly type: 'message.gap' } & Gap)
   | { readonly type: 'hub.connected'; readonly url: string; readonly at?: string }
   | { readonly type: 'hub.disconnected'; readonly url: string; readonly reason: string }
   | {

@@ -150,7 +150,7 @@ export const meshMachine = setup({
       routes.onRelayFailed(work, to, attempt);
     }),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
-    tellRoom: step((work, event) => emit(work, event.type === 'room.invited' ? event : as(event, 'room.changed'))),
+    tell: step((work, event) => emit(work, as(event, 'room.invited', 'room.changed', 'message.gap'))),
     reply: step((work, event) => {
       const { type: _type, ...reply } = as(event, 'exchange.replied');
       if (reply.ref !== '') emit(work, { type: 'reply', ...reply });
@@ -255,7 +255,8 @@ export const meshMachine = setup({
         'link.drained': { actions: 'passToGossip' },
         'link.misbehaved': { actions: 'passToGossip' },
         inbox: { actions: 'deliver' },
-        'room.*': { actions: 'tellRoom' },
+        'room.*': { actions: 'tell' },
+        'message.gap': { actions: 'tell' },
         'exchange.replied': { actions: 'reply' },
       },
       states: {

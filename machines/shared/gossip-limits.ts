@@ -37,3 +37,16 @@ export const DIGEST_SPAN_MS = 2_000;
 export const DIGEST_SPANS_MAX = 64;
 /** Ids that one digest has us name. */
 export const REPAIR_MAX = 1_024;
+
+// ---- ordered streams -------------------------------------------------------------------------------------------------
+/** A gap is waited for this long: the mesh mends nearly all of them within it, with a fifth of all frames lost too. */
+export const ORDER_GAP_MS = 8_000;
+/** Who does not know where a stream begins waits this long for earlier messages: longer than a digest's repair takes. */
+export const ORDER_SETTLE_MS = 1_000;
+/** What is held back of one source and in all. Guess: a burst that runs ahead of one lost message for ORDER_GAP_MS. */
+export const ORDER_HELD_MAX_A_SOURCE = 4_096;
+export const ORDER_HELD_MAX = 16_384;
+export const ORDER_HELD_BYTES_MAX_A_SOURCE = 4_194_304;
+export const ORDER_HELD_BYTES_MAX = 16_777_216;
+/** Sources whose streams are known; the one quiet longest is forgotten. */
+export const ORDER_SOURCES_MAX = 1_024;

@@ -186,8 +186,8 @@ export const FEATURE_NAME_MAX = 32;
 export const HELLO_BYTES_MAX = 512;
 /** An encoded envelope: version, type, hops and headers of GOSSIP fit into the rest of a frame. */
 export const ENVELOPE_BYTES_MAX = FRAME_BYTES_MAX - 64;
-/** An envelope without network, topic and payload: ids, numbers in their longest form, the place of a part, key and signature, headers. */
-export const ENVELOPE_FIXED_BYTES_MAX = 264;
+/** An envelope without network, topic and payload: ids, numbers in their longest form, the places of a part and in a stream, key and signature, headers. */
+export const ENVELOPE_FIXED_BYTES_MAX = 288;
 /** Longest life of a message that an envelope can carry: 2^32 - 1, about 50 days. */
 export const TTL_LIMIT_MS = 4_294_967_295;
 /** Arrays and objects in each other in an application's data. */

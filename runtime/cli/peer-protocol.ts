@@ -42,6 +42,7 @@ const COMMAND_SCHEMAS = {
     hopsMax,
     ttlMs: v.optional(whole(1, WAIT_MS_MAX)),
     encrypt: v.optional(room),
+    ordered: v.optional(v.boolean()),
   }),
   'topic.subscribe': v.object({ topic }),
   'topic.unsubscribe': v.object({ topic }),
@@ -187,6 +188,7 @@ export function eventLine(owner: LineOwner, event: MeshEvent): OutputLine | unde
         ...(event.topic === undefined ? {} : { topic: event.topic }),
         ...(event.encrypted === undefined ? {} : { encrypted: true }),
         ...(event.room === undefined ? {} : { room: event.room }),
+        ...(event.seq === undefined ? {} : { seq: event.seq }),
       };
     default: {
       const { type, ...payload } = event;

@@ -145,8 +145,8 @@ export class PeerSession {
     const { mesh } = this;
     switch (command.cmd) {
       case 'broadcast': {
-        const { data, topic, hopsMax, ttlMs, encrypt } = command;
-        return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs, encrypt })) };
+        const { data, topic, hopsMax, ttlMs, encrypt, ordered } = command;
+        return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs, encrypt, ordered })) };
       }
       case 'topic.subscribe':
         this.#topics.subscribe(command.topic);

@@ -2,6 +2,8 @@
  * What comes of an authentic message for us: its parts are joined, it is opened, read, and handed to the app with the others
  * of its turn. Owns the parts that wait for the rest and the inbox of one turn.
  */
+
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { INBOX_MAX } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
@@ -10,6 +12,7 @@ import type { Envelope, Part } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
 import type { Counters } from './counters.ts';
 import type { LinkEntry } from './link-table.ts';
+import { Ordering } from './ordering.ts';
 import { Joiner } from './parts.ts';
 
 export interface DeliveriesOptions {
@@ -21,20 +24,35 @@ export interface DeliveriesOptions {
   /** The source of a direct message is to hear that it arrived. */
   readonly confirm: (entry: LinkEntry, envelope: Envelope, hops: number) => void;
   readonly fault: (entry: LinkEntry) => void;
+  readonly report: (fact: ExchangeFact) => void;
   /** Messages for the app, at most INBOX_MAX. */
   readonly deliver: (messages: readonly DeliveredMessage[]) => void;
 }
+
+/** Memory that a message costs beside its data. */
+const HELD_BYTES = 256;
 
 export class Deliveries {
   readonly #options: DeliveriesOptions;
   readonly #counters: Counters;
   readonly #joiner: Joiner;
+  readonly #ordering: Ordering;
   #inbox: DeliveredMessage[] = [];
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
     this.#counters = options.counters;
     this.#joiner = new Joiner(options.clock, options.counters);
+    this.#ordering = new Ordering({
+      clock: options.clock,
+      count: (name) => options.counters.add(name),
+      deliver: (message) => this.#push(message),
+      gap: (gap) => {
+        this.flush();
+        options.report({ type: 'message.gap', ...gap });
+      },
+      flush: () => this.flush(),
+    });
   }
 
   /** A part is relayed whatever comes of the whole: the others may have taken another way. */
@@ -49,6 +67,8 @@ export class Deliveries {
   /** False when the data cannot be read. Such a broadcast goes no further, so that honest relays are never blamed for it. */
   take(entry: LinkEntry, envelope: Envelope, hops: number): boolean {
     const opened = this.#options.open(envelope);
+    if (opened.kind === 'data') return this.#read(entry, envelope, opened, hops);
+    this.#skip(envelope);
     if (opened.kind === 'closed') {
       this.#counters.add('ignored.room');
       return true;
@@ -57,31 +77,40 @@ export class Deliveries {
       this.#counters.add('dropped.unreadable');
       return false;
     }
-    if (opened.kind === 'handled') {
-      if (opened.confirm) this.#options.confirm(entry, envelope, hops);
-      return true;
-    }
-    return this.#read(entry, envelope, opened, hops);
+    if (opened.confirm) this.#options.confirm(entry, envelope, hops);
+    return true;
+  }
+
+  /** It came, and nothing of it is for the app: what follows it in its stream does not wait for it. */
+  #skip({ source, order }: Envelope): void {
+    if (order !== undefined) this.#ordering.take(source, order, undefined, 0);
   }
 
   #read(entry: LinkEntry, envelope: Envelope, opened: Extract<Opened, { kind: 'data' }>, hops: number): boolean {
-    const { source: from, kind, id, topic } = envelope;
+    const { source: from, kind, id, topic, order } = envelope;
     const { payload, encrypted, room } = opened;
     const decoded = decodePayload(payload);
     if (!decoded.ok) {
       this.#counters.add('dropped.badPayload');
+      this.#skip(envelope);
       // Whoever relays a direct message, a part, or what is not for all does not look inside: only its source is to blame.
       const isPlain = kind === 'broadcast' && envelope.part === undefined && encrypted === undefined;
       if (isPlain || from === entry.remote) this.#options.fault(entry);
       return encrypted === true;
     }
-    this.#counters.addType('delivered', kind);
-    const message: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
+    const bare: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
     const isBare = topic === undefined && room === undefined && encrypted === undefined;
-    this.#inbox.push(isBare ? message : withMore(message, topic, room, encrypted));
+    const message = isBare ? bare : withMore(bare, topic, room, encrypted);
+    if (order === undefined) this.#push(message);
+    else this.#ordering.take(from, order, { ...message, seq: order.number }, payload.length + HELD_BYTES);
     if (kind === 'direct') this.#options.confirm(entry, envelope, hops);
-    if (this.#inbox.length >= INBOX_MAX) this.flush();
     return true;
+  }
+
+  #push(message: DeliveredMessage): void {
+    this.#counters.addType('delivered', message.kind);
+    this.#inbox.push(message);
+    if (this.#inbox.length >= INBOX_MAX) this.flush();
   }
 
   /** Hands over what one frame brought. */
@@ -94,6 +123,7 @@ export class Deliveries {
 
   stop(): void {
     this.#joiner.stop();
+    this.#ordering.stop();
   }
 }
 

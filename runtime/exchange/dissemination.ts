@@ -78,6 +78,7 @@ export class Dissemination {
     });
     this.#deliveries = new Deliveries({
       ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
+      report: options.report,
       open: (envelope) => this.#origination.open(envelope),
       broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
       confirm: (entry, { source, id }, hops) =>

@@ -4,6 +4,7 @@
  *
  * Nothing that is to be sealed ever leaves in plain: it waits for keys until its sender gives up, which is a typed error.
  */
+import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
 import {
@@ -84,6 +85,8 @@ export class Origination {
   readonly #sealed = new Map<MessageId, Unsealed>();
   #retry: unknown;
   #seq: number;
+  /** The place of our last ordered broadcast. */
+  #order: Place;
 
   constructor(options: OriginationOptions) {
     const { ports, network, report } = options;
@@ -92,6 +95,7 @@ export class Origination {
     this.#ports = ports;
     this.#self = ports.identity.peerId;
     this.#seq = Math.floor(clock.now()) * SEQ_PER_MS;
+    this.#order = { epoch: Math.floor(clock.now()), number: 0 };
     this.directs = new PendingDirects(clock, (id) => this.#sealed.delete(id));
     const shared = { crypto, random, clock, network, self: this.#self };
     this.#sessions = new Sessions({
@@ -113,13 +117,16 @@ export class Origination {
   broadcast(data: unknown, options: BroadcastOutgoing): MessageId {
     const { encrypt: room } = options;
     const id = this.#nextId();
+    const { epoch, number } = this.#order;
+    const order = options.ordered === true ? { epoch, number: number + 1 } : undefined;
     let packed: readonly Packed[];
-    if (room === undefined) packed = this.#pack({ id, kind: 'broadcast' }, encodePayloadInPlace(data), options);
+    if (room === undefined) packed = this.#pack({ id, kind: 'broadcast', order }, encodePayloadInPlace(data), options);
     else {
       this.#needSigning();
       const payload = this.rooms.seal(room, this.#self, id, encodePayloadInPlace(data));
-      packed = this.#pack({ id, kind: 'broadcast', form: 'room' }, payload, options);
+      packed = this.#pack({ id, kind: 'broadcast', form: 'room', order }, payload, options);
     }
+    if (order !== undefined) this.#order = order;
     const failed = ({ code, message }: MeshError): void =>
       this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
     const send = (): void => {
@@ -316,7 +323,7 @@ export class Origination {
 
   /** What is ours to send. Throws when it is no message, or larger than any link has room for. */
   #pack(
-    what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form'>,
+    what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form' | 'order'>,
     payload: Uint8Array,
     options: OutgoingOptions,
   ): readonly Packed[] {
@@ -327,9 +334,9 @@ export class Origination {
     const sentAtMs = this.#ports.clock.now();
     const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
     const [source, seq] = [this.#self, this.#seq + 1];
-    const { id, kind, to, form } = what;
+    const { id, kind, to, form, order } = what;
     const own = kind === 'broadcast' && this.#options.saysOften() ? (true as const) : undefined;
-    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form };
+    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form, order };
     const nextId = (): MessageId => this.#nextId();
     const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);

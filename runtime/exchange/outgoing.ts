@@ -30,9 +30,9 @@ export function packEnvelopes(
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
   }
-  const { id, network, source, seq, kind, own, to, sentAtMs, form } = base;
+  const { id, network, source, seq, kind, own, to, sentAtMs, form, order } = base;
   // Field by field: a copy of `base` with more in it takes longer than writing all bytes.
-  const whole = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, ttlMs, topic, payload, form };
+  const whole = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, ttlMs, topic, payload, form, order };
   const packed = (partId: MessageId, { envelope, message }: Originated): Packed => ({
     id: partId,
     heading: whole,

@@ -38,6 +38,8 @@ export interface DeliveredMessage {
   readonly encrypted?: true;
   /** Only the members of this room could. */
   readonly room?: string;
+  /** Its number in the ordered stream of its source. */
+  readonly seq?: number;
 }
 
 export interface DeliveryReceipt {
@@ -56,6 +58,8 @@ export interface OutgoingOptions {
 export interface BroadcastOutgoing extends OutgoingOptions {
   /** For the members of this room alone. */
   readonly encrypt?: string;
+  /** Handed over after what we broadcast in order before. */
+  readonly ordered?: boolean;
 }
 
 export interface DirectOutgoing extends OutgoingOptions {

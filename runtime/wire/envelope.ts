@@ -2,14 +2,16 @@
  * Envelopes: what the source of a message says, in bytes that every relay passes on untouched. A MessagePack array
  * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct | 2 broadcast on the source's own tree,
  * to: bin 20 | nil, hopsMax: int, sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message
- * followed by `[whole: bin 16, index: int, count: int]` (or nil), and then by the form of its payload when that is not 0;
- * further fields are ignored.
+ * followed by `[whole: bin 16, index: int, count: int]` (or nil), then by the form of its payload (0: plain), then by its place
+ * among the ordered messages of its source, `[epoch: int, number: int]` (or nil). What is behind the last that says something is
+ * left out; further fields are ignored.
  *
  * In a network whose messages are signed `bin 96` follows: the source's public key and its signature over ENVELOPE_LABEL and
  * the array as it stands, so that each field is covered and there is no second way to write the same. What relays change (the
  * hops) is outside. The key travels with each message: 32 bytes more, and nobody has to know, or ask for, the key of a source
  * that is many links away.
  */
+import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { MessageId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
@@ -94,10 +96,7 @@ export function encodeOriginated(envelope: Envelope, isSigned: boolean = envelop
   }
   return guarded('envelope', () => {
     writeHead(envelope);
-    tail.reset();
-    if (envelope.part !== undefined) writePart(envelope.part);
-    else if (envelope.form !== undefined) tail.nil();
-    if (envelope.form !== undefined) writeForm(envelope.form);
+    writeTail(envelope, moreOf(envelope));
     const length = head.at + payload.length + tail.at + (isSigned ? TRAILER_BYTES : 0);
     const message = withRoom(gossipHeadBytes(1, length) + length);
     const start = writeGossipHead(message, 1, length);
@@ -125,9 +124,40 @@ export function putSignature(envelope: Uint8Array, { key, sig }: EnvelopeSignatu
 /** The part of a signed envelope that its signature is about. */
 export const signedPart = (envelope: Uint8Array): Uint8Array => envelope.subarray(0, -TRAILER_BYTES);
 
+/** Fields behind the payload. */
+const moreOf = ({ part, form, order }: Envelope): number =>
+  order !== undefined ? 3 : form !== undefined ? 2 : part !== undefined ? 1 : 0;
+
+function writeTail({ part, form, order }: Envelope, more: number): void {
+  tail.reset();
+  if (more === 0) return;
+  if (part === undefined) tail.nil();
+  else writePart(part);
+  if (more > 1) writeForm(form ?? 'plain');
+  if (order !== undefined) writeOrder(order);
+}
+
+function writeOrder({ epoch, number }: Place): void {
+  checkInteger('order.epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('order.number', number, 1, Number.MAX_SAFE_INTEGER);
+  tail.array(2);
+  tail.number(epoch);
+  tail.number(number);
+}
+
+/** The cursor stands before a place in a stream, or before nil. */
+function readOrder(cursor: Cursor): Place | undefined {
+  if (cursor.nil()) return undefined;
+  const fields = cursor.array();
+  const epoch = cursor.integer(0, Number.MAX_SAFE_INTEGER);
+  const number = cursor.integer(1, Number.MAX_SAFE_INTEGER);
+  for (let left = fields - 2; left > 0 && cursor.ok; left--) cursor.skip();
+  return { epoch, number };
+}
+
 /** All up to the payload's own bytes. */
 function writeHead(envelope: Envelope): void {
-  const { kind, own, to, topic, seq, hopsMax, ttlMs, sentAtMs, part, form, payload } = envelope;
+  const { kind, own, to, topic, seq, hopsMax, ttlMs, sentAtMs, payload } = envelope;
   if (kind !== 'broadcast' && kind !== 'direct') throw new TypeError('kind is neither broadcast nor direct');
   if ((kind === 'direct') !== (to !== undefined)) throw new TypeError('a direct message has a `to`, a broadcast none');
   checkInteger('seq', seq, 1, Number.MAX_SAFE_INTEGER);
@@ -135,7 +165,7 @@ function writeHead(envelope: Envelope): void {
   checkInteger('ttlMs', ttlMs, 0, TTL_LIMIT_MS);
   checkRange('sentAtMs', sentAtMs, 0, Number.MAX_SAFE_INTEGER);
   head.reset();
-  head.array(form !== undefined ? FIELDS + 2 : part === undefined ? FIELDS : FIELDS + 1);
+  head.array(FIELDS + moreOf(envelope));
   head.hex('id', envelope.id, 16);
   head.raw(networkName.bytes(envelope.network));
   head.hex('source', envelope.source, 20);
@@ -241,7 +271,9 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
   const part = count > FIELDS ? readPart(cursor) : undefined;
   const form = count > FIELDS + 1 ? PAYLOAD_FORMS[cursor.integer(0, PAYLOAD_FORMS.length - 1)] : 'plain';
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
-  for (let left = count - FIELDS - 2; left > 0 && cursor.ok; left--) cursor.skip();
+  const order = count > FIELDS + 2 ? readOrder(cursor) : undefined;
+  if (!cursor.ok) return brokenEnvelope(cursor.bytes);
+  for (let left = count - FIELDS - 3; left > 0 && cursor.ok; left--) cursor.skip();
   if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is cut off');
   if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
   const signature = cursor.at === bytes.length ? undefined : trailerAt(cursor);
@@ -262,6 +294,7 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
     payload,
     part,
     form: form === 'plain' ? undefined : form,
+    order,
     signature,
   };
   return { ok: true, value };

@@ -7,6 +7,7 @@
  * keys 32 (0 when not known), attempts 10, operations 8, message ids 16. Further fields at the end of an array are
  * ignored and counted, and so is a type that is not known. Since version 1 unless a message says otherwise.
  */
+import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
@@ -303,6 +304,8 @@ export interface Envelope {
   readonly part?: Part | undefined;
   /** What the payload is. Absent: plain. */
   readonly form?: PayloadForm | undefined;
+  /** Its place among those messages of its source that are handed over in their order; the parts of one share it. */
+  readonly order?: Place | undefined;
   /** Of all the other fields. Always there in a network whose messages are signed, never in another one. */
   readonly signature?: EnvelopeSignature | undefined;
 }

@@ -121,7 +121,7 @@ describe('peer --json', () => {
       { cmd: 'inviteToRoom', peer: 0, room: 'r', to },
       { cmd: 'expelFromRoom', peer: 0, room: 'r', to },
       { cmd: 'leaveRoom', peer: 0, room: 'r' },
-      { cmd: 'broadcast', peer: 0, data: 1, encrypt: 'r' },
+      { cmd: 'broadcast', peer: 0, data: 1, encrypt: 'r', ordered: true },
       { cmd: 'direct', peer: 0, to, data: 2, encrypt: true },
       { cmd: 'rooms', ref: 'rooms' },
     );
@@ -151,7 +151,7 @@ describe('peer --json', () => {
       ['inviteToRoom', 'r', to],
       ['expelFromRoom', 'r', to],
       ['leaveRoom', 'r'],
-      ['broadcast', 1, { encrypt: 'r' }],
+      ['broadcast', 1, { encrypt: 'r', ordered: true }],
       ['direct', to, 2, { encrypt: true }],
     ]);
     expect((await reply(world, 'o'))['result']).toBeNull();

@@ -293,6 +293,14 @@ describe('the mesh chart', () => {
     expect(mesh.snapshot().status).toBe('active');
   });
 
+  it('passes on to the app what the exchange tells of rooms and of gaps', () => {
+    const mesh = joined();
+    const gap = { type: 'message.gap', source: peer(1), from: 2, to: 4 } as const;
+    const invited = { type: 'room.invited', room: 'r', owner: peer(1) } as const;
+    for (const event of [gap, invited]) mesh.send(event);
+    expect(mesh.emitted.slice(-2)).toEqual([gap, invited]);
+  });
+
   it('leaves when all are gone, or in time when somebody is not, and before it joined', () => {
     const polite = joined();
     link(polite, 1);

@@ -160,6 +160,7 @@ const envelope: fc.Arbitrary<Envelope> = fc
         .record({ whole: hex(32), count: fc.integer({ min: 2, max: limits.PARTS_MAX }), at: fc.nat() })
         .map(({ whole, count, at }) => ({ whole, index: at % count, count })),
       form: fc.constantFrom('offer' as const, 'answer' as const, 'sealed' as const, 'room' as const),
+      order: fc.record({ epoch: fc.maxSafeNat(), number: fc.maxSafeNat().map((n) => Math.max(1, n)) }),
       signature,
     },
     { requiredKeys: ['id', 'network', 'source', 'seq', 'hopsMax', 'sentAtMs', 'ttlMs', 'payload'] },

@@ -201,11 +201,19 @@ describe('what a newer version may send', () => {
 
   it('reads an envelope with further fields', () => {
     const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
-    expect(decodeEnvelope(encode([...fields, null, 0, 'new', { more: 1 }]))).toEqual({ ok: true, value: ENVELOPE });
-    const place = [new Uint8Array(16).fill(0xcd), 1, 3];
-    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 3, 'new']))).toEqual({
+    expect(decodeEnvelope(encode([...fields, null, 0, null, 'new', { more: 1 }]))).toEqual({
       ok: true,
-      value: { ...ENVELOPE, form: 'sealed', part: { whole: 'cd'.repeat(16), index: 1, count: 3 } },
+      value: ENVELOPE,
+    });
+    const place = [new Uint8Array(16).fill(0xcd), 1, 3];
+    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 3, [5, 6, 'new'], 'new']))).toEqual({
+      ok: true,
+      value: {
+        ...ENVELOPE,
+        form: 'sealed',
+        part: { whole: 'cd'.repeat(16), index: 1, count: 3 },
+        order: { epoch: 5, number: 6 },
+      },
     });
   });
 });
@@ -361,6 +369,7 @@ describe('what is never sent', () => {
       { ...ENVELOPE, seq: 0 },
       { ...ENVELOPE, ttlMs: 0.5 },
       { ...ENVELOPE, id: PEER_A },
+      { ...ENVELOPE, order: { epoch: 1, number: 0 } },
     ]) {
       expect(thrown(() => encodeEnvelope(envelope))).toMatchObject({ name: 'MeshError', code: 'BAD_OPTION' });
     }
@@ -381,6 +390,7 @@ describe('what is never sent', () => {
       form: 'room',
       signature: SIGNATURE,
       part: { whole: 'cd'.repeat(16), index: limits.PARTS_MAX - 1, count: limits.PARTS_MAX },
+      order: { epoch: Number.MAX_SAFE_INTEGER, number: Number.MAX_SAFE_INTEGER },
     });
     const names = 3 * (limits.NETWORK_NAME_MAX + limits.TOPIC_NAME_MAX);
     expect(envelope.length - names - limits.PAYLOAD_BYTES_MAX).toBeLessThanOrEqual(limits.ENVELOPE_FIXED_BYTES_MAX);
