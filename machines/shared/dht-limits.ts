@@ -45,6 +45,9 @@ export const HOLDING_OVERHEAD_BYTES = 1_024;
  */
 export const FLOORS_MAX = 16_384;
 
+/** Entries that one write to a store takes along: about a megabyte. */
+export const STORE_BATCH_MAX = 1_024;
+
 export const DHT_LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean])[] = [
   ['a record fits a frame, with room for its way', RECORD_VALUE_BYTES_MAX + RECORD_FIXED_BYTES_MAX <= 8_192],
   ['the default life is within the longest', RECORD_TTL_DEFAULT_MS <= RECORD_TTL_MAX_MS],

@@ -183,13 +183,20 @@ export class Holdings {
     if (this.#release(key) !== undefined) this.#sink?.changed(key, undefined, undefined);
   }
 
-  /** What a store kept: nobody is told, and it is subject to the same rules. False: it is not held any more. */
+  /** Whether there is anything to say of a key: a record or a floor. */
+  knows(key: RecordKey): boolean {
+    return this.#entries.has(key) || this.#floors.has(key);
+  }
+
+  /** What a store kept: it is subject to the same rules. False: it is not held any more. */
   restore(record: DhtRecord, nowMs: number): boolean {
-    const held = this.#entries.get(record.key)?.record;
-    if (isExpired(record, nowMs) || (held !== undefined && !supersedes(record, held))) return false;
+    const { key } = record;
+    const held = this.#entries.get(key)?.record;
+    if (this.#floors.has(key) || (held !== undefined && !supersedes(record, held))) return false;
     if (this.#refusedRoom(record, held, nowMs) !== undefined) return false;
     this.#hold(record, 0);
-    return true;
+    // One that ended meanwhile leaves what it would have left.
+    return this.#alive(key, nowMs) !== undefined;
   }
 
   restoreFloor(key: RecordKey, floor: Floor, nowMs: number): boolean {

@@ -18,6 +18,7 @@ const NODE_ENTRIES = [
   'xstate-mesh',
   'xstate-mesh/hub',
   'xstate-mesh/identity',
+  'xstate-mesh/storage',
   'xstate-mesh/testing',
   'xstate-mesh/inspect',
   'xstate-mesh/adapters/memory',
