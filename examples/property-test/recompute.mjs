@@ -31,7 +31,8 @@ export async function recompute(lines) {
     // What follows are the farewells: the figures are those of before.
     if (ended) continue;
     const peer = peers.get(a);
-    if (kind === 'peer') peers.set(a, { away: false, gone: false, links: new Set() });
+    // Who plays a role owes no delivery.
+    if (kind === 'peer') peers.set(a, { away: c !== undefined, gone: false, links: new Set() });
     else if (kind === 'joined' && peer) peer.joinedMs ??= atMs;
     else if (kind === 'sleep' && peer) peer.away = true;
     else if (kind === 'end' && peer) peer.away = peer.gone = true;

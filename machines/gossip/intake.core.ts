@@ -1,7 +1,8 @@
 /** The decision about one message that arrived: whether it is delivered here, whether it goes on. */
 import type { Envelope } from '../../runtime/wire/messages.ts';
 import type { PeerId } from '../shared/ids.ts';
-import { expiryOf, isRepeat } from './repeats.core.ts';
+import { BLAME_EXPIRED_AFTER_MS, PASS_ON_LIFE_MS } from '../shared/trust-limits.ts';
+import { expiryOf, isRepeat, mustKnow, type Stamp } from './repeats.core.ts';
 import type { Window } from './window.core.ts';
 
 export type Verdict =
@@ -12,9 +13,6 @@ export type Verdict =
    */
   | { readonly verdict: 'fresh'; readonly deliver: boolean; readonly relay: boolean };
 export type Fresh = Extract<Verdict, { readonly verdict: 'fresh' }>;
-
-/** Verdicts that no honest neighbour gives reason for: it had to come to the same. */
-export const BLAMED: ReadonlySet<Verdict['verdict']> = new Set(['overHops', 'expired', 'replayed']);
 
 /** What to do with an envelope that came over `hops` links, whose id is not known, once it is authentic. Changes nothing. */
 export function judge(
@@ -33,5 +31,22 @@ export function judge(
   const isDirect = envelope.kind === 'direct';
   const isForUs = !isDirect || envelope.to === self;
   const deliver = isForUs && envelope.network === network;
-  return { verdict: 'fresh', deliver, relay: hops < envelope.hopsMax && !(isDirect && isForUs) };
+  const relay = hops < envelope.hopsMax && !(isDirect && isForUs) && mayPassOn(envelope, nowMs);
+  return { verdict: 'fresh', deliver, relay };
+}
+
+/** It lives long enough for others to take it too. */
+export const mayPassOn = (stamp: Stamp, nowMs: number): boolean => nowMs + PASS_ON_LIFE_MS <= expiryOf(stamp);
+
+/** Whether no honest neighbour, linked since then, had come to another verdict: it had passed nothing on. */
+export function isBlamed(
+  { verdict }: Verdict,
+  { repeats }: Window,
+  envelope: Envelope,
+  linkedSinceMs: number,
+  nowMs: number,
+): boolean {
+  if (verdict === 'expired') return nowMs > expiryOf(envelope) + BLAME_EXPIRED_AFTER_MS;
+  if (verdict === 'replayed') return mustKnow(repeats, envelope, linkedSinceMs, nowMs);
+  return verdict === 'overHops';
 }

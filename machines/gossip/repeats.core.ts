@@ -11,7 +11,7 @@
 import type { Envelope } from '../../runtime/wire/messages.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { SEEN_MS } from '../shared/limits.ts';
-import { CLOCK_SKEW_MS, SOURCES_MAX } from '../shared/trust-limits.ts';
+import { BLAME_REPLAYED_AFTER_MS, CLOCK_SKEW_MS, SOURCES_MAX } from '../shared/trust-limits.ts';
 
 /** What is remembered of a message beside its id. */
 export type Stamp = Pick<Envelope, 'source' | 'seq' | 'sentAtMs' | 'ttlMs'>;
@@ -23,6 +23,8 @@ interface Floor {
   cameMs: number;
   /** The latest that was forgotten was sent then, by its source's clock, or came by then when that clock is far ahead. */
   sentAtMs: number;
+  /** When we passed the message of that number on; -Infinity: it went no further, and our neighbours need not know it. */
+  toldMs: number;
 }
 
 export interface RepeatState {
@@ -43,14 +45,15 @@ export const createRepeats = (): RepeatState => ({
 /** When nobody takes a message any more, by our clock. */
 export const expiryOf = ({ sentAtMs, ttlMs }: Stamp): number => sentAtMs + ttlMs + CLOCK_SKEW_MS;
 
-/** The id of a message that came at `cameMs` is forgotten. */
-export function raiseFloor(state: RepeatState, stamp: Stamp, cameMs: number, nowMs: number): void {
+/** The id of a message that came at `cameMs` is forgotten. `isTold`: we passed it on. */
+export function raiseFloor(state: RepeatState, stamp: Stamp, cameMs: number, isTold: boolean, nowMs: number): void {
   if (nowMs > expiryOf(stamp)) return;
   const { source, seq, sentAtMs } = stamp;
-  const floor = state.floors.get(source) ?? { seq: -1, cameMs, sentAtMs: 0 };
+  const floor = state.floors.get(source) ?? { seq: -1, cameMs, sentAtMs: 0, toldMs: 0 };
   if (seq > floor.seq) {
     floor.seq = seq;
     floor.cameMs = cameMs;
+    floor.toldMs = isTold ? cameMs : Number.NEGATIVE_INFINITY;
   }
   floor.sentAtMs = Math.max(Math.min(sentAtMs, cameMs + CLOCK_SKEW_MS), floor.sentAtMs);
   if (state.latest === source) return;
@@ -74,4 +77,14 @@ export function isRepeat(state: RepeatState, stamp: Stamp, nowMs: number): 'no' 
   if (floor === undefined) return stamp.sentAtMs <= state.sentAtMs ? 'late' : 'no';
   if (stamp.seq > floor.seq) return 'no';
   return nowMs - floor.cameMs >= SEEN_MS ? 'yes' : 'late';
+}
+
+/**
+ * Whether a neighbour, linked since then, must have known as we did that this is a repetition: it was told of the number that
+ * gives it away, and has had the time to forget the message itself.
+ */
+export function mustKnow({ floors }: RepeatState, { source }: Stamp, linkedSinceMs: number, nowMs: number): boolean {
+  const floor = floors.get(source);
+  if (floor === undefined || floor.toldMs < linkedSinceMs) return false;
+  return nowMs - floor.cameMs >= SEEN_MS + BLAME_REPLAYED_AFTER_MS;
 }

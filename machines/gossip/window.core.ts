@@ -21,6 +21,8 @@ export interface Kept {
   readonly hopsMax: number;
   readonly tree: TreeId;
   readonly stamp: Stamp;
+  /** It went on to our neighbours. */
+  isTold: boolean;
   /** A broadcast; others are in no digest and given to nobody. */
   readonly shared: boolean;
   /** Its receipt was handed to all, since the way back was gone. */
@@ -80,7 +82,7 @@ function forgetOld(window: Window, nowMs: number): void {
     if (kept.shared) count(window, oldest, kept, -1);
     seen.delete(oldest);
     // Our own come back as echoes, which need no memory.
-    if (kept.from !== undefined) raiseFloor(window.repeats, kept.stamp, kept.atMs, nowMs);
+    if (kept.from !== undefined) raiseFloor(window.repeats, kept.stamp, kept.atMs, kept.isTold, nowMs);
     window.oldestAt++;
   }
   window.bytesFrom = Math.max(window.bytesFrom, window.oldestAt);
@@ -97,7 +99,11 @@ export function disownAll(window: Window): void {
 }
 
 /** Nobody is given this message any more: it turned out to be rubbish. */
-export const disown = (window: Window, id: MessageId): void => dropBytes(window, window.seen.get(id));
+export function disown(window: Window, id: MessageId): void {
+  const kept = window.seen.get(id);
+  dropBytes(window, kept);
+  if (kept !== undefined) kept.isTold = false;
+}
 
 function dropBytes(window: Window, kept: Kept | undefined): void {
   if (kept?.envelope === undefined) return;

@@ -4,6 +4,14 @@
 export const SIGNED_FEATURE = 'signed';
 /** A clock of a stranger may be off by this much, either way, before its messages are refused. Guess: phones without time sync. */
 export const CLOCK_SKEW_MS = 600_000;
+/** What is over so soon is passed on to nobody: it would be over on the way. */
+export const PASS_ON_LIFE_MS = 5_000;
+/**
+ * Who brings a message that is over, or one that others know to be a repetition, is blamed only this much later than it is dropped:
+ * an honest neighbour may have taken it a moment ago, by its own clock and memory. A source could else have its neighbours blamed.
+ */
+export const BLAME_EXPIRED_AFTER_MS = 60_000;
+export const BLAME_REPLAYED_AFTER_MS = 30_000;
 /** The count of a source's messages begins at its clock in ms times this: a million a second before it could overtake a later start. */
 export const SEQ_PER_MS = 1_024;
 /** Sources of which it is known up to which count their messages are repetitions. Beyond it, see `repeats.core.ts`. */

@@ -1,5 +1,6 @@
 /** The flags of `simulate`, and how they become the options of a scenario: every knob is a flag. */
 import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
+import { ATTACKS } from '../simulation/attack-names.ts';
 import type { FaultModel } from '../simulation/model.ts';
 import {
   SCENARIOS,
@@ -11,6 +12,7 @@ import { UsageError } from './command.ts';
 import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
 
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+const ATTACKS_TOO = ['all', ...Object.keys(ATTACKS)];
 const MS_MAX = 86_400_000;
 
 const ms = <const Name extends string>(name: Name, describe: string, text: string) =>
@@ -92,6 +94,9 @@ export const SIMULATE_FLAGS = [
   ms('sleep-ms', 'sleepy: how long', '60000'),
   share('frozen', 'sleepy: peers in background tabs', '0.2'),
   ms('hub-down-ms', 'restart: how long the hubs are away', '20000'),
+  share('hostile', 'hostile: peers that attack', '0.2'),
+  { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, default: 'all', describe: 'hostile: how' },
+  { kind: 'switch', name: 'dawn', describe: 'hostile: they come first and begin at once' },
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
   HEAP_FLAG,
   { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },
@@ -124,7 +129,7 @@ const DIRECT = [
   'hub-down-ms',
   'check-every-ms',
 ] as const;
-const SHARES = ['churn', 'kill', 'sleepers', 'frozen'] as const;
+const SHARES = ['churn', 'kill', 'sleepers', 'frozen', 'hostile'] as const;
 const FAULT_SHARES = [
   'packet-loss',
   'frame-loss',
@@ -152,6 +157,8 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
   const scenario = values.scenario as ScenarioName;
   const defaults = scenarioDefaults(scenario, values.peers);
   const own: Record<string, unknown> = { seed: seedOf(values.seed), maxPeers: values['max-peers'] };
+  own.attack = values.attack;
+  own.dawn = values.dawn === true;
   if (values['no-restart'] === true) own.restart = false;
   const faults: Record<string, number> = {};
   for (const name of DIRECT) if (values[name] !== undefined) own[camel(name)] = values[name];

@@ -137,6 +137,7 @@ export class Dissemination {
       hopsMax,
       tree: own ? source : SHARED,
       stamp: { source, seq, sentAtMs, ttlMs },
+      isTold: kind === 'broadcast' && bytes !== undefined,
       shared: kind === 'broadcast',
       envelope: bytes,
     };

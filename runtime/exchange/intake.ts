@@ -2,7 +2,7 @@
  * What neighbours bring, until it is known to be worth something: decoded, judged, and found to be its source's. Owns what waits
  * for that.
  */
-import { BLAMED, type Fresh, judge } from '../../machines/gossip/intake.core.ts';
+import { type Fresh, isBlamed, judge } from '../../machines/gossip/intake.core.ts';
 import type { Window } from '../../machines/gossip/window.core.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import { UNVERIFIED_MAX, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
@@ -54,10 +54,11 @@ export class Intake {
   /** Judges it, and calls `act`, now or later, when its source did say it. All else is counted. */
   take(entry: LinkEntry, bytes: Uint8Array, envelope: Envelope, hops: number, act: (toDo: ToDo) => void): void {
     const { self, network, clock, counters, window, authenticity, fault } = this.#options;
-    const verdict = judge(window, self, network, envelope, hops, clock.now());
+    const nowMs = clock.now();
+    const verdict = judge(window, self, network, envelope, hops, nowMs);
     if (verdict.verdict !== 'fresh') {
       counters.addType('dropped', verdict.verdict);
-      if (BLAMED.has(verdict.verdict)) fault(entry);
+      if (isBlamed(verdict, window, envelope, entry.sinceMs, nowMs)) fault(entry);
       return;
     }
     // A link that comes while the message waits for its turn does not get it: it may be taken in unchecked.

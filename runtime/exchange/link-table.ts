@@ -51,6 +51,8 @@ export class LinkEntry {
   /** CLOSE went out: what still arrives is taken in, nothing more is sent. */
   retired = false;
   mode: LinkMode = 'forwarding';
+  /** When the link came about, whatever channel carries it now. */
+  readonly sinceMs: number;
   heardMs: number;
   saidMs: number;
   /** When our own network changed, or we were back from being away, if it was not heard since. */
@@ -90,6 +92,7 @@ export class LinkEntry {
     this.attempt = attempt;
     this.link = link;
     this.tell = tell;
+    this.sinceMs = nowMs;
     this.heardMs = nowMs;
     this.saidMs = nowMs;
     this.#faultsSinceMs = nowMs;

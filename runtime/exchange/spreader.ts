@@ -3,6 +3,7 @@
  * come, compared by digests now and then. The rules are in `machines/gossip`; this owns their state, the timers and what goes
  * out on which link.
  */
+import { mayPassOn } from '../../machines/gossip/intake.core.ts';
 import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
 import {
   adopt,
@@ -278,7 +279,9 @@ export class Spreader {
 
   #give(entry: LinkEntry, id: MessageId): void {
     const kept = this.#window.seen.get(id);
-    if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return this.#options.count('dropped.notKept');
+    const { clock, count } = this.#options;
+    if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return count('dropped.notKept');
+    if (!mayPassOn(kept.stamp, clock.now())) return count('dropped.notKept');
     const { envelope, hops } = kept;
     this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
   }

@@ -4,12 +4,15 @@
  * such hooks.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
+import type { Identity } from '../ports/identity.ts';
 import type { PeerSignal } from '../ports/signaling.ts';
 import type { SeededRandom } from './random-streams.ts';
 
 /** What a hook may use. */
 export interface AdversaryContext {
   readonly self: PeerId;
+  /** Signs what it says in its own name. */
+  readonly identity: Identity;
   readonly nowMs: number;
   readonly random: SeededRandom;
   /** Remotes with an open channel. */
@@ -18,6 +21,8 @@ export interface AdversaryContext {
   injectFrame(to: PeerId, frame: Uint8Array): boolean;
   /** Hands a signal to the hub, past the mesh. False when no hub is open. */
   injectSignal(to: PeerId, signal: PeerSignal): boolean;
+  /** Has its own mesh dial that peer. */
+  connect(to: PeerId): void;
 }
 
 /**

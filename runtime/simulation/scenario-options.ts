@@ -1,4 +1,5 @@
 /** The scenarios by name, and the knobs of a run with their defaults: plain data, light to load. */
+import type { AttackName } from './attack-names.ts';
 import type { FaultModel } from './model.ts';
 
 export const SCENARIOS = {
@@ -10,6 +11,7 @@ export const SCENARIOS = {
   lossy: 'packets, frames and signals are lost, doubled and late, dials fail',
   sleepy: 'a share sleeps and wakes, a share lives in background tabs',
   restart: 'the hubs are killed and come back',
+  hostile: 'a share of the peers attacks the others, in one way or in all; broadcasts of the honest',
 } as const;
 export type ScenarioName = keyof typeof SCENARIOS;
 
@@ -54,6 +56,11 @@ export interface ScenarioOptions {
   /** Share in background tabs: one half per second, one half per minute. */
   readonly frozen: number;
   readonly hubDownMs: number;
+  /** Share of the peers that is hostile, and what they do (hostile). */
+  readonly hostile: number;
+  readonly attack: AttackName | 'all';
+  /** Hostile peers come first and begin at once, before there is a mesh (hostile). */
+  readonly dawn: boolean;
   readonly faults: Partial<FaultModel>;
   readonly checkEveryMs: number;
 }
@@ -87,6 +94,9 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   sleepMs: 60_000,
   frozen: 0.2,
   hubDownMs: 20_000,
+  hostile: 0.2,
+  attack: 'all',
+  dawn: false,
   faults:
     scenario === 'lossy'
       ? { packetLoss: 0.1, signalLoss: 0.05, signalDuplication: 0.05, signalReordering: 0.1, dialFailure: 0.05 }

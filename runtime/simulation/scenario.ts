@@ -7,6 +7,7 @@ import { components } from './graph.ts';
 import { type SeededRandom, sample } from './random-streams.ts';
 import type { TraceSink } from './recorder.ts';
 import { type ScenarioName, type ScenarioOptions, scenarioDefaults } from './scenario-options.ts';
+import { Siege } from './siege.ts';
 import type { SimPeer } from './sim-peer.ts';
 import { Simulation } from './simulation.ts';
 import type { SimulationOptions } from './simulation-options.ts';
@@ -63,6 +64,7 @@ export class ScenarioRun {
   readonly samples: Sample[] = [];
   readonly notes: Record<string, number> = {};
   readonly #random: SeededRandom;
+  readonly siege: Siege | undefined;
   #phase = 'joining';
   #nextSampleMs = 0;
   readonly #before: ((simulation: Simulation) => void) | undefined;
@@ -87,7 +89,11 @@ export class ScenarioRun {
       },
       faults: options.faults,
       checkEveryMs: options.checkEveryMs,
+      vigilant: options.scenario === 'hostile',
     });
+    const { streams } = this.simulation;
+    this.siege = options.scenario === 'hostile' ? new Siege(options, streams.fork('siege')) : undefined;
+    this.siege?.demand(this.simulation);
     this.#random = this.simulation.streams.fork('scenario');
     this.#before = before;
     prepare?.(this.simulation);
@@ -103,7 +109,8 @@ export class ScenarioRun {
     for (let i = 0; i < options.peers; i++) {
       const dueMs = Math.round((options.joinOverMs * i) / options.peers);
       if (dueMs > simulation.nowMs) yield* this.pass(dueMs - simulation.nowMs);
-      simulation.addPeer();
+      if (this.siege === undefined) simulation.addPeer();
+      else this.siege.add(simulation, i);
     }
     yield* this.pass(Math.max(0, options.joinOverMs - simulation.nowMs));
     this.#phase = 'settling';
@@ -191,6 +198,12 @@ export class ScenarioRun {
     return sample(this.#random, peers, Math.round(peers.length * share));
   }
 
+  /** What honest peers that live counted under that name. */
+  counted(name: string): number {
+    const honest = this.simulation.living().filter(({ role }) => role === undefined);
+    return honest.reduce((sum, { mesh }) => sum + (mesh.status().counters[name] ?? 0), 0);
+  }
+
   /** `rate` as whole numbers, call by call, so that slow rates are not lost to rounding. */
   times(rate: number): number {
     this.#owed += rate;
@@ -203,7 +216,8 @@ export class ScenarioRun {
   *broadcasting(ms: number, each: () => void = () => undefined): Generator<Progress, void> {
     const { options, simulation } = this;
     const startMs = simulation.nowMs;
-    const sources = this.some(1).slice(0, options.sources);
+    const honest = this.some(1).filter(({ role }) => role === undefined);
+    const sources = this.siege?.sources(honest, options.sources) ?? honest.slice(0, options.sources);
     let said = 0;
     let ticks = 0;
     while (simulation.nowMs < startMs + ms) {
@@ -340,6 +354,16 @@ const ACTS: Record<ScenarioName, Act> = {
       for (let i = 0; i < options.hubs; i++) simulation.restartHub(i);
     });
     run.notes.linksMadeMeanwhile = simulation.ledger.links - linksBefore;
+  },
+
+  *hostile(run) {
+    const { simulation, siege } = run;
+    run.enter('attacked');
+    siege?.begin();
+    yield* run.broadcasting(run.options.liveMs);
+    run.notes.hostile = siege?.hostile ?? 0;
+    run.notes.envelopesLookedAt = simulation.vigil?.looked ?? 0;
+    run.notes.mutedBy = run.counted('misbehaved');
   },
 };
 

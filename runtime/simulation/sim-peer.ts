@@ -100,6 +100,11 @@ export class SimPeer {
     return this.#adversary?.name;
   }
 
+  /** Has its mesh dial a peer. */
+  connect(to: PeerId): void {
+    if (this.living) this.mesh.connectTo(to);
+  }
+
   start(): void {
     this.mesh.start();
     const adversary = this.#adversary;

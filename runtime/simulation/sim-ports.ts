@@ -3,6 +3,7 @@
  * of the model and an adversary's hooks on the way. Owns what gets lost, doubled and late; decides nothing else.
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
+import type { Identity } from '../ports/identity.ts';
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions, LinkPort } from '../ports/link.ts';
 import type {
   LinkSignal,
@@ -30,6 +31,8 @@ export interface PortWorld {
   indexOf(peer: PeerId): number;
   /** A frame reached a peer; both by number. */
   frameArrived(from: number, to: number, frame: Uint8Array): void;
+  /** A peer that plays no role handed a frame to a link. */
+  frameSent(from: number, frame: Uint8Array): void;
   signalSent(from: PeerId, to: PeerId, signal: PeerSignal): void;
   signalArrived(from: PeerId, to: PeerId, signal: PeerSignal): void;
   hubReachable(peer: PeerId): boolean;
@@ -60,6 +63,15 @@ export class Gate {
   }
 }
 
+/** Whose ports they are. */
+export interface PortOwner {
+  readonly index: number;
+  readonly peerId: PeerId;
+  readonly identity: Identity;
+  /** Dials a peer. */
+  connect(to: PeerId): void;
+}
+
 export class SimPorts {
   readonly gate = new Gate();
   readonly index: number;
@@ -68,17 +80,14 @@ export class SimPorts {
   readonly adversary: Adversary | undefined;
   readonly open = new Map<PeerId, SimLink>();
   readonly link: LinkPort;
+  readonly #owner: PortOwner;
   readonly #connections = new Set<SimConnection>();
   readonly #random: SeededRandom;
   #made = 0;
 
-  constructor(
-    world: PortWorld,
-    peer: { readonly index: number; readonly peerId: PeerId },
-    random: SeededRandom,
-    adversary?: Adversary,
-  ) {
+  constructor(world: PortWorld, peer: PortOwner, random: SeededRandom, adversary?: Adversary) {
     this.world = world;
+    this.#owner = peer;
     this.index = peer.index;
     this.local = peer.peerId;
     this.adversary = adversary;
@@ -108,6 +117,8 @@ export class SimPorts {
     const { world, local } = this;
     return {
       self: local,
+      identity: this.#owner.identity,
+      connect: (to) => this.#owner.connect(to),
       nowMs: world.clock.now(),
       random: this.#random,
       links: [...this.open.keys()],
@@ -195,6 +206,7 @@ class SimLink implements Link, LinkHandlers {
       for (const other of frames) this.put(other);
       return true;
     }
+    if (adversary === undefined) world.frameSent(this.#ports.index, frame);
     if (world.faults.frameLoss > 0 && world.faultRandom.next() < world.faults.frameLoss) {
       world.count('framesLost');
       return true;

@@ -21,6 +21,8 @@ export interface SimulationOptions {
   readonly app?: (peer: SimPeer, simulation: Simulation) => SimApp | undefined;
   /** Virtual ms between checks of all invariants; 0 checks at the end only. Default 1,000. */
   readonly checkEveryMs?: number;
+  /** Looks at every message that honest peers deliver or pass on, whether it was said so. Costs as much as the run. Default off. */
+  readonly vigilant?: boolean;
   readonly trace?: TraceSink;
   /** Also trace every event of every actor. */
   readonly traceEvents?: boolean;

@@ -22,6 +22,7 @@ import { Recorder } from './recorder.ts';
 import { identityFor, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
 import type { PeerSetup, Property, SimulationOptions } from './simulation-options.ts';
+import { Vigil } from './vigil.ts';
 import { Watcher } from './watcher.ts';
 import { Wires } from './wires.ts';
 
@@ -45,6 +46,7 @@ export class Simulation {
   readonly #byId = new Map<PeerId, SimPeer>();
   readonly #wires: Wires;
   readonly #watcher: Watcher;
+  readonly vigil: Vigil | undefined;
   readonly #oracles: Oracles;
   readonly #properties: { name: string; check: Property; eventually: boolean }[] = [];
   readonly #world: PortWorld;
@@ -60,6 +62,7 @@ export class Simulation {
     this.recorder = new Recorder(() => this.nowMs, options.trace, options.traceEvents);
     this.#nextCheckMs = options.checkEveryMs ?? 1_000;
     this.#watcher = new Watcher(this);
+    this.vigil = options.vigilant === true ? new Vigil(this) : undefined;
     this.#oracles = new Oracles(this, (property, detail, peers) => this.violate(property, detail, peers));
     const isAsleep = (id: PeerId): boolean => this.#byId.get(id)?.fate === 'asleep';
     this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep);
@@ -69,8 +72,6 @@ export class Simulation {
     for (const url of this.hubUrls) this.network.hub(url);
     this.#world = this.#makeWorld();
   }
-
-  // ---- time --------------------------------------------------------------------------------------------------------
 
   /** Virtual ms since the start of the run. */
   get nowMs(): number {
@@ -124,8 +125,9 @@ export class Simulation {
     this.peers.push(peer);
     this.#byId.set(peer.peerId, peer);
     this.#watcher.listen(peer);
+    this.vigil?.listen(peer);
     this.ledger.count('joins');
-    this.recorder.fact(['peer', this.nowMs, index, peer.peerId]);
+    this.recorder.fact(['peer', this.nowMs, index, peer.peerId, ...(peer.role === undefined ? [] : [peer.role])]);
     peer.app = this.#options.app?.(peer, this);
     peer.start();
     return peer;
@@ -269,8 +271,6 @@ export class Simulation {
     return id;
   }
 
-  // ---- properties and figures --------------------------------------------------------------------------------------
-
   /** States what must hold at every check. */
   always(name: string, check: Property): void {
     this.#properties.push({ name, check, eventually: false });
@@ -281,7 +281,9 @@ export class Simulation {
     this.#properties.push({ name, check, eventually: true });
   }
 
+  /** Peers that play a role answer for nothing, nor do others for what stands between them. */
   violate(property: string, detail: string, peers: readonly number[]): void {
+    if (peers.some((index) => this.peers[index]?.role !== undefined)) return;
     if (this.violations.length >= VIOLATIONS_MAX) return;
     this.violations.push({ atMs: this.nowMs, property, detail, peers });
     this.recorder.line(['violation', this.nowMs, property, detail]);
@@ -388,6 +390,7 @@ export class Simulation {
       count: (fault: FaultName) => this.ledger.count(fault),
       indexOf: (id) => this.indexOf(id),
       frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
+      frameSent: (from, frame) => this.vigil?.sent(from, frame),
       signalSent: (from, to, signal) => this.#watcher.signalSent(this.indexOf(from), to, signal, 'hub'),
       signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),
       hubReachable: (peer) => this.#wires.reachesHubs(peer),

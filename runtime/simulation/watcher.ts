@@ -35,6 +35,8 @@ export class Watcher {
   }
 
   listen(peer: SimPeer): void {
+    // What a hostile peer hears and says is its own business.
+    if (peer.role !== undefined) this.#world.ledger.excused(peer.index);
     peer.mesh.on('*', (event) => this.#heard(peer, event));
   }
 

@@ -4,7 +4,12 @@
  */
 import { describe, expect, it } from 'vitest';
 import { MISBEHAVIOUR_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
-import { CLOCK_SKEW_MS, UNVERIFIED_MAX_A_LINK } from '../../machines/shared/trust-limits.ts';
+import {
+  BLAME_EXPIRED_AFTER_MS,
+  BLAME_REPLAYED_AFTER_MS,
+  CLOCK_SKEW_MS,
+  UNVERIFIED_MAX_A_LINK,
+} from '../../machines/shared/trust-limits.ts';
 import { ENVELOPE_LABEL, envelopeClaim } from '../../runtime/exchange/authenticity.ts';
 import { createIdentity, verifyClaim } from '../../runtime/identity/index.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
@@ -118,8 +123,10 @@ const FORGERIES: Record<string, readonly [counter: string, (stage: Stage) => Uin
   'no signature at all': ['dropped.unsigned', ({ carol, clock }) => encodeEnvelope(envelopeOf(carol, clock))],
   'what nobody should have any more': [
     'dropped.expired',
-    ({ carol, clock }) =>
-      signedBy(carol, envelopeOf(carol, clock, { sentAtMs: clock.now() - CLOCK_SKEW_MS - 1_001, ttlMs: 1_000 })),
+    ({ carol, clock }) => {
+      const overMs = clock.now() - BLAME_EXPIRED_AFTER_MS - 1;
+      return signedBy(carol, envelopeOf(carol, clock, { sentAtMs: overMs - CLOCK_SKEW_MS - 1_000, ttlMs: 1_000 }));
+    },
   ],
 };
 
@@ -165,6 +172,7 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
     here.clock.runFor(SEEN_MS);
     here.say(gossip(signedBy(here.carol, envelopeOf(here.carol, here.clock))));
     const sent = here.count('sent.GOSSIP');
+    here.clock.runFor(BLAME_REPLAYED_AFTER_MS);
     for (let n = 0; n <= MISBEHAVIOUR_MAX; n++) here.say(gossip(bytes));
     here.clock.runFor(MINUTES_10 + CLOCK_SKEW_MS);
     here.say(gossip(bytes));

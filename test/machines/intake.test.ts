@@ -1,10 +1,16 @@
 /** Goal: each message is decided once, within hop limit and life, and a bounded past is remembered. */
 import { describe, expect, it } from 'vitest';
-import { judge } from '../../machines/gossip/intake.core.ts';
+import { isBlamed, judge } from '../../machines/gossip/intake.core.ts';
 import { SHARED } from '../../machines/gossip/trees.core.ts';
 import { createWindow, remember as keep, lookUp, type Window } from '../../machines/gossip/window.core.ts';
 import { SEEN_MAX, SEEN_MS } from '../../machines/shared/limits.ts';
-import { CLOCK_SKEW_MS, SOURCES_MAX } from '../../machines/shared/trust-limits.ts';
+import {
+  BLAME_EXPIRED_AFTER_MS,
+  BLAME_REPLAYED_AFTER_MS,
+  CLOCK_SKEW_MS,
+  PASS_ON_LIFE_MS,
+  SOURCES_MAX,
+} from '../../machines/shared/trust-limits.ts';
 import type { Envelope } from '../../runtime/wire/messages.ts';
 
 const SELF = 'a'.repeat(40);
@@ -28,7 +34,17 @@ const decide = (more: Partial<Envelope>, hops = 1, nowMs = NOW) =>
   judge(createWindow(), SELF, 'n', envelope(more), hops, nowMs);
 const HOUR = 3_600_000;
 const remember = (state: Window, id: string, stamp: Envelope, from: string | undefined, atMs: number): void =>
-  keep(state, id, { atMs, from, hops: 1, hopsMax: 3, tree: SHARED, stamp, shared: true, envelope: new Uint8Array(1) });
+  keep(state, id, {
+    atMs,
+    from,
+    hops: 1,
+    hopsMax: 3,
+    tree: SHARED,
+    stamp,
+    shared: true,
+    isTold: true,
+    envelope: new Uint8Array(1),
+  });
 
 const TO_US = { kind: 'direct', to: SELF } as const;
 
@@ -44,6 +60,13 @@ describe('one message', () => {
     ['of our own', { source: SELF }, 2, NOW, { verdict: 'echo' }],
     ['past its life', {}, 1, NOW + HOUR, { verdict: 'expired' }],
     ['past its life by less than clocks differ', {}, 1, NOW + 60_000, { verdict: 'fresh', deliver: true, relay: true }],
+    [
+      'that is over before it reaches anybody else',
+      {},
+      1,
+      NOW + 1_000 + CLOCK_SKEW_MS - PASS_ON_LIFE_MS + 1,
+      { verdict: 'fresh', deliver: true, relay: false },
+    ],
     ['from a clock ahead of ours', { sentAtMs: NOW + HOUR }, 1, NOW, { verdict: 'fresh', deliver: true, relay: true }],
   ])('%s', (_name, more, hops, nowMs, verdict) => expect(decide(more, hops, nowMs)).toEqual(verdict));
 
@@ -133,5 +156,34 @@ describe('a repetition of what is forgotten', () => {
     // What newcomers say now is heard all the same, once clocks may differ no more.
     const fresh = long(1, { source: source(SOURCES_MAX + 9), sentAtMs: NOW + CLOCK_SKEW_MS + 6 });
     expect(verdictOf(state, fresh, later)).toBe('fresh');
+  });
+});
+
+describe('a neighbour is blamed for what no honest one brings, and for nothing that its source could have arranged', () => {
+  const blamed = (state: Window, message: Envelope, linkedSinceMs: number, nowMs: number): boolean =>
+    isBlamed(judge(state, SELF, 'n', message, 1, nowMs), state, message, linkedSinceMs, nowMs);
+
+  it('a message that is over, once nobody can have taken it a moment ago', () => {
+    const overMs = NOW + 1_000 + CLOCK_SKEW_MS;
+    expect(blamed(createWindow(), envelope(), NOW, overMs + 1)).toBe(false);
+    expect(blamed(createWindow(), envelope(), NOW, overMs + BLAME_EXPIRED_AFTER_MS + 1)).toBe(true);
+  });
+
+  it('a number behind the times, when it was told what gives it away', () => {
+    const long = envelope({ id: id(5), seq: 5, ttlMs: 3_600_000 });
+    const low = envelope({ id: id(3), seq: 3, ttlMs: 3_600_000 });
+    const laterMs = NOW + SEEN_MS + BLAME_REPLAYED_AFTER_MS;
+    const told = createWindow();
+    remember(told, id(5), long, VIA, NOW);
+    remember(told, id(9), envelope({ source: VIA }), VIA, laterMs);
+    expect(blamed(told, low, NOW - 1, laterMs)).toBe(true);
+    expect(blamed(told, low, NOW - 1, laterMs - 1), 'it may have forgotten a little later than we').toBe(false);
+    expect(blamed(told, low, NOW + 1, laterMs), 'its link is younger').toBe(false);
+    const alone = createWindow();
+    const kept = { atMs: NOW, from: VIA, hops: 1, hopsMax: 1, tree: SHARED, stamp: long, shared: true };
+    keep(alone, id(5), { ...kept, isTold: false, envelope: undefined });
+    remember(alone, id(9), envelope({ source: VIA }), VIA, laterMs);
+    expect(judge(alone, SELF, 'n', low, 1, laterMs).verdict).toBe('replayed');
+    expect(blamed(alone, low, NOW - 1, laterMs), 'the message went no further than here').toBe(false);
   });
 });

@@ -124,7 +124,16 @@ describe('what is missing', () => {
 describe('digests', () => {
   const NOW = 1_000_000_000;
   const kept = (sentAtMs: number, more: Partial<Kept> = {}): Kept => ({
-    ...{ atMs: NOW, from: 'x', hops: 1, hopsMax: 9, tree: SHARED, shared: true, envelope: new Uint8Array(10) },
+    ...{
+      atMs: NOW,
+      from: 'x',
+      hops: 1,
+      hopsMax: 9,
+      tree: SHARED,
+      shared: true,
+      isTold: true,
+      envelope: new Uint8Array(10),
+    },
     stamp: { source: SOURCE, seq: 1, sentAtMs, ttlMs: 60_000 },
     ...more,
   });

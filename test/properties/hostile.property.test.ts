@@ -5,7 +5,7 @@
  */
 import { expect, it } from 'vitest';
 import { SEEN_MS } from '../../machines/shared/limits.ts';
-import { CLOCK_SKEW_MS } from '../../machines/shared/trust-limits.ts';
+import { BLAME_REPLAYED_AFTER_MS, CLOCK_SKEW_MS } from '../../machines/shared/trust-limits.ts';
 import { type Adversary, int, Simulation } from '../../runtime/testing.ts';
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrame, encodeMessage } from '../../runtime/wire/codec.ts';
 import type { Envelope } from '../../runtime/wire/messages.ts';
@@ -75,7 +75,11 @@ const TRICKS: Record<
     0,
     ({ sent }, { signature: _signature, ...envelope }) => ({ ...envelope, id: tail(envelope.id, sent) }),
   ],
-  'says again what everybody has forgotten': ['dropped.replayed', SEEN_MS + 1_000, (_liar, envelope) => envelope],
+  'says again what everybody has forgotten': [
+    'dropped.replayed',
+    SEEN_MS + BLAME_REPLAYED_AFTER_MS,
+    (_liar, envelope) => envelope,
+  ],
   'says again what is over': ['dropped.expired', SEEN_MS + CLOCK_SKEW_MS + 60_000, (_liar, envelope) => envelope],
 };
 
