@@ -1,0 +1,168 @@
+/**
+ * Histories of records: who put and read what, when, and whether that is what registers do. It knows nothing of peers, holders
+ * or routes: a history may come from a simulation, from real peers, or from anywhere else.
+ *
+ * What is checked, key by key, by the versions' order (seq, then writer, a deletion before a value):
+ * - *read what was written*: a read that began after a write was acknowledged gives that version or a newer one; nothing only
+ *   where the newest one acknowledged is a deletion, or may have ended. What it gives somebody wrote, and had begun to write.
+ * - *never backwards*: no reader gets an older version than it got before.
+ * - *gone*: nothing is read after its end.
+ * - *one winner*: of the writes that swapped what they had read for something else, one a version was acknowledged.
+ */
+export interface Version {
+  readonly seq: number;
+  readonly writer: string;
+  /** The record is deleted by it. */
+  readonly tombstone: boolean;
+  /** Anything that tells values apart. */
+  readonly value: string;
+  /** From then on it may not be read. */
+  readonly endsMs: number;
+}
+
+interface Write {
+  readonly version: Version;
+  readonly cas: number | undefined;
+  readonly beganMs: number;
+  /** When it was acknowledged; infinite while, or if, it was not. */
+  readonly doneMs: number;
+}
+
+interface Read {
+  readonly reader: string;
+  readonly found: Version | undefined;
+  readonly beganMs: number;
+  readonly doneMs: number;
+}
+
+export interface HistoryCounts {
+  readonly writes: number;
+  readonly acknowledged: number;
+  readonly reads: number;
+  /** Reads that gave a version. */
+  readonly found: number;
+  /** Swaps that were acknowledged. */
+  readonly swaps: number;
+}
+
+/** A read or write that is under way. */
+type Ended<Result> = (result: Result, nowMs: number) => void;
+
+const order = (a: number | string, b: number | string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compare = (a: Version, b: Version): number =>
+  order(a.seq, b.seq) || order(a.writer, b.writer) || order(Number(a.tombstone), Number(b.tombstone));
+const same = (a: Version, b: Version): boolean => compare(a, b) === 0 && a.value === b.value;
+const shown = (version: Version | undefined): string =>
+  version === undefined
+    ? 'nothing'
+    : `${version.seq} of ${version.writer.slice(0, 8)}${version.tombstone ? ', deleted' : ''}`;
+
+class Register {
+  readonly writes: Write[] = [];
+  readonly reads: Read[] = [];
+}
+
+export class RegisterHistory {
+  readonly #registers = new Map<string, Register>();
+
+  #register(key: string): Register {
+    const known = this.#registers.get(key);
+    if (known !== undefined) return known;
+    const made = new Register();
+    this.#registers.set(key, made);
+    return made;
+  }
+
+  /** A write begins. Call the result when it is acknowledged, or not at all: what was refused may have reached somebody. */
+  write(key: string, version: Version, beganMs: number, cas?: number): (nowMs: number) => void {
+    const { writes } = this.#register(key);
+    const at = writes.push({ version, cas, beganMs, doneMs: Number.POSITIVE_INFINITY }) - 1;
+    return (nowMs) => {
+      writes[at] = { version, cas, beganMs, doneMs: nowMs };
+    };
+  }
+
+  /** A read begins. Call the result with what it found; not at all when it failed with an error. */
+  read(key: string, reader: string, beganMs: number): Ended<Version | undefined> {
+    const { reads } = this.#register(key);
+    return (found, nowMs) => void reads.push({ reader, found, beganMs, doneMs: nowMs });
+  }
+
+  counts(): HistoryCounts {
+    const all = [...this.#registers.values()];
+    const writes = all.flatMap((register) => register.writes);
+    const reads = all.flatMap((register) => register.reads);
+    const acknowledged = writes.filter(({ doneMs }) => Number.isFinite(doneMs));
+    return {
+      writes: writes.length,
+      acknowledged: acknowledged.length,
+      reads: reads.length,
+      found: reads.filter(({ found }) => found !== undefined).length,
+      swaps: acknowledged.filter(({ cas }) => cas !== undefined).length,
+    };
+  }
+
+  /** What no register would have done, in sentences; none in a right history. */
+  violations(): string[] {
+    return [...this.#registers].flatMap(([key, register]) =>
+      [...staleReads(register), ...backwardReads(register), ...lateReads(register), ...manyWinners(register)].map(
+        (sentence) => `${key}: ${sentence}`,
+      ),
+    );
+  }
+}
+
+function* staleReads({ writes, reads }: Register): Iterable<string> {
+  for (const { reader, found, beganMs, doneMs } of reads) {
+    const known = writes.filter((write) => write.beganMs <= doneMs);
+    if (found !== undefined && !known.some(({ version }) => same(version, found))) {
+      yield `${reader} read ${shown(found)}, which nobody wrote`;
+      continue;
+    }
+    let newest: Version | undefined;
+    for (const { version, doneMs } of writes) {
+      if (doneMs < beganMs && (newest === undefined || compare(version, newest) > 0)) newest = version;
+    }
+    if (newest === undefined) continue;
+    const mayBeNothing = (version: Version): boolean => version.tombstone || version.endsMs <= doneMs;
+    // A deletion, or a short life, that was begun and not acknowledged may have come first.
+    const mayHaveEnded = known.some(({ version }) => compare(version, newest) >= 0 && mayBeNothing(version));
+    if (found === undefined ? !mayHaveEnded : compare(found, newest) < 0) {
+      yield `${reader} read ${shown(found)} at ${beganMs} after ${shown(newest)} was acknowledged`;
+    }
+  }
+}
+
+function* backwardReads({ reads }: Register): Iterable<string> {
+  const newest = new Map<string, Read & { readonly found: Version }>();
+  const inOrder = [...reads].sort((a, b) => a.doneMs - b.doneMs);
+  for (const read of inOrder) {
+    const { reader, found, beganMs } = read;
+    if (found === undefined) continue;
+    const before = newest.get(reader);
+    // Reads that ran side by side may give what they like.
+    if (before !== undefined && before.doneMs <= beganMs && compare(found, before.found) < 0) {
+      yield `${reader} read ${shown(found)} at ${beganMs} after it had read ${shown(before.found)}`;
+    }
+    if (before === undefined || compare(found, before.found) > 0) newest.set(reader, { ...read, found });
+  }
+}
+
+function* lateReads({ reads }: Register): Iterable<string> {
+  for (const { reader, found, beganMs } of reads) {
+    if (found === undefined) continue;
+    if (found.tombstone) yield `${reader} read ${shown(found)} as if it were a value`;
+    if (beganMs >= found.endsMs) yield `${reader} read ${shown(found)} at ${beganMs}, which ended at ${found.endsMs}`;
+  }
+}
+
+function* manyWinners({ writes }: Register): Iterable<string> {
+  const winners = new Map<number, Version>();
+  for (const { version, cas, doneMs } of writes) {
+    if (cas === undefined || !Number.isFinite(doneMs)) continue;
+    const before = winners.get(cas);
+    // Nothing (0) may be swapped again once what was there has ended.
+    if (before !== undefined && cas > 0) yield `${shown(before)} and ${shown(version)} both swapped ${cas}`;
+    winners.set(cas, version);
+  }
+}
