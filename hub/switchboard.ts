@@ -41,6 +41,9 @@ import { charge, retryAfter } from './rate.core.ts';
 import { Registrar } from './registrar.ts';
 import { Session, type SessionHome } from './session.ts';
 
+/** Pings in one turn of the event loop; a few ms. */
+const SWEEP_SESSIONS = 256;
+
 export interface SwitchboardPorts extends ProofPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
@@ -303,9 +306,14 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
 
   sweep(): void {
+    this.claims.expire(this.nowMs());
+    this.#sweepSome([...this.sessions.values()]);
+  }
+
+  /** Some in a turn: thousands of pings at once would keep signals waiting. */
+  #sweepSome(sessions: Session[]): void {
     const nowMs = this.nowMs();
-    this.claims.expire(nowMs);
-    for (const session of this.sessions.values()) {
+    for (const session of sessions.splice(-SWEEP_SESSIONS)) {
       if (session.gate === 'shut') continue;
       if (nowMs - session.heardMs > this.settings.peerTimeoutMs) session.tell({ type: 'session.close', reason: IDLE });
       else if (session.missedPings >= HUB_MISSED_PINGS_MAX) session.tell({ type: 'session.close', reason: DEAD });
@@ -314,6 +322,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
         session.ping();
       }
     }
+    if (sessions.length > 0) this.#ports.clock.setTimeout(() => this.#sweepSome(sessions), 0);
   }
 
   abandon(sessionId: number, error: unknown): void {

@@ -6,6 +6,7 @@
  * One line a run with its figures, then a summary with median and maximum of each. Exit code 1 when a run failed.
  * `XSTATE_MESH_MAIN` names another built command line than dist's.
  */
+import { returning } from '../hub/returning.ts';
 import { rollingRestart } from '../hub/rolling.ts';
 import * as scenarios from '../integration/scenarios.ts';
 import { medianOf } from './report.ts';
@@ -24,6 +25,7 @@ const all: Readonly<Record<string, Scenario>> = {
   ends: () => scenarios.endsByItself(),
   'ends-five': () => scenarios.endsByItself(5),
   'ends-without-hub': () => scenarios.endsWithoutHub(),
+  returning: () => returning(1_000),
   rolling: () => rollingRestart({ clients: 300, links: 'memory', peerToPeer: true }),
   'rolling-real-links': () => rollingRestart({ clients: 30, links: 'real', peerToPeer: true }),
 };

@@ -8,6 +8,7 @@ import type { Trunk } from '../../hub/federation/federation.events.ts';
 import { FEDERATION_TICK_MS } from '../../hub/federation/limits.ts';
 import { Streams } from '../../hub/federation/streams.ts';
 import { Trunks } from '../../hub/federation/trunks.ts';
+import { budget } from '../properties/support.ts';
 import { idOf } from './hub-kit.ts';
 
 const HUBS = 4;
@@ -261,8 +262,8 @@ test('at most once and in order; nothing is lost in silence; everybody knows eve
       seen.crashes += network.counts.crashes;
       seen.breaks += network.counts.breaks;
     }),
-    { numRuns: 150 },
+    budget(150),
   );
-  // Not vacuous: each happened. How often depends on the schedules that were drawn.
-  for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0);
+  // Not vacuous. A long search draws other schedules; these hold for the fixed ones with a wide margin.
+  for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(50);
 });

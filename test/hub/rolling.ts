@@ -6,8 +6,9 @@
 import { MemoryNetwork } from '../../adapters/memory.ts';
 import { nodeWebsocketSignaling } from '../../adapters/websocket-signaling.node.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
+import { createMeshActor } from '../../runtime/create-mesh.ts';
 import { type Fleet, must, type Program, withFleet } from '../integration/fleet.ts';
+import { endedOf, MeshClient, sleep, when } from './mesh-clients.ts';
 import { Probes } from './probes.ts';
 
 export interface RollingOptions {
@@ -20,22 +21,9 @@ export interface RollingOptions {
 
 const HUBS = 3;
 const NETWORK = 'rolling';
-/** Longest wait for one step. */
-const STEP_MS = Number(process.env['STEP'] ?? 60_000);
 /** Probes a second, and broadcasts a second, of all clients together. */
 const PROBES_PER_S = 200;
 const BROADCASTS_PER_S = 5;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Resolves when it holds, asked again each 20 ms: what is asked has no event of its own. */
-async function when(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endsAtMs = performance.now() + STEP_MS;
-  while (!(await holds())) {
-    must(performance.now() < endsAtMs, `${what}: not within ${STEP_MS} ms`);
-    await sleep(20);
-  }
-}
 
 class Hubs {
   readonly urls: string[] = [];
@@ -87,60 +75,6 @@ interface Stats {
 const statsOf = async (url: string): Promise<Stats> =>
   (await (await fetch(`${url.replace('ws', 'http')}/hubstats`)).json()) as Stats;
 
-/** One mesh, and what it went through. */
-class Client {
-  readonly mesh: MeshActor;
-  readonly home: string;
-  /** How often it left each state of a link, by reason. */
-  readonly ended: Record<string, number> = {};
-  readonly got = new Set<string>();
-  doubled = 0;
-  awayMs = 0;
-  moves = 0;
-  /** Own broadcasts. */
-  said = 0;
-  #awaySinceMs: number | undefined = performance.now();
-
-  constructor(mesh: MeshActor, home: string) {
-    this.mesh = mesh;
-    this.home = home;
-    mesh.on('hub.connected', ({ at }) => {
-      if (at !== undefined) this.moves++;
-      this.awayMs = Math.max(this.awayMs, this.awayNow());
-      this.#awaySinceMs = undefined;
-    });
-    mesh.on('hub.disconnected', () => {
-      this.#awaySinceMs ??= performance.now();
-    });
-    mesh.on('peer.disconnected', ({ reason }) => {
-      this.ended[reason] = (this.ended[reason] ?? 0) + 1;
-    });
-    mesh.on('message', ({ id }) => {
-      if (this.got.has(id)) this.doubled++;
-      this.got.add(id);
-    });
-  }
-
-  say(n: number): void {
-    this.said++;
-    void this.mesh.broadcast({ n });
-  }
-  awayNow(): number {
-    return this.#awaySinceMs === undefined ? 0 : performance.now() - this.#awaySinceMs;
-  }
-  get isOpen(): boolean {
-    return this.#awaySinceMs === undefined;
-  }
-  /** From here on the time away counts: the start is no restart. */
-  forgive(): void {
-    this.awayMs = 0;
-    this.moves = 0;
-  }
-  links(): readonly string[] {
-    return this.mesh.status().links.flatMap(({ peerId, state }) => (state.startsWith('connected') ? [peerId] : []));
-  }
-}
-
 export type RollingFigures = Readonly<Record<string, number>>;
 
 /** Throws when a link was lost, a client was away too long, or a signal that a hub had taken was neither brought nor refused. */
@@ -155,7 +89,7 @@ export function rollingRestart({ clients: count, links, peerToPeer }: RollingOpt
       const home = hubs.urls[i % HUBS] as string;
       const rtc = links === 'memory' ? { rtc: memory.linkPort() } : {};
       const mesh = createMeshActor({ ...rtc, network: NETWORK, signaling: probes.on(nodeWebsocketSignaling(home)) });
-      return new Client(mesh, home);
+      return new MeshClient(mesh);
     });
     try {
       for (const { mesh } of clients) {
@@ -171,7 +105,7 @@ export function rollingRestart({ clients: count, links, peerToPeer }: RollingOpt
   });
 }
 
-async function underTraffic(hubs: Hubs, clients: readonly Client[], probes: Probes): Promise<RollingFigures> {
+async function underTraffic(hubs: Hubs, clients: readonly MeshClient[], probes: Probes): Promise<RollingFigures> {
   const endedBefore = endedOf(clients);
   let broadcasts = 0;
   const traffic = setInterval(() => {
@@ -223,11 +157,4 @@ async function underTraffic(hubs: Hubs, clients: readonly Client[], probes: Prob
     broadcasts,
     ...figures,
   };
-}
-
-function endedOf(clients: readonly Client[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const { ended } of clients)
-    for (const [reason, n] of Object.entries(ended)) sum[reason] = (sum[reason] ?? 0) + n;
-  return sum;
 }

@@ -105,6 +105,9 @@ export const FALL_BACK: readonly Step[] = [
   { name: 'sockets again', signals: 200, until: () => Promise.resolve() },
 ];
 
+/** For the last signals to come: a hub gives another one up, and tells who sent to it, after as long. */
+const LAST_SIGNAL_MS = 15_000;
+
 interface Client {
   readonly id: string;
   readonly socket: WebSocket;
@@ -115,6 +118,7 @@ class SignalRun {
   readonly errors: string[] = [];
   readonly clients: Client[] = [];
   sent = 0;
+  #onAllSeen: () => void = () => undefined;
 
   async join(url: string): Promise<void> {
     const { peerId: id } = createIdentity();
@@ -132,6 +136,19 @@ class SignalRun {
     if (frame.type !== 'offer' || frame.data?.n === undefined) return;
     if (frame.data.to !== client.id) this.errors.push('not for it');
     this.seen.set(frame.data.n, (this.seen.get(frame.data.n) ?? 0) + 1);
+    if (this.seen.size === this.sent) this.#onAllSeen();
+  }
+
+  /** Resolves when every signal has come, or will not any more: who is right is for the caller to say. */
+  allSeen(): Promise<void> {
+    if (this.seen.size === this.sent) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LAST_SIGNAL_MS);
+      this.#onAllSeen = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** One signal between two clients of different hubs. */
@@ -187,7 +204,7 @@ export async function runSignals(steps: readonly Step[], total: number, perBurst
       await over;
       told.push({ name: step.name, signals: run.sent - before, states: hubs.map(stateOf) });
     }
-    for (let waits = 0; run.seen.size < run.sent && waits < 150; waits++) await sleep(100);
+    await run.allSeen();
     const counters: Record<string, number> = {};
     for (const hub of hubs) {
       const of = hub.getHubsStats().counters;
