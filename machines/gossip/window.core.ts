@@ -25,8 +25,6 @@ export interface Kept {
   isTold: boolean;
   /** A broadcast; others are in no digest and given to nobody. */
   readonly shared: boolean;
-  /** Its receipt was handed to all, since the way back was gone. */
-  strayed?: true;
   /** Undefined once others took its place. */
   envelope: Uint8Array | undefined;
 }

@@ -43,6 +43,10 @@ export class Away {
     }
   }
 
+  waitsFor(remote: PeerId): boolean {
+    return this.#peers.has(remote);
+  }
+
   /** What waits for `remote`, which has a link again. */
   take(remote: PeerId, nowMs: number): readonly Uint8Array[] {
     const waiting = this.#peers.get(remote);

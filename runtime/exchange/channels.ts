@@ -17,6 +17,8 @@ export interface ChannelsOptions {
   readonly batches: Batches;
   readonly away: Away;
   readonly count: (name: string, by?: number) => void;
+  /** What a link that was closed on purpose still owed takes others. Returns how much did. */
+  readonly reroute: (remote: PeerId, parts: readonly Uint8Array[]) => number;
 }
 
 export class Channels {
@@ -87,13 +89,15 @@ export class Channels {
   }
 
   #lose(entry: LinkEntry): void {
-    const { count, away, clock } = this.#options;
+    const { count, away, clock, reroute } = this.#options;
     if (entry.admitted && !entry.retired && !entry.farewelled) {
       away.keep(entry.remote, [...entry.session.rewind(), ...entry.queue], entry.heardMs, clock.now());
       return;
     }
-    count('lost.queued', entry.queue.length + entry.gatheredCount);
+    const { queue, session } = entry;
+    count('lost.queued', queue.length + entry.gatheredCount - reroute(entry.remote, queue));
     // Their sender cannot know whether they arrived.
-    count('lost.unacknowledged', entry.session.unacknowledged);
+    const owed = session.rewind();
+    count('lost.unacknowledged', owed.length - reroute(entry.remote, owed));
   }
 }

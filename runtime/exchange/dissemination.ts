@@ -5,20 +5,23 @@
 import { SHARED } from '../../machines/gossip/trees.core.ts';
 import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { learnWay, type Ways } from '../../machines/routing/ways.core.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
-import { decodeEnvelope, decodeFrame, encodeFrame, encodeMessage, envelopeId } from '../wire/codec.ts';
-import type { Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
+import { encodeMessage, envelopeId } from '../wire/codec.ts';
+import type { Astray, Direct, Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import type { TreeMessage } from '../wire/spread.ts';
 import type { Authenticity } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import type { Counters } from './counters.ts';
 import { Deliveries } from './deliveries.ts';
-import { Intake, type ToDo } from './intake.ts';
+import { Directs } from './directs.ts';
+import { alone, Intake, type ToDo } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
-import { Origination, signerFailed } from './origination.ts';
+import { Origination } from './origination.ts';
+import { Receipts } from './receipts.ts';
 import { Spreader } from './spreader.ts';
 
 export interface DisseminationOptions {
@@ -28,6 +31,7 @@ export interface DisseminationOptions {
   readonly links: LinkTable;
   readonly batches: Batches;
   readonly away: Away;
+  readonly ways: Ways;
   readonly counters: Counters;
   readonly authenticity: Authenticity;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
@@ -43,12 +47,12 @@ export class Dissemination {
   readonly #ports: MeshPorts;
   readonly #network: string;
   readonly #self: PeerId;
-  readonly #links: LinkTable;
   readonly #counters: Counters;
   readonly spreader: Spreader;
   readonly #origination: Origination;
   readonly #deliveries: Deliveries;
-  readonly #authenticity: Authenticity;
+  readonly #directs: Directs;
+  readonly #receipts: Receipts;
   readonly #intake: Intake;
 
   constructor(options: DisseminationOptions) {
@@ -57,9 +61,7 @@ export class Dissemination {
     this.#ports = ports;
     this.#network = network;
     this.#self = ports.identity.peerId;
-    this.#links = links;
     this.#counters = counters;
-    this.#authenticity = options.authenticity;
     this.spreader = new Spreader({
       ...{ self: this.#self, clock: ports.clock, random: ports.random, links, send: options.send },
       count: (name, by) => counters.add(name, by),
@@ -67,7 +69,8 @@ export class Dissemination {
     });
     this.#origination = new Origination({
       ...options,
-      flood: (message, to) => this.#flood(message, undefined, to),
+      route: (...message) => this.#directs.send(...message),
+      settle: (id) => this.#directs.settle(id, false),
       spread: (id, message) => this.spreader.spread(id, message, undefined),
       saysOften: () => this.spreader.saysOften(ports.clock.now()),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
@@ -81,8 +84,25 @@ export class Dissemination {
       report: options.report,
       open: (envelope) => this.#origination.open(envelope),
       broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
-      confirm: (entry, { source, id }, hops) =>
-        this.#confirm(entry, source, { type: 'RECEIPT', id, from: this.#self, hops }),
+      confirm: (entry, { source, id }, hops) => this.#receipts.confirm(entry, source, id, hops),
+    });
+    const shared = { self: this.#self, clock: ports.clock, links, ways: options.ways, counters, intake: this.#intake };
+    const push = (entry: LinkEntry, part: Uint8Array): boolean => this.#pushOrHold(entry, part);
+    this.#directs = new Directs({
+      ...{ ...shared, push, away: options.away, fault: options.fault },
+      isKnown: (id) => this.spreader.kept(id) !== undefined,
+      arrived: (entry, gossip) => this.onGossip(entry, gossip),
+      rerouteReceipt: (receipt, except) => this.#receipts.reroute(receipt, except),
+    });
+    this.#receipts = new Receipts({
+      ...{ ...shared, push, authenticity: options.authenticity, logger: ports.logger },
+      passages: this.#directs.passages,
+      broughtBy: (id) => this.spreader.kept(id)?.from,
+      awaits: (id, from) => this.#origination.directs.awaits(id, from) || this.#directs.addresseeOf(id) === from,
+      confirmed: ({ id, from, hops }) => {
+        this.#directs.settle(id, true);
+        this.#origination.directs.confirm(id, from, hops);
+      },
     });
   }
 
@@ -92,7 +112,7 @@ export class Dissemination {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     const known = envelopeId(gossip.envelope);
     const before = known === undefined ? undefined : this.spreader.kept(known);
-    if (before !== undefined) return this.#repeated(entry, before);
+    if (before !== undefined) return this.#repeated(entry, before, gossip);
     const envelope = this.#intake.read(entry, gossip.envelope, known);
     if (envelope === undefined) return;
     this.#intake.take(entry, gossip.envelope, envelope, gossip.hops, (toDo) =>
@@ -104,21 +124,29 @@ export class Dissemination {
   #found(entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
     // Another copy was found so meanwhile.
     const before = this.spreader.kept(envelope.id);
-    if (before !== undefined) return this.#repeated(entry, before);
+    if (before !== undefined) return this.#repeated(entry, before, gossip);
     const { id, part } = envelope;
     // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
     this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
     if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
     else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) return this.spreader.disown(id);
     if (envelope.network !== this.#network) this.#counters.add('foreign');
+    if (envelope.source !== entry.remote) {
+      learnWay(this.#options.ways, envelope.source, entry.remote, true, this.#ports.clock.now());
+    }
     if (!relay) return;
     const onward = encodeMessage({ type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope });
     if (envelope.kind === 'broadcast') this.spreader.spread(id, onward, entry);
-    else this.#flood(onward, entry.remote, envelope.to);
+    else this.#directs.flood(onward, entry.remote, envelope.to ?? '');
   }
 
-  #repeated(entry: LinkEntry, before: Kept): void {
+  #repeated(entry: LinkEntry, before: Kept, gossip: Gossip): void {
     this.#counters.addType('dropped', 'duplicate');
+    if (!before.shared) {
+      const envelope = this.#intake.read(entry, gossip.envelope);
+      if (envelope?.to === this.#self)
+        this.#receipts.again(entry, envelope.source, envelope.part?.whole ?? envelope.id);
+    }
     this.spreader.onDuplicate(entry, before);
   }
 
@@ -144,23 +172,15 @@ export class Dissemination {
     this.spreader.keep(id, kept, entry);
   }
 
-  /**
-   * A link is gone. Trees mend what broadcasts miss; direct messages and receipts that may have been lost with a link that was
-   * closed on purpose take the others, where who has them already drops them.
-   */
+  /** A link is gone: trees mend what broadcasts miss, direct messages take other ways. */
   linkDown(entry: LinkEntry): void {
     this.spreader.linkDown(entry);
-    if (!entry.retired && !entry.farewelled) return;
-    for (const part of [...entry.session.rewind(), ...entry.queue]) {
-      const decoded = decodeFrame(encodeFrame([part]));
-      const message = decoded.ok ? decoded.value.messages[0] : undefined;
-      if (message?.type === 'RECEIPT') {
-        for (const other of this.#links.all()) if (other.carries) this.#pushOrHold(other, part);
-      } else if (message?.type === 'GOSSIP') {
-        const envelope = decodeEnvelope(message.envelope);
-        if (envelope.ok && envelope.value.kind === 'direct') this.#flood(part, entry.remote, envelope.value.to);
-      }
-    }
+    if (!entry.retired && !entry.farewelled) this.#directs.linkLost(entry.remote);
+  }
+
+  /** A link that was closed on purpose owed these. Returns how many took another. */
+  reroute(remote: PeerId, parts: readonly Uint8Array[]): number {
+    return this.#directs.reroute(remote, parts);
   }
 
   onTreeMessage(entry: LinkEntry, message: TreeMessage): void {
@@ -179,51 +199,19 @@ export class Dissemination {
     }
   }
 
-  /** Signs a receipt that others carry; on a link of its own its source knows who we are. */
-  #confirm(entry: LinkEntry, source: PeerId, receipt: Receipt): void {
-    if (entry.remote === source) return this.#sendReceipt(entry, receipt);
-    const failed = (cause: unknown): void => {
-      this.#counters.add('dropped.receipt');
-      this.#ports.logger.log('error', signerFailed(cause).message, { id: receipt.id });
-    };
-    try {
-      const signed = this.#authenticity.receipt(receipt);
-      if (!(signed instanceof Promise)) return this.#sendReceipt(entry, signed);
-      signed.then((made) => {
-        if (this.#links.get(entry.remote) === entry) this.#sendReceipt(entry, made);
-      }, failed);
-    } catch (cause) {
-      failed(cause);
-    }
-  }
-
-  /** Receipts wait in the bounded queue of a congested link like the messages that they answer. */
-  #sendReceipt(entry: LinkEntry, receipt: Receipt): void {
-    this.#counters.addType('sent', 'RECEIPT');
-    this.#pushOrHold(entry, encodeMessage(receipt));
+  onWalk(entry: LinkEntry, message: Direct | Astray): void {
+    if (message.type === 'DIRECT') this.#directs.onDirect(entry, message);
+    else this.#directs.onAstray(entry, message);
   }
 
   onReceipt(entry: LinkEntry, receipt: Receipt): void {
-    const isOurs = this.#origination.directs.awaits(receipt.id, receipt.from);
-    const kept = this.spreader.kept(receipt.id);
-    const back = isOurs ? undefined : this.#links.get(kept?.from ?? '');
-    // The way back is gone. Others have theirs; once, so that nothing goes round.
-    const stray = !isOurs && back === undefined && kept?.from !== undefined && !kept.strayed ? kept : undefined;
-    if (!isOurs && stray === undefined && (back === undefined || back === entry)) {
-      return this.#counters.add('dropped.receipt');
-    }
-    // What we pass on must hold for those who know nothing of this link.
-    const find = () => this.#authenticity.receiptOf(receipt, isOurs ? entry.remote : '');
-    this.#intake.check(entry, find, () => {
-      if (stray !== undefined) this.#stray(entry, receipt, stray);
-      else if (back === undefined) this.#origination.directs.confirm(receipt.id, receipt.from, receipt.hops);
-      else if (this.#links.get(back.remote) === back) this.#sendReceipt(back, receipt);
-    });
+    this.#receipts.onReceipt(entry, receipt);
   }
 
-  #stray(entry: LinkEntry, receipt: Receipt, kept: Kept): void {
-    kept.strayed = true;
-    for (const other of this.#links.all()) if (other !== entry && other.carries) this.#sendReceipt(other, receipt);
+  tick(nowMs: number, froze: boolean): void {
+    if (froze) this.spreader.catchUp(nowMs);
+    else this.spreader.tick(nowMs);
+    this.#directs.tick(nowMs);
   }
 
   /** Hands over what one frame brought. */
@@ -236,25 +224,6 @@ export class Dissemination {
   /** What is ours to say. */
   get out(): Pick<Origination, 'broadcast' | 'direct' | 'rooms'> {
     return this.#origination;
-  }
-
-  /** Sends a direct message straight to `to` when it is a neighbour, else on every link but `except`. Returns the copies sent. */
-  #flood(part: Uint8Array, except: PeerId | undefined, to: PeerId | undefined): number {
-    const neighbour = to === undefined ? undefined : this.#links.get(to);
-    let copies = 0;
-    this.#options.away.add(part, except, to, this.#ports.clock.now());
-    if (neighbour?.carries && neighbour.remote !== except) {
-      this.#pushGossip(neighbour, part);
-      // A silent one may come back and get it then; others may know a way now.
-      if (neighbour.alarm !== 'silent') return 1;
-      copies++;
-    }
-    for (const entry of this.#links.all()) {
-      if (entry.remote === except || !entry.carries || entry === neighbour) continue;
-      this.#pushGossip(entry, part);
-      copies++;
-    }
-    return copies;
   }
 
   #pushGossip(entry: LinkEntry, part: Uint8Array): boolean {
@@ -277,6 +246,7 @@ export class Dissemination {
 
   stop(): void {
     this.#intake.stop();
+    this.#directs.stop();
     this.#deliveries.stop();
     this.spreader.stop();
     this.#origination.stop();
@@ -285,8 +255,3 @@ export class Dissemination {
 
 /** What is remembered of an envelope. */
 type Told = Pick<Envelope, 'kind' | 'own' | 'source' | 'seq' | 'sentAtMs' | 'ttlMs' | 'hopsMax'>;
-
-const SMALL_BYTES = 256;
-/** Bytes that are kept must not keep a frame of many times their size. */
-const alone = (bytes: Uint8Array): Uint8Array =>
-  bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;

@@ -65,7 +65,10 @@ class MeshExchange implements RunningExchange {
     const count = this.count.bind(this);
     const { clock } = ports;
     this.#away = new Away((lost) => this.count('lost.away', lost));
-    this.#channels = new Channels({ clock, links: this.#links, batches: this.#batches, away: this.#away, count });
+    this.#channels = new Channels({
+      ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count },
+      reroute: (...owed) => this.#dissemination.reroute(...owed),
+    });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     const { identity, signing } = ports;
@@ -75,16 +78,12 @@ class MeshExchange implements RunningExchange {
       ...shared,
       ...{ authenticity, fault, count, logger: ports.logger },
       wave: (trunk) => this.#dissemination.spreader.onWave(trunk),
-      tick: (nowMs, froze) => {
-        const { spreader } = this.#dissemination;
-        if (froze) spreader.catchUp(nowMs);
-        else spreader.tick(nowMs);
-      },
+      tick: (...now) => this.#dissemination.tick(...now),
     });
     const ways = createWays();
     this.relays = new Relays({ ...shared, ways, count });
     this.#dissemination = new Dissemination({
-      ...{ ports, network, maxPeers, report },
+      ...{ ports, network, maxPeers, report, ways },
       links: this.#links,
       batches: this.#batches,
       away: this.#away,
@@ -312,6 +311,10 @@ class MeshExchange implements RunningExchange {
       case 'GOSSIP':
         this.#took(entry, message.envelope.length);
         return this.#dissemination.onGossip(entry, message);
+      case 'DIRECT':
+      case 'ASTRAY':
+        this.#took(entry, message.type === 'DIRECT' ? message.envelope.length : 0);
+        return this.#dissemination.onWalk(entry, message);
       case 'RECEIPT':
         this.#took(entry, 0);
         return this.#dissemination.onReceipt(entry, message);

@@ -132,3 +132,8 @@ export function isSame(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+const SMALL_BYTES = 256;
+/** Bytes that are kept must not keep a frame of many times their size. */
+export const alone = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length + SMALL_BYTES ? bytes.slice() : bytes;

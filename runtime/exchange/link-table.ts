@@ -4,6 +4,7 @@
  */
 
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
+import { STRAYS_MAX } from '../../machines/shared/direct-limits.ts';
 import { ANNOUNCED_MAX, ASKED_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
@@ -74,6 +75,8 @@ export class LinkEntry {
   readonly digestBudget = new Budget(DIGESTS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Signals that it has us relay. */
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
+  /** Receipts whose way back we do not know. */
+  readonly strayBudget = new Budget(STRAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */
   early: Uint8Array[] = [];
   /** Messages held back while the link is congested. */

@@ -10,6 +10,8 @@ export const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'RELAY',
   'UNROUTED',
   'GOSSIP',
+  'DIRECT',
+  'ASTRAY',
   'RECEIPT',
   'IHAVE',
   'GRAFT',

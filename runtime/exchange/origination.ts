@@ -46,8 +46,10 @@ export interface OriginationOptions {
   readonly report: (fact: ExchangeFact) => void;
   /** Sends a broadcast that was remembered on its way to everybody. */
   readonly spread: (id: MessageId, message: Uint8Array) => void;
-  /** Sends a direct message on its way. Returns the copies sent. */
-  readonly flood: (message: Uint8Array, to: PeerId) => number;
+  /** Sends a direct message on its way, and on others until it is settled. False when there is no link. */
+  readonly route: (id: MessageId, to: PeerId, packed: readonly Packed[], timeoutMs: number) => boolean;
+  /** Nobody waits for the receipt of this message any more. */
+  readonly settle: (id: MessageId) => void;
   /** We are about to broadcast: whether it is often enough for a tree of our own. */
   readonly saysOften: () => boolean;
   readonly remember: (id: MessageId, heading: Heading, envelope: Uint8Array) => void;
@@ -65,6 +67,9 @@ interface Unsealed {
   readonly plain: Uint8Array;
   readonly options: OutgoingOptions;
 }
+
+/** How long an offer of keys, or its answer, is sent on further ways. Another offer is made meanwhile. */
+const KEYS_TIMEOUT_MS = 2 * OFFER_INTERVAL_MS;
 
 export const signerFailed = (cause: unknown): MeshError =>
   new MeshError('SIGNER_FAILED', `The identity signed nothing: ${String(cause)}`, { cause });
@@ -96,7 +101,10 @@ export class Origination {
     this.#self = ports.identity.peerId;
     this.#seq = Math.floor(clock.now()) * SEQ_PER_MS;
     this.#order = { epoch: Math.floor(clock.now()), number: 0 };
-    this.directs = new PendingDirects(clock, (id) => this.#sealed.delete(id));
+    this.directs = new PendingDirects(clock, (id) => {
+      this.#sealed.delete(id);
+      options.settle(id);
+    });
     const shared = { crypto, random, clock, network, self: this.#self };
     this.#sessions = new Sessions({
       ...shared,
@@ -236,6 +244,7 @@ export class Origination {
     const message = this.#sealed.get(id);
     if (message?.to !== peer || !this.directs.awaits(id, peer)) return;
     this.#sealed.delete(id);
+    this.#options.settle(id);
     const again = this.#nextId();
     this.directs.rename(id, again);
     this.#options.counters.add('keys.again');
@@ -260,7 +269,7 @@ export class Origination {
     const packed = this.#pack({ id, kind: 'direct', to, form }, payload, {});
     this.#options.counters.add(`keys.${form}`);
     const send = (): void => {
-      for (const { message } of packed) this.#options.flood(message, to);
+      this.#options.route(id, to, packed, KEYS_TIMEOUT_MS);
     };
     this.#sign(packed, send, (error) => this.#ports.logger.log('error', error.message, { to }));
   }
@@ -283,9 +292,8 @@ export class Origination {
   }
 
   #spread(id: MessageId, to: PeerId, packed: readonly Packed[]): void {
-    let copies = 0;
-    for (const { message } of packed) copies += this.#options.flood(message, to);
-    if (copies === 0) this.#fail(id, unreachable(to));
+    const leftMs = this.directs.leftMs(id);
+    if (leftMs > 0 && !this.#options.route(id, to, packed, leftMs)) this.#fail(id, unreachable(to));
   }
 
   /** In a later turn: who sends hears of the end after its own call. */

@@ -10,6 +10,7 @@ interface Pending {
   readonly id: MessageId;
   readonly to: PeerId;
   readonly sentMs: number;
+  readonly timeoutMs: number;
   readonly timer: unknown;
   readonly settle: { done(receipt: DeliveryReceipt): void; failed(error: Error): void };
 }
@@ -37,12 +38,18 @@ export class PendingDirects {
       const error = new MeshError('DIRECT_TIMEOUT', `No receipt from ${to} within ${timeoutMs} ms.`, { peerId: to });
       this.fail(id, error);
     }, timeoutMs);
-    this.#pending.set(id, { id, to, sentMs: this.#clock.now(), timer, settle });
+    this.#pending.set(id, { id, to, sentMs: this.#clock.now(), timeoutMs, timer, settle });
   }
 
   /** A receipt of this peer is waited for. */
   awaits(id: MessageId, from: PeerId): boolean {
     return this.#find(id)?.to === from;
+  }
+
+  /** How long its receipt is still waited for, ms. */
+  leftMs(id: MessageId): number {
+    const pending = this.#find(id);
+    return pending === undefined ? 0 : pending.sentMs + pending.timeoutMs - this.#clock.now();
   }
 
   /** It is said again, as another message. */

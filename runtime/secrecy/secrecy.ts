@@ -42,9 +42,9 @@ export function openEnvelope(
   if (!signing || (form === 'room') !== (kind === 'broadcast')) return { kind: 'unreadable' };
   switch (form) {
     case 'offer':
-      return sessions.offered(source, payload) ? { kind: 'handled', confirm: false } : { kind: 'unreadable' };
+      return sessions.offered(source, payload) ? { kind: 'handled', confirm: true } : { kind: 'unreadable' };
     case 'answer':
-      return sessions.answered(source, payload) ? { kind: 'handled', confirm: false } : { kind: 'unreadable' };
+      return sessions.answered(source, payload) ? { kind: 'handled', confirm: true } : { kind: 'unreadable' };
     case 'sealed':
       return openSealed(source, sessions.open(source, id, payload), rooms);
     case 'room': {
@@ -69,5 +69,5 @@ function unreadOf(ids: Uint8Array): Opened {
   if (ids.length % ID_BYTES !== 0 || ids.length > UNREAD_MAX * ID_BYTES) return { kind: 'unreadable' };
   const unread: MessageId[] = [];
   for (let at = 0; at < ids.length; at += ID_BYTES) unread.push(toHex(ids.subarray(at, at + ID_BYTES)));
-  return { kind: 'handled', confirm: false, unread };
+  return { kind: 'handled', confirm: true, unread };
 }

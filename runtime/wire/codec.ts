@@ -43,6 +43,7 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 import { readTreeMessage, TREE_FIELDS, writeTreeMessage } from './spread.ts';
+import { encodeWalk, readWalk, WALK_FIELDS } from './walks.ts';
 
 export {
   decodeEnvelope,
@@ -87,6 +88,9 @@ export function encodeMessage(message: Message): Uint8Array {
   switch (message.type) {
     case 'GOSSIP':
       return encodeGossip(message);
+    case 'DIRECT':
+    case 'ASTRAY':
+      return guarded(message.type, () => encodeWalk(message));
     case 'RECEIPT':
     case 'PING':
     case 'PONG':
@@ -296,16 +300,21 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
     case 'GRAFT':
     case 'PRUNE':
     case 'WANT':
-    case 'DIGEST': {
-      const known = TREE_FIELDS[name];
-      if (fields < known) return missing(known, fields);
-      const message = readTreeMessage(cursor, name);
-      skipSurplus(cursor, fields - known);
-      return cursor.ok && message !== undefined ? message : { problem: 'a field is not of its kind' };
-    }
+    case 'DIGEST':
+      return readAll(cursor, fields, TREE_FIELDS[name], () => readTreeMessage(cursor, name));
+    case 'DIRECT':
+    case 'ASTRAY':
+      return readAll(cursor, fields, WALK_FIELDS[name], () => readWalk(cursor, name));
     default:
       return decodeControl(cursor, name, fields);
   }
+}
+
+function readAll(cursor: Cursor, fields: number, known: number, read: () => Message | undefined): Message | Problem {
+  if (fields < known) return missing(known, fields);
+  const message = read();
+  skipSurplus(cursor, fields - known);
+  return cursor.ok && message !== undefined ? message : { problem: 'a field is not of its kind' };
 }
 
 function decodeControl(cursor: Cursor, name: ControlType, count: number): Message | Problem {

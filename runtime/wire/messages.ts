@@ -11,6 +11,9 @@ import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
+import type { Astray, Direct } from './walk-messages.ts';
+
+export type { Astray, Direct } from './walk-messages.ts';
 
 export const MESSAGE_TYPES = {
   HELLO: 1,
@@ -37,6 +40,8 @@ export const MESSAGE_TYPES = {
   PRUNE: 36,
   WANT: 37,
   DIGEST: 38,
+  DIRECT: 39,
+  ASTRAY: 40,
 } as const;
 
 /**
@@ -287,7 +292,7 @@ export interface Envelope {
    * and a new start too: a number that is not above one of long ago is a repetition.
    */
   readonly seq: number;
-  /** `direct` carries `to`; everybody relays it, only `to` delivers it and answers with a RECEIPT. */
+  /** `direct` carries `to`; only `to` delivers it and answers with a RECEIPT. In a GOSSIP everybody relays it: the last resort. */
   readonly kind: 'broadcast' | 'direct';
   /** A broadcast that spreads on its source's own tree, as the source decides. Left out on the shared one. */
   readonly own?: true | undefined;
@@ -336,7 +341,8 @@ export interface Part {
 }
 
 /**
- * The addressee of a direct message confirms it. Travels back the way the message came, link by link. In a network whose
+ * The addressee of a direct message confirms it, again whenever the message comes again. Travels back the way the message came,
+ * link by link; where that way is gone, towards the source, with whose id that of the message begins. In a network whose
  * messages are signed, `key` and `sig` (over RECEIPT_LABEL and the JSON list of id, from and hops) follow, except
  * on the link of the very source, which knows who is at the other end.
  */
@@ -353,7 +359,7 @@ export interface Receipt {
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
 /** How broadcasts and direct messages spread. */
-export type SpreadMessage = Gossip | Receipt | IHave | Graft | Prune | Want | Digest;
+export type SpreadMessage = Gossip | Direct | Astray | Receipt | IHave | Graft | Prune | Want | Digest;
 export type Message =
   | Hello
   | Proof

@@ -2,6 +2,7 @@
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DIRECT_STEPS_MAX, DIRECT_VISITED_MAX, DIRECT_WALKS_MAX } from '../../machines/shared/direct-limits.ts';
 import { ANNOUNCE_MAX, DIGEST_SPANS_MAX } from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
 import { toBase64Url } from '../../runtime/identity/base64url.ts';
@@ -137,6 +138,17 @@ const message: fc.Arbitrary<Message> = fc.oneof(
         .map((spans) => ({ ...digest, spans: spans.map((span) => ({ ...span, at: span.at + digest.since })) })),
     ),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
+  fc.record({
+    type: fc.constant('DIRECT' as const),
+    ...{ walk: fc.nat(DIRECT_WALKS_MAX - 1), left: fc.nat(DIRECT_STEPS_MAX), hops },
+    visited: fc.array(hex(8), { maxLength: 5 }),
+    envelope: bytes(limits.ENVELOPE_BYTES_MAX),
+  }),
+  fc.record({
+    type: fc.constant('ASTRAY' as const),
+    ...{ id: hex(32), walk: fc.nat(DIRECT_WALKS_MAX - 1), left: fc.nat(DIRECT_STEPS_MAX) },
+    visited: fc.array(hex(8), { maxLength: DIRECT_VISITED_MAX }),
+  }),
   fc.record(
     { type: fc.constant('RECEIPT' as const), id: hex(32), from: peerId, hops, signature },
     { requiredKeys: ['type', 'id', 'from', 'hops'] },

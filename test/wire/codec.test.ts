@@ -46,6 +46,8 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   PRUNE: '019224c400',
   WANT: `019225c420${'f0'.repeat(32)}`,
   DIGEST: '01952601cd012ccd016dc40a000100000002deadbeef',
+  DIRECT: '01962702033cc4080a0b0c0dffffffffc40190',
+  ASTRAY: `019528c410${'f0'.repeat(16)}023bc4040a0b0c0d`,
   RECEIPT: `019621c410${'f0'.repeat(16)}c414${B}03${SIGNATURE_HEX}`,
 };
 const ENVELOPE_HEX = `9bc410${'f0'.repeat(16)}a464656d6fc414${A}0701c414${B}0acf0000018bcfe56800ce0001d4c0a46e657773c403a26869`;

@@ -55,6 +55,15 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   DIAL: { type: 'DIAL', op: OP, target: AD, random: true },
   DIALED: { type: 'DIALED', op: OP },
   GOSSIP: { type: 'GOSSIP', hops: 2, envelope: new Uint8Array([0x90]) },
+  DIRECT: {
+    type: 'DIRECT',
+    walk: 2,
+    hops: 3,
+    left: 60,
+    visited: ['0a0b0c0d', 'ffffffff'],
+    envelope: new Uint8Array([0x90]),
+  },
+  ASTRAY: { type: 'ASTRAY', id: MESSAGE_ID, walk: 2, left: 59, visited: ['0a0b0c0d'] },
   RECEIPT: { type: 'RECEIPT', id: MESSAGE_ID, from: PEER_B, hops: 3, signature: SIGNATURE },
   IHAVE: {
     type: 'IHAVE',
