@@ -140,6 +140,10 @@ class NativeLink implements Link {
     return this.#lanes?.bufferedBytes ?? 0;
   }
 
+  get lanes(): 1 | 2 {
+    return this.#sharesLane ? 1 : 2;
+  }
+
   get fingerprints(): LinkFingerprints | undefined {
     return this.#negotiation?.fingerprints;
   }

@@ -220,7 +220,9 @@ class MeshExchange implements RunningExchange {
     }
     this.#lastSent = { message, part };
     this.#counters.addType('sent', message.type);
-    return entry.push(part, this.#ports.clock.now());
+    const nowMs = this.#ports.clock.now();
+    // A farewell closes the link: what was said before it comes first.
+    return message.type === 'CLOSE' ? entry.pushLast(part, nowMs) : entry.push(part, nowMs);
   }
 
   // ---- frames in ---------------------------------------------------------------------------------------------------

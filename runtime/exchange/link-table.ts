@@ -11,11 +11,9 @@ import {
   CONTROL_BUFFER_MAX_BYTES,
   CONTROL_MESSAGES_MAX,
   EARLY_FRAMES_MAX,
-  FRAME_BYTES_MAX,
   LINK_BUFFER_HIGH_BYTES,
   LINK_BUFFER_LOW_BYTES,
   LINK_QUEUE_BYTES_MAX,
-  MESSAGES_PER_FRAME_MAX,
   MISBEHAVIOUR_MAX,
   MISBEHAVIOUR_WINDOW_MS,
   RELAYS_MAX,
@@ -23,9 +21,10 @@ import {
 import type { ChannelFact, LinkMode } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import { encodeFrame, encodeMessage } from '../wire/codec.ts';
+import { encodeMessage } from '../wire/codec.ts';
 import type { Announcement } from '../wire/messages.ts';
 import { Budget } from './budget.ts';
+import { Gathered } from './gathered.ts';
 import { Session } from './session.ts';
 
 /** In the place of a link that is gone, until another one takes over. */
@@ -82,9 +81,12 @@ export class LinkEntry {
   /** Messages held back while the link is congested. */
   queue: Uint8Array[] = [];
   queuedBytes = 0;
-  /** Messages of this turn that will share a frame. */
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
+  /**
+   * Messages of this turn that will share a frame. Counted messages, and what has its place among them, take a lane of their
+   * own where the link has two: what keeps the mesh together does not wait behind an app's megabyte.
+   */
+  readonly #control = new Gathered();
+  readonly #data = new Gathered();
   #faults = 0;
   #faultsSinceMs: number;
   #controls = 0;
@@ -109,26 +111,35 @@ export class LinkEntry {
 
   /** Sends one encoded message, behind what was gathered. */
   push(part: Uint8Array, nowMs: number): boolean {
-    this.#makeRoom(part, nowMs);
-    this.#gathered.push(part);
+    this.gather(part, nowMs);
+    return this.sendGathered(nowMs);
+  }
+
+  /** The same, behind all counted messages. */
+  pushLast(part: Uint8Array, nowMs: number): boolean {
+    this.#add(this.#dataLane, part, nowMs);
     return this.sendGathered(nowMs);
   }
 
   /** Sends one counted message. */
   pushCounted(part: Uint8Array, nowMs: number): void {
     this.session.keep(part);
-    this.push(part, nowMs);
+    this.pushLast(part, nowMs);
   }
 
   /** Gathers one counted message. */
   gatherCounted(part: Uint8Array, nowMs: number): void {
     this.session.keep(part);
-    this.gather(part, nowMs);
+    this.#add(this.#dataLane, part, nowMs);
   }
 
-  /** Lets the next frame begin with an ACK, if there is something to say. */
+  /** Gathers an ACK, if there is something to say. Its place among the counted messages is part of what it says. */
   gatherAck(nowMs: number): void {
-    if (this.session.owesAck && !this.isStuck) this.gather(encodeMessage(this.session.tell()), nowMs);
+    if (this.session.owesAck && !this.isStuck) this.#add(this.#dataLane, encodeMessage(this.session.tell()), nowMs);
+  }
+
+  get #dataLane(): Gathered {
+    return this.link.lanes === 2 ? this.#data : this.#control;
   }
 
   /** The channel is gone. What is sent is kept for another one. */
@@ -146,9 +157,9 @@ export class LinkEntry {
     this.rttMs = null;
     this.resuming = true;
     // What was gathered is kept by the session, and the rest was meant for the old channel.
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    this.push(encodeMessage(this.session.tell()), nowMs);
+    this.#control.clear();
+    this.#data.clear();
+    this.pushLast(encodeMessage(this.session.tell()), nowMs);
   }
 
   /** The other end said what it has: all else goes first in the queue. */
@@ -162,30 +173,30 @@ export class LinkEntry {
 
   /** Keeps one encoded message for the end of this turn; a full frame goes at once. */
   gather(part: Uint8Array, nowMs: number): void {
-    this.#makeRoom(part, nowMs);
-    this.#gathered.push(part);
-    this.#gatheredBytes += part.length;
+    this.#add(this.#control, part, nowMs);
   }
 
-  #makeRoom(part: Uint8Array, nowMs: number): void {
-    const isFull = this.#gathered.length >= MESSAGES_PER_FRAME_MAX;
-    // One byte of each frame is the version.
-    if (isFull || 1 + this.#gatheredBytes + part.length > FRAME_BYTES_MAX) this.sendGathered(nowMs);
+  #add(gathered: Gathered, part: Uint8Array, nowMs: number): void {
+    if (!gathered.hasRoomFor(part)) this.#send(gathered, nowMs);
+    gathered.add(part);
   }
 
-  /** Sends what was gathered as one frame. False when there was nothing, or the link did not take it. */
+  /** Sends what was gathered, a frame a lane. False when there was nothing, or the link did not take it. */
   sendGathered(nowMs: number): boolean {
-    if (this.#gathered.length === 0) return false;
-    const frame = encodeFrame(this.#gathered);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
+    const isControlSent = this.#send(this.#control, nowMs);
+    return this.#send(this.#data, nowMs) || isControlSent;
+  }
+
+  #send(gathered: Gathered, nowMs: number): boolean {
+    const frame = gathered.take();
+    if (frame === undefined) return false;
     this.saidMs = nowMs;
-    return this.link.send(frame);
+    return this.link.send(frame, gathered === this.#data ? 'bulk' : 'control');
   }
 
   /** Messages that wait for the end of this turn. */
   get gatheredCount(): number {
-    return this.#gathered.length;
+    return this.#control.count + this.#data.count;
   }
 
   get isFull(): boolean {
@@ -194,7 +205,7 @@ export class LinkEntry {
 
   /** The channel's buffer is above its high mark. */
   get isCrowded(): boolean {
-    return this.link.bufferedBytes + this.#gatheredBytes > LINK_BUFFER_HIGH_BYTES;
+    return this.link.bufferedBytes + this.#control.bytes + this.#data.bytes > LINK_BUFFER_HIGH_BYTES;
   }
 
   /** So much waits that the other side does not read: it gets no more control messages. */

@@ -97,6 +97,8 @@ export interface Link {
    * bytes may be a view into a larger buffer, which holds other frames too: an adapter copies or reads them, and changes none.
    */
   send(frame: Uint8Array, lane?: LinkLane): boolean;
+  /** 2: `control` passes `bulk`. 1, or absent: all share one way, and frames of both lanes arrive in the order of sending. */
+  readonly lanes?: 1 | 2;
   /** What waits to be sent, over both lanes. A little more may be said while much is sent, never less. */
   readonly bufferedBytes: number;
   /**

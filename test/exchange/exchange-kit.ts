@@ -3,7 +3,7 @@ import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
 import type { ChannelFact, DeliveredMessage, DeliveryReceipt } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
-import type { Link } from '../../runtime/ports/link.ts';
+import type { Link, LinkLane } from '../../runtime/ports/link.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 import { decodeFrame, encodeFrame, encodeMessage } from '../../runtime/wire/codec.ts';
@@ -25,11 +25,18 @@ export class TestLink implements Link {
   /** Bytes that stay in the buffer with each frame: a remote that does not read. */
   keeps = false;
   onFrame: (frame: Uint8Array) => void = () => undefined;
+  readonly lanes: 1 | 2;
+  /** The lane of each frame sent. */
+  readonly taken: LinkLane[] = [];
+  constructor(lanes: 1 | 2 = 1) {
+    this.lanes = lanes;
+  }
   readonly signal = (): undefined => undefined;
   readonly close = (): undefined => undefined;
   readonly restart = (): undefined => undefined;
-  send(frame: Uint8Array): boolean {
+  send(frame: Uint8Array, lane: LinkLane = 'control'): boolean {
     this.sent.push(frame);
+    this.taken.push(lane);
     if (this.keeps) this.bufferedBytes += frame.length;
     this.onFrame(frame);
     return true;
