@@ -3,9 +3,12 @@
  * prose. Durations end in `Ms`, hop limits in `hopsMax`.
  */
 import type { Observable } from 'rxjs';
+import type { LookupProgress, RecordChange } from '../machines/dht/dht.events.ts';
 import type { MessageId, PeerId } from '../machines/shared/ids.ts';
+import type { DhtMethods } from './dht/methods.ts';
 import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
+import type { DhtSettings } from './ports/dht.ts';
 import type { EnvironmentPort } from './ports/environment.ts';
 import type { RoomInfo } from './ports/exchange.ts';
 import type { Identity, ProofCode } from './ports/identity.ts';
@@ -48,8 +51,10 @@ export interface MeshOptions {
   readonly joinTimeoutMs?: number;
   readonly dialTimeoutMs?: number;
   readonly directTimeoutMs?: number;
-  /** Parts to leave out; their methods then throw FEATURE_OFF. */
-  readonly features?: Readonly<Record<string, boolean>>;
+  /** Parts to leave out: `{ dht: false }`. Their methods then throw FEATURE_OFF. */
+  readonly features?: { readonly dht?: boolean };
+  /** `k`: holders of a record, 1 to 20, default 8. `paths` on which is asked at once, 1 to 8, default 3. */
+  readonly dht?: Partial<DhtSettings>;
   /** XState inspection: an observer as XState takes it, e.g. of `xstate-mesh/inspect`. */
   readonly inspect?: unknown;
   readonly logger?: LoggerPort;
@@ -152,6 +157,10 @@ export interface MeshEvents {
   'room.invited': { readonly room: string; readonly owner: PeerId };
   /** A room of ours has a new key, because it was opened or joined, or a member came or went. */
   'room.changed': RoomInfo;
+  /** A record that was subscribed to. */
+  'dht.changed': RecordChange;
+  /** How far a lookup is. */
+  'dht.progress': LookupProgress;
   'peers.changed': { readonly connected: readonly PeerId[] };
   /** `at`: the other hub to which the one of `url` sent us as it shut down. */
   'hub.connected': { readonly url: string; readonly at?: string };
@@ -248,6 +257,8 @@ export interface MeshMethods {
   /** Forgets the keys; the owner makes a new one for the others. */
   leaveRoom(name: string): void;
   rooms(): readonly RoomInfo[];
+  /** Records that the peers hold together. With `features: { dht: false }` each of its methods throws FEATURE_OFF. */
+  readonly dht: DhtMethods;
   status(): MeshStatus;
   explain(): Explanation;
   connectTo(remote: PeerId): void;

@@ -124,6 +124,10 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
     });
   }
 
+  get dht(): MeshMethods['dht'] {
+    return this.#handle.dht;
+  }
+
   get peerId(): string {
     return this.#handle.peerId;
   }

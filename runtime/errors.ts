@@ -30,7 +30,14 @@ export type MeshErrorCode =
   | 'WRONG_NETWORK'
   | 'SIGNER_FAILED'
   | 'IDENTITY_IN_USE'
-  | 'NO_ROOM_KEY';
+  | 'NO_ROOM_KEY'
+  | 'NO_HOLDER'
+  | 'CAS_FAILED'
+  | 'STALE'
+  | 'WRITER_QUOTA'
+  | 'HOLDERS_FULL'
+  | 'RECORD_REFUSED'
+  | 'VALUE_INCOMPLETE';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',
@@ -41,6 +48,11 @@ const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'DIAL_TIMEOUT',
   'REFUSED',
   'NO_ROOM_KEY',
+  'NO_HOLDER',
+  'CAS_FAILED',
+  'STALE',
+  'HOLDERS_FULL',
+  'VALUE_INCOMPLETE',
 ]);
 
 /**

@@ -2,11 +2,13 @@
  * What the mesh does as it joins, configures itself, leaves, and when one of its actors fails.
  */
 import type { EnvironmentChange } from '../../runtime/ports/environment.ts';
+import type { LookupOutput } from '../dht/dht.events.ts';
 import type { DiscoveryOutput } from '../discovery/discovery.events.ts';
 import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
+import { onLookupDone, onLookupFailed, startDht } from './dht.core.ts';
 import { emit, freeSlots, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
 import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
@@ -50,6 +52,7 @@ export function join(work: MeshWork): void {
   const { maxPeers, directTimeoutMs } = settings;
   const input = { ports, network, maxPeers, directTimeoutMs };
   work.effects.push({ do: 'spawn', spawn: { actor: 'exchange', id: 'exchange', input } });
+  startDht(work);
   const hubs: Record<string, boolean> = {};
   ports.signaling.forEach((port, index) => {
     hubs[port.url] = false;
@@ -213,6 +216,9 @@ export function onChildDone(work: MeshWork, actorId: string, output: unknown): v
       return onEvictionDone(work, actorId, output as EvictionOutput);
     case 'discovery':
       return onDiscoveryDone(work, actorId, output as DiscoveryOutput);
+    case 'lookup':
+      work.effects.push({ do: 'stop', id: actorId });
+      return onLookupDone(work, output as LookupOutput);
     case 'signaling':
       work.effects.push({ do: 'stop', id: actorId });
       return dropHub(work, actorId.slice('signaling:'.length));
@@ -242,6 +248,7 @@ export function onChildFailed(work: MeshWork, actorId: string, error: unknown): 
   // A link without its gossip chart has nobody who decides its mode.
   if (kind === 'gossip') release(work, remote, 'lost');
   if (kind === 'eviction') endOperation(work);
+  if (kind === 'lookup') onLookupFailed(work, remote);
   if (kind === 'signaling') dropHub(work, remote);
   if (kind === 'discovery') {
     patch(work, { discovering: false });

@@ -11,6 +11,18 @@ import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type { PeerAd, PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
+import type {
+  DhtEvent,
+  DhtFact,
+  DhtInput,
+  DhtOrder,
+  DhtReport,
+  LookupEvent,
+  LookupInput,
+  LookupProgress,
+  LookupReport,
+  RecordChange,
+} from '../dht/dht.events.ts';
 import type { DiscoveryEvent, DiscoveryInput, DiscoveryReport } from '../discovery/discovery.events.ts';
 import type { EvictionEvent, EvictionInput, EvictionReport } from '../eviction/eviction.events.ts';
 import type { GossipEvent, GossipReport } from '../gossip/gossip.machine.ts';
@@ -166,6 +178,7 @@ export type ExchangeFact =
   | { readonly type: 'link.congested'; readonly remote: PeerId }
   | { readonly type: 'link.drained'; readonly remote: PeerId }
   | { readonly type: 'link.misbehaved'; readonly remote: PeerId }
+  | DhtFact
   | {
       readonly type: 'exchange.replied';
       readonly ref: string;
@@ -183,6 +196,7 @@ export type ExchangeCommand =
   | { readonly type: 'exchange.doubt'; readonly remote: PeerId }
   /** We went to another network: no word of the last one's root counts. */
   | { readonly type: 'exchange.moved' }
+  | DhtOrder
   | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
   | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;
 
@@ -201,6 +215,8 @@ export type MeshEvent =
   | EvictionReport
   | GossipReport
   | ExchangeFact
+  | DhtReport
+  | LookupReport
   | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: unknown }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown }
   /** Raised by the root itself: its own decisions, as facts for its other regions. */
@@ -222,6 +238,8 @@ export type MeshEmitted =
     }
   | { readonly type: 'peer.timedOut'; readonly remote: PeerId }
   | { readonly type: 'peer.unproven'; readonly remote: PeerId; readonly code: ProofCode }
+  | ({ readonly type: 'dht.changed' } & RecordChange)
+  | ({ readonly type: 'dht.progress' } & LookupProgress)
   | { readonly type: 'peers.changed'; readonly connected: readonly PeerId[] }
   | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }
   | ({ readonly type: 'room.changed' } & RoomInfo)
@@ -254,6 +272,8 @@ export type MeshEmitted =
 
 export type MeshSpawn =
   | { readonly actor: 'exchange'; readonly id: 'exchange'; readonly input: ExchangeInput }
+  | { readonly actor: 'dht'; readonly id: 'dht'; readonly input: DhtInput }
+  | { readonly actor: 'lookup'; readonly id: `lookup:${number}`; readonly input: LookupInput }
   | { readonly actor: 'signaling'; readonly id: `signaling:${string}`; readonly input: SignalingInput }
   | { readonly actor: 'discovery'; readonly id: `discovery:${number}`; readonly input: DiscoveryInput }
   | { readonly actor: 'peer'; readonly id: `peer:${PeerId}`; readonly input: PeerInput }
@@ -268,6 +288,8 @@ export type MeshSent =
   | DiscoveryEvent
   | EvictionEvent
   | GossipEvent
+  | DhtEvent
+  | LookupEvent
   | ExchangeCommand;
 
 export type MeshEffect = Effect<MeshSpawn, MeshSent, MeshEmitted>;

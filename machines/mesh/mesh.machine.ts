@@ -9,6 +9,8 @@
  * The decisions are plain functions in the `*.core.ts` files beside this one; each action here carries one of them out.
  */
 import { type AnyActorLogic, setup } from 'xstate';
+import { dhtMachine } from '../dht/dht.machine.ts';
+import { lookupMachine } from '../dht/lookup.machine.ts';
 import { discoveryMachine } from '../discovery/discovery.machine.ts';
 import { evictionMachine } from '../eviction/eviction.machine.ts';
 import { gossipMachine } from '../gossip/gossip.machine.ts';
@@ -23,6 +25,7 @@ import {
 import { missingPort } from '../shared/missing-port.ts';
 import { signalingMachine } from '../signaling/signaling.machine.ts';
 import { onSignal } from './admission.core.ts';
+import { onDhtEvent } from './dht.core.ts';
 import { emit, linkCount, patch } from './ledger.core.ts';
 import * as lifecycle from './lifecycle.core.ts';
 import * as links from './links.core.ts';
@@ -31,15 +34,7 @@ import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEven
 import * as networks from './networks.core.ts';
 import * as operations from './operations.core.ts';
 import * as routes from './routes.core.ts';
-import { step } from './step.ts';
-
-type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
-
-/** The event as one of a type; a chart that sends another one here has a bug. */
-function as<T extends MeshEvent['type']>(event: MeshEvent, ...types: T[]): Of<T> {
-  if (!types.includes(event.type as T)) throw new Error(`expected ${types.join(' or ')}, got ${event.type}`);
-  return event as Of<T>;
-}
+import { as, type Of, step } from './step.ts';
 
 const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
 
@@ -57,6 +52,8 @@ export const meshMachine = setup({
     peer: peerMachine as AnyActorLogic,
     eviction: evictionMachine as AnyActorLogic,
     gossip: gossipMachine as AnyActorLogic,
+    dht: dhtMachine as AnyActorLogic,
+    lookup: lookupMachine as AnyActorLogic,
   },
   actions: {
     join: step(lifecycle.join),
@@ -149,6 +146,7 @@ export const meshMachine = setup({
       const { to, attempt } = as(event, 'relay.failed');
       routes.onRelayFailed(work, to, attempt);
     }),
+    passDht: step((work, event) => onDhtEvent(work, event as Parameters<typeof onDhtEvent>[1])),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
     tell: step((work, event) => emit(work, as(event, 'room.invited', 'room.changed', 'message.gap'))),
     reply: step((work, event) => {
@@ -256,6 +254,8 @@ export const meshMachine = setup({
         'link.misbehaved': { actions: 'passToGossip' },
         inbox: { actions: 'deliver' },
         'room.*': { actions: 'tell' },
+        'dht.*': { actions: 'passDht' },
+        'lookup.*': { actions: 'passDht' },
         'message.gap': { actions: 'tell' },
         'exchange.replied': { actions: 'reply' },
       },

@@ -2,6 +2,17 @@
 import { enqueueActions } from 'xstate';
 import type { MeshContext, MeshEmitted, MeshEvent, MeshSpawn, MeshWork } from './mesh.events.ts';
 
+export type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
+
+/** The event as one of a type; a chart that sends another one here has a bug. */
+export function as<T extends MeshEvent['type']>(event: MeshEvent, ...types: T[]): Of<T> {
+  if (!types.includes(event.type as T)) throw new Error(`expected ${types.join(' or ')}, got ${event.type}`);
+  return event as Of<T>;
+}
+
+/** Children to which is sent without looking whether they are there. */
+const MORTAL = /^(?:exchange$|dht$|lookup:)/;
+
 interface Enqueue {
   assign(context: MeshContext): void;
   // biome-ignore lint/suspicious/noExplicitAny: XState types a spawn per source; MeshSpawn already pairs actor and input.
@@ -17,9 +28,10 @@ export const step = (decide: (work: MeshWork, event: MeshEvent) => void) =>
   enqueueActions(({ context, event, enqueue, self }) => {
     const work: MeshWork = { context: context as MeshContext, effects: [] };
     decide(work, event as MeshEvent);
-    // A mesh whose exchange failed says so once and lives on to leave; XState throws on a send to a child that is gone.
-    const hasExchange = (self.getSnapshot() as { children: Record<string, unknown> }).children.exchange !== undefined;
-    const effects = hasExchange ? work.effects : work.effects.filter((e) => e.do !== 'send' || e.to !== 'exchange');
+    // A mesh whose exchange failed says so once and lives on to leave, a lookup may have ended before its last answer: XState
+    // throws on a send to a child that is gone.
+    const { children } = self.getSnapshot() as { children: Record<string, unknown> };
+    const effects = work.effects.filter((e) => e.do !== 'send' || !MORTAL.test(e.to) || children[e.to] !== undefined);
     carryOut({ ...work, effects }, context as MeshContext, enqueue as unknown as Enqueue);
     // biome-ignore lint/suspicious/noExplicitAny: the action fits any setup; `decide` has the real types.
   }) as any;

@@ -114,6 +114,13 @@ function obey(
       return exchange.doubt(command.remote);
     case 'exchange.moved':
       return exchange.moved();
+    case 'lookup.asks':
+    case 'lookup.checks':
+    case 'lookup.ended':
+    case 'lookup.failed':
+    case 'dht.mend':
+    case 'dht.republish':
+      return exchange.dht?.obey(command);
     case 'link.mode':
       return exchange.setMode(command.remote, command.mode);
     case 'mesh.broadcast':

@@ -6,6 +6,7 @@ import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createWays } from '../../machines/routing/ways.core.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { STALE_MS } from '../../machines/shared/limits.ts';
+import { Dht } from '../dht/dht.ts';
 import type { DeliveredMessage, Exchange, LinkMode } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
@@ -52,6 +53,7 @@ class MeshExchange implements RunningExchange {
   readonly #upkeep: Upkeep;
   readonly #dissemination: Dissemination;
   readonly relays: Relays;
+  readonly dht: Dht | undefined;
   /** What goes to several neighbours is encoded once. */
   #lastSent: { readonly message: Message; readonly part: Uint8Array } | undefined;
   #stopped = false;
@@ -80,6 +82,10 @@ class MeshExchange implements RunningExchange {
       wave: (trunk) => this.#dissemination.spreader.onWave(trunk),
       tick: (...now) => this.#dissemination.tick(...now),
     });
+    const counters = (): Readonly<Record<string, number>> => this.counters();
+    if (ports.dht !== undefined) {
+      this.dht = new Dht({ ...shared, ports, settings: ports.dht, network, maxPeers, count, counters });
+    }
     const ways = createWays();
     this.relays = new Relays({ ...shared, ways, count });
     this.#dissemination = new Dissemination({
@@ -111,6 +117,7 @@ class MeshExchange implements RunningExchange {
     if (entry === undefined) return;
     this.#upkeep.linkDown(remote);
     this.#dissemination.linkDown(entry);
+    this.dht?.shifted();
   }
 
   shake(moved: boolean): void {
@@ -231,7 +238,7 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
-    if (nowMs - entry.shakenMs >= STALE_MS) this.#hear(entry, nowMs);
+    if (nowMs - entry.shakenMs >= STALE_MS) this.#upkeep.hear(entry, nowMs);
     this.#take(entry, frame);
     this.#dissemination.flushInbox();
   }
@@ -249,15 +256,6 @@ class MeshExchange implements RunningExchange {
     const { inbox } = this.#ports;
     if (inbox === undefined || this.#isChartActing) this.#report({ type: 'inbox', messages });
     else inbox(messages);
-  }
-
-  /** The other end is there. */
-  #hear(entry: LinkEntry, nowMs: number): void {
-    entry.heardMs = nowMs;
-    entry.shakenMs = Number.NEGATIVE_INFINITY;
-    if (entry.alarm === 'none') return;
-    entry.alarm = 'none';
-    entry.tell({ type: 'link.lively' });
   }
 
   #take(entry: LinkEntry, frame: Uint8Array): void {
@@ -293,19 +291,9 @@ class MeshExchange implements RunningExchange {
         entry.farewelled = true;
         return entry.tell({ type: 'link.farewell', reason: message.reason, alternatives: message.alternatives });
       case 'PING':
-        // A neighbour that asks and never reads must not fill our memory.
-        if (entry.isCrowded) return this.count('dropped.full');
-        entry.gatherAck(this.#ports.clock.now());
-        entry.push(encodeMessage({ type: 'PONG', stampMs: message.stampMs }), this.#ports.clock.now());
-        return;
-      case 'PONG': {
-        const nowMs = this.#ports.clock.now();
-        if (message.stampMs >= entry.shakenMs) this.#hear(entry, nowMs);
-        const rttMs = nowMs - message.stampMs;
-        if (rttMs < 0 || rttMs > 60_000) return;
-        entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
-        return;
-      }
+        return this.#upkeep.onPing(entry, message);
+      case 'PONG':
+        return this.#upkeep.onPong(entry, message);
       case 'ACK':
         return this.#onAck(entry, message);
       case 'BEACON':
@@ -334,7 +322,10 @@ class MeshExchange implements RunningExchange {
         if (message.seq <= entry.neighboursSeq) return;
         entry.neighboursSeq = message.seq;
         entry.neighbours = message.peers;
-        return;
+        return this.dht?.shifted();
+      case 'DHT_ASK':
+      case 'DHT_ANSWER':
+        return this.dht?.onMessage(entry, message);
       case 'SHUFFLE':
         this.relays.heardOf(entry, message);
     }
@@ -394,6 +385,7 @@ class MeshExchange implements RunningExchange {
     this.#upkeep.stop();
     this.#batches.stop();
     this.#dissemination.stop();
+    this.dht?.stop();
     this.#links.clear();
     this.#away.clear();
   }

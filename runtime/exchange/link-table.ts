@@ -4,6 +4,7 @@
  */
 
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
+import { DHT_MESSAGES_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { STRAYS_MAX } from '../../machines/shared/direct-limits.ts';
 import { ANNOUNCED_MAX, ASKED_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
@@ -76,6 +77,8 @@ export class LinkEntry {
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Receipts whose way back we do not know. */
   readonly strayBudget = new Budget(STRAYS_MAX, MISBEHAVIOUR_WINDOW_MS);
+  /** Questions and answers of the DHT that it causes. */
+  readonly dhtBudget = new Budget(DHT_MESSAGES_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */
   early: Uint8Array[] = [];
   /** Messages held back while the link is congested. */

@@ -16,6 +16,8 @@ export const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'IHAVE',
   'GRAFT',
   'WANT',
+  'DHT_ASK',
+  'DHT_ANSWER',
 ]);
 
 /** Heard before a link is admitted. */

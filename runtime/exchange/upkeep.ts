@@ -26,7 +26,8 @@ import {
 import type { MeshClock } from '../ports/clock.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import type { Beacon, Message } from '../wire/messages.ts';
+import { encodeMessage } from '../wire/codec.ts';
+import type { Beacon, Message, Ping, Pong } from '../wire/messages.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 
@@ -213,6 +214,31 @@ export class Upkeep {
       if (moved) entry.alarm = 'silent';
     }
     for (const entry of entries) entry.tell({ type: 'link.shaken', moved });
+  }
+
+  /** The other end is there. */
+  hear(entry: LinkEntry, nowMs: number): void {
+    entry.heardMs = nowMs;
+    entry.shakenMs = Number.NEGATIVE_INFINITY;
+    if (entry.alarm === 'none') return;
+    entry.alarm = 'none';
+    entry.tell({ type: 'link.lively' });
+  }
+
+  onPing(entry: LinkEntry, { stampMs }: Ping): void {
+    // A neighbour that asks and never reads must not fill our memory.
+    if (entry.isCrowded) return this.#options.count('dropped.full');
+    const nowMs = this.#options.clock.now();
+    entry.gatherAck(nowMs);
+    entry.push(encodeMessage({ type: 'PONG', stampMs }), nowMs);
+  }
+
+  onPong(entry: LinkEntry, { stampMs }: Pong): void {
+    const nowMs = this.#options.clock.now();
+    if (stampMs >= entry.shakenMs) this.hear(entry, nowMs);
+    const rttMs = nowMs - stampMs;
+    if (rttMs < 0 || rttMs > 60_000) return;
+    entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
   }
 
   #ping(entry: LinkEntry): void {

@@ -3,6 +3,8 @@
  * provided chart costs tens of kilobytes. What differs by mesh travels as input.
  */
 import type { AnyActorLogic } from 'xstate';
+import { dhtMachine } from '../../machines/dht/dht.machine.ts';
+import { lookupMachine } from '../../machines/dht/lookup.machine.ts';
 import { discoveryMachine } from '../../machines/discovery/discovery.machine.ts';
 import { evictionMachine } from '../../machines/eviction/eviction.machine.ts';
 import { gossipMachine } from '../../machines/gossip/gossip.machine.ts';
@@ -24,5 +26,7 @@ export const meshMachine = meshChart.provide({
     discovery: discoveryMachine as AnyActorLogic,
     eviction: evictionMachine as AnyActorLogic,
     gossip: gossipMachine as AnyActorLogic,
+    dht: dhtMachine as AnyActorLogic,
+    lookup: lookupMachine as AnyActorLogic,
   },
 });

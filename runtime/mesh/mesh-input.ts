@@ -1,6 +1,7 @@
 /** Turns options into the input of the mesh chart, and says clearly what is wrong with them. */
 import { defaultEnvironment, defaultLinkPort, defaultSignalingPort } from '#defaults';
 import type { MeshInput, MeshSettings } from '../../machines/mesh/mesh.events.ts';
+import { DHT_K, DHT_K_MAX, DHT_PATHS, DHT_PATHS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import {
   DIAL_TIMEOUT_MS,
   DIRECT_TIMEOUT_MS,
@@ -16,6 +17,7 @@ import { systemClock } from '../clock.ts';
 import { platformCrypto } from '../crypto/index.ts';
 import { MeshError } from '../errors.ts';
 import { createIdentity, PUBLIC_KEY_BYTES, peerIdOf, toBase64Url } from '../identity/index.ts';
+import type { DhtSettings } from '../ports/dht.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
@@ -85,6 +87,19 @@ function settingsOf(options: MeshOptions): MeshSettings {
   };
 }
 
+const FEATURES = ['dht'];
+
+/** Undefined where the app left it out. */
+function dhtOf({ features = {}, dht = {} }: MeshOptions): DhtSettings | undefined {
+  for (const [name, isOn] of Object.entries(features)) {
+    if (!FEATURES.includes(name)) throw bad(`features: "${name}" is not known; there is ${FEATURES.join(', ')}.`);
+    checkBoolean(`features.${name}`, isOn);
+  }
+  const k = checkWhole('dht.k', dht.k ?? DHT_K, 1, DHT_K_MAX);
+  const paths = checkWhole('dht.paths', dht.paths ?? DHT_PATHS, 1, DHT_PATHS_MAX);
+  return features.dht === false ? undefined : { k, paths };
+}
+
 function signalingOf(signaling: MeshOptions['signaling']): SignalingPort[] {
   const list =
     signaling === undefined ? [`ws://localhost:${HUB_PORT}`] : Array.isArray(signaling) ? signaling : [signaling];
@@ -128,6 +143,7 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     crypto: platformCrypto,
     signing: checkBoolean('signing', options.signing ?? true),
     logger: options.logger ?? silence,
+    dht: dhtOf(options),
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     signaling: signalingOf(options.signaling),
     known: createKnownPeers(),

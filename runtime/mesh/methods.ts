@@ -18,7 +18,9 @@ import type {
   Receipt,
   Topic,
 } from '../api.ts';
+import { type DhtMethods, dhtMethods } from '../dht/methods.ts';
 import { MeshError } from '../errors.ts';
+import type { DhtPort } from '../ports/dht.ts';
 import type { DeliveredMessage, Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
 import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
@@ -45,6 +47,7 @@ export class MeshHandle implements Mesh {
   readonly #ref: MeshRef;
   readonly listeners: Listeners;
   #leaving: Promise<void> | undefined;
+  #dht: DhtMethods | undefined;
 
   constructor(ref: MeshRef) {
     this.#ref = ref;
@@ -231,6 +234,24 @@ export class MeshHandle implements Mesh {
       throw new MeshError('NOT_JOINED', 'The mesh has not joined yet: await joined().');
     }
     return exchange;
+  }
+
+  /** Made when it is asked for: it keeps the subscriptions of this handle. */
+  get dht(): DhtMethods {
+    this.#dht ??= dhtMethods({ port: () => this.#dhtPort(), listen: (heard) => this.on('dht.changed', heard) });
+    return this.#dht;
+  }
+
+  #dhtPort(): DhtPort {
+    if (this.#snapshot.context.ports.dht === undefined) {
+      throw new MeshError(
+        'FEATURE_OFF',
+        'This mesh was made with `features: { dht: false }`: it takes no part in the DHT.',
+      );
+    }
+    const { dht } = this.#exchange();
+    if (dht === undefined) throw new MeshError('NOT_AVAILABLE', 'The DHT does not run.');
+    return dht;
   }
 
   status(): MeshStatus {

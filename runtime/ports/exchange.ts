@@ -4,6 +4,7 @@
  */
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { Hello, Message, Proof } from '../wire/messages.ts';
+import type { DhtPort } from './dht.ts';
 import type { Link } from './link.ts';
 import type { PeerAd, PeerSignal } from './signaling.ts';
 
@@ -97,6 +98,8 @@ export interface SignalRelay {
 }
 
 export interface Exchange {
+  /** Undefined: this peer takes no part in it. */
+  readonly dht: DhtPort | undefined;
   readonly relays: SignalRelay;
   /** A link's channel is open. Until `admit` only HELLO, PROOF and CLOSE are heard; a few early frames wait. */
   attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void;

@@ -1,5 +1,6 @@
 import type { MeshClock } from './clock.ts';
 import type { CryptoPort } from './crypto.ts';
+import type { DhtSettings } from './dht.ts';
 import type { EnvironmentPort } from './environment.ts';
 import type { DeliveredMessage, Exchange } from './exchange.ts';
 import type { Identity } from './identity.ts';
@@ -21,6 +22,8 @@ export interface MeshPorts {
   /** The messages of this network are signed: no others are taken, and no peer is linked that signs none. */
   readonly signing: boolean;
   readonly logger: LoggerPort;
+  /** Undefined: this peer takes no part in the DHT. */
+  readonly dht: DhtSettings | undefined;
   readonly link: LinkPort;
   readonly signaling: readonly SignalingPort[];
   /** The peers that this mesh knows and is not linked to. */

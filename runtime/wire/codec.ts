@@ -34,6 +34,7 @@ import {
 } from './messages.ts';
 import { Cursor, plainView } from './msgpack-cursor.ts';
 import { Writer } from './msgpack-writer.ts';
+import { ROUTED_FIELDS, readRouted, writeRouted } from './routed.ts';
 import {
   CONTROL,
   type ControlMessage,
@@ -103,6 +104,9 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'WANT':
     case 'DIGEST':
       return guarded(message.type, () => copied(writeTreeMessage(message)));
+    case 'DHT_ASK':
+    case 'DHT_ANSWER':
+      return guarded(message.type, () => copied(writeRouted(message)));
     default:
       return encodeControl(message);
   }
@@ -305,6 +309,9 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
     case 'DIRECT':
     case 'ASTRAY':
       return readAll(cursor, fields, WALK_FIELDS[name], () => readWalk(cursor, name));
+    case 'DHT_ASK':
+    case 'DHT_ANSWER':
+      return readAll(cursor, fields, ROUTED_FIELDS[name], () => readRouted(cursor, name));
     default:
       return decodeControl(cursor, name, fields);
   }

@@ -11,8 +11,10 @@ import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
+import type { RoutedMessage } from './dht-messages.ts';
 import type { Astray, Direct } from './walk-messages.ts';
 
+export type { DhtAnswer, DhtAsk, DhtOutcome, DhtVerb, QuestionId, RoutedMessage } from './dht-messages.ts';
 export type { Astray, Direct } from './walk-messages.ts';
 
 export const MESSAGE_TYPES = {
@@ -42,6 +44,8 @@ export const MESSAGE_TYPES = {
   DIGEST: 38,
   DIRECT: 39,
   ASTRAY: 40,
+  DHT_ASK: 48,
+  DHT_ANSWER: 49,
 } as const;
 
 /**
@@ -373,7 +377,8 @@ export type Message =
   | Relay
   | Unrouted
   | TopologyMessage
-  | SpreadMessage;
+  | SpreadMessage
+  | RoutedMessage;
 
 /** Why a frame or a message was not understood. `ignored` ones are of a newer version and harmless. */
 export type DecodeError = {

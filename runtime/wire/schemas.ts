@@ -20,10 +20,10 @@ import {
 import { ID_BITS } from '../../machines/shared/xor.ts';
 import { fromBase64Url, toBase64Url } from '../identity/base64url.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import type { Ack, Beacon, Message, Ping, Pong, ShuffleEntry, SpreadMessage } from './messages.ts';
+import type { Ack, Beacon, Message, Ping, Pong, RoutedMessage, ShuffleEntry, SpreadMessage } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
-export type ControlMessage = Exclude<Message, SpreadMessage | Ping | Pong | Ack | Beacon>;
+export type ControlMessage = Exclude<Message, SpreadMessage | RoutedMessage | Ping | Pong | Ack | Beacon>;
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;

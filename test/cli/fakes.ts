@@ -46,6 +46,10 @@ export const idOf = (index: number): string => index.toString(16).padStart(40, '
 
 /** A mesh without a network: it joins at once and records what it was asked. */
 export class FakeMesh implements CliMesh {
+  get dht(): CliMesh['dht'] {
+    throw new MeshError('FEATURE_OFF', 'There is no DHT here.');
+  }
+
   readonly peerId: string;
   readonly asked: unknown[] = [];
   maxPeers = 8;

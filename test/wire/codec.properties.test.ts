@@ -2,6 +2,13 @@
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import {
+  DHT_BODY_BYTES_MAX,
+  DHT_DETOURS_MAX,
+  DHT_HOPS_MAX,
+  DHT_K_MAX,
+  DHT_PATHS_MAX,
+} from '../../machines/shared/dht-routing-limits.ts';
 import { DIRECT_STEPS_MAX, DIRECT_VISITED_MAX, DIRECT_WALKS_MAX } from '../../machines/shared/direct-limits.ts';
 import { ANNOUNCE_MAX, DIGEST_SPANS_MAX } from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
@@ -14,6 +21,7 @@ import {
   encodeMessage,
   encodeMessages,
 } from '../../runtime/wire/codec.ts';
+import { DHT_OUTCOMES, DHT_VERBS } from '../../runtime/wire/dht-messages.ts';
 import type { Envelope, Message } from '../../runtime/wire/messages.ts';
 import { ENVELOPE, SAMPLES } from './sample-messages.ts';
 
@@ -137,6 +145,29 @@ const message: fc.Arbitrary<Message> = fc.oneof(
         })
         .map((spans) => ({ ...digest, spans: spans.map((span) => ({ ...span, at: span.at + digest.since })) })),
     ),
+  fc.record({
+    type: fc.constant('DHT_ASK' as const),
+    id: op,
+    path: fc.nat(DHT_PATHS_MAX - 1),
+    verb: fc.constantFrom(...DHT_VERBS),
+    target: peerId,
+    exact: fc.boolean(),
+    detours: fc.nat(DHT_DETOURS_MAX),
+    way: fc.array(peerId, { minLength: 1, maxLength: DHT_HOPS_MAX }),
+    body: bytes(DHT_BODY_BYTES_MAX),
+  }),
+  fc.record({
+    type: fc.constant('DHT_ANSWER' as const),
+    id: op,
+    path: fc.nat(DHT_PATHS_MAX - 1),
+    verb: fc.constantFrom(...DHT_VERBS),
+    outcome: fc.constantFrom(...DHT_OUTCOMES),
+    by: peerId,
+    hops: fc.nat(DHT_HOPS_MAX),
+    way: fc.array(peerId, { minLength: 1, maxLength: DHT_HOPS_MAX }),
+    nodes: fc.array(peerId, { maxLength: DHT_K_MAX }),
+    body: bytes(DHT_BODY_BYTES_MAX),
+  }),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
   fc.record({
     type: fc.constant('DIRECT' as const),

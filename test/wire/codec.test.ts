@@ -46,6 +46,8 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   PRUNE: '019224c400',
   WANT: `019225c420${'f0'.repeat(32)}`,
   DIGEST: '01952601cd012ccd016dc40a000100000002deadbeef',
+  DHT_ASK: `019930${OP_HEX}0203c414${B}0104c414${A}c4029107`,
+  DHT_ANSWER: `019a31${OP_HEX}020200c414${B}03c414${A}c428${B}${A}c4029107`,
   DIRECT: '01962702033cc4080a0b0c0dffffffffc40190',
   ASTRAY: `019528c410${'f0'.repeat(16)}023bc4040a0b0c0d`,
   RECEIPT: `019621c410${'f0'.repeat(16)}c414${B}03${SIGNATURE_HEX}`,

@@ -1,0 +1,131 @@
+/**
+ * What a lookup makes of its answers: pure. It asks on several paths at once, since each may end at a peer that does not know
+ * better, or lies; takes the newest record that holds its check; and tells who should have it and does not.
+ */
+import { DHT_K, DHT_K_MAX, DHT_ROUNDS_MAX } from '../shared/dht-routing-limits.ts';
+import type { PeerId } from '../shared/ids.ts';
+import { byDistance } from '../shared/xor.ts';
+import type { LookupContext, LookupInput, LookupOutput, PathAnswer } from './dht.events.ts';
+import { compareRecords, type DhtRecord, isSameVersion } from './records.core.ts';
+
+/** Answers that agree before the others are not waited for: more than one, so that one old copy does not pass for the newest. */
+export const QUORUM = 2;
+
+export const blankLookup = (input: LookupInput): LookupContext => ({
+  ...input,
+  round: 0,
+  asked: 0,
+  askedAll: 0,
+  answers: [],
+  liars: [],
+});
+
+export function absorb(context: LookupContext, answer: PathAnswer): Partial<LookupContext> {
+  const isNew = context.answers.every(({ path, round }) => path !== answer.path || round !== answer.round);
+  return isNew ? { answers: [...context.answers, answer] } : {};
+}
+
+/** Answers that count: those of peers that were not caught lying. */
+const honest = ({ answers, liars }: LookupContext): PathAnswer[] => answers.filter(({ by }) => !liars.includes(by));
+
+/** The newest record of all answers; checked only when all else is settled. */
+export function newest(context: LookupContext): DhtRecord | undefined {
+  let best: DhtRecord | undefined;
+  for (const { record } of honest(context)) {
+    if (record !== undefined && (best === undefined || compareRecords(record, best) > 0)) best = record;
+  }
+  return best;
+}
+
+/** The record did not hold its check: whoever gave it is heard no more. */
+export function disown(context: LookupContext): Partial<LookupContext> {
+  const false_ = newest(context);
+  const liars = honest(context).flatMap(({ record, by }) =>
+    record !== undefined && false_ !== undefined && compareRecords(record, false_) === 0 ? [by] : [],
+  );
+  return { liars: [...context.liars, ...liars] };
+}
+
+const ofRound = (context: LookupContext): PathAnswer[] =>
+  context.answers.filter(({ round }) => round === context.round);
+
+/** All questions of this round were answered. */
+export const isRoundOver = (context: LookupContext): boolean => ofRound(context).length >= context.asked;
+
+/** Nothing that may still come would change much. */
+export function isSettled(context: LookupContext): boolean {
+  const found = honest(context).filter(({ record }) => record !== undefined);
+  if (context.goal === 'nodes') return agreeOnClosest(honest(context));
+  if (found.some(({ record }) => record?.kind === 'immutable')) return true;
+  return new Set(found.map(({ by }) => by)).size >= QUORUM;
+}
+
+/** Two paths ended with the same peer closest to the key. */
+function agreeOnClosest(answers: readonly PathAnswer[]): boolean {
+  const counts = new Map<PeerId, number>();
+  for (const { nodes } of answers) {
+    const closest = nodes[0];
+    if (closest === undefined) continue;
+    const count = (counts.get(closest) ?? 0) + 1;
+    if (count >= QUORUM) return true;
+    counts.set(closest, count);
+  }
+  return false;
+}
+
+/** Everybody that answers named, the closest to the key first. */
+export function nodesOf(context: LookupContext): PeerId[] {
+  const named = new Set<PeerId>();
+  for (const { nodes, by } of honest(context)) {
+    named.add(by);
+    for (const node of nodes) named.add(node);
+  }
+  return byDistance(context.key, [...named]).slice(0, DHT_K_MAX);
+}
+
+/** Whether another round may find more: nothing was found, or not even an answer came. */
+export function mayAskAgain(context: LookupContext): boolean {
+  if (context.round >= DHT_ROUNDS_MAX) return false;
+  if (context.goal === 'nodes') return honest(context).length === 0;
+  return newest(context) === undefined;
+}
+
+/**
+ * Whom the next round asks by name: the closest that were heard of and did not answer. None in the first round, and where
+ * nobody was heard of: then other neighbours are asked for the way.
+ */
+export function peersToAsk(context: LookupContext): PeerId[] {
+  if (context.round === 0 || context.goal === 'nodes') return [];
+  const answered = new Set(context.answers.map(({ by }) => by));
+  const left = nodesOf(context).filter((id) => !answered.has(id));
+  // Every second round goes by other neighbours: all that were heard of may come from one liar.
+  return context.round % 2 === 1 ? left.slice(0, context.paths + 1) : [];
+}
+
+export function outputOf(context: LookupContext): LookupOutput {
+  const record = newest(context);
+  const answers = honest(context);
+  const has = (answer: PathAnswer): boolean =>
+    record !== undefined && answer.record !== undefined && isSameVersion(answer.record, record);
+  const found = answers.filter((answer) => answer.record !== undefined);
+  const nodes = nodesOf(context);
+  const near = new Set(nodes.slice(0, DHT_K));
+  const hops = found.reduce((least, answer) => Math.min(least, answer.hops), Number.POSITIVE_INFINITY);
+  return {
+    lookup: context.lookup,
+    record,
+    hops: Number.isFinite(hops) ? hops : 0,
+    paths: answers.length,
+    holders: [...new Set(answers.filter(has).map(({ by }) => by))],
+    outdated: [
+      ...new Set(
+        answers
+          .filter(
+            (answer) => record !== undefined && !has(answer) && (answer.record !== undefined || near.has(answer.by)),
+          )
+          .map(({ by }) => by),
+      ),
+    ],
+    nodes,
+  };
+}
