@@ -18,6 +18,7 @@ import {
 import { ROOM_MEMBERS_MAX, ROOM_NAME_MAX } from '../../machines/shared/trust-limits.ts';
 import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
+import { DHT_COMMAND_SCHEMAS } from './dht-commands.ts';
 import { fromJsonData, toJsonData } from './json-data.ts';
 
 /** Longest wait that a command may ask for: one hour. */
@@ -79,6 +80,7 @@ const COMMAND_SCHEMAS = {
   }),
   accept: v.object({ text: v.pipe(v.string(), v.maxLength(2 * INVITATION_CHARS_MAX)) }),
   leave: v.object({ reason: v.optional(v.pipe(v.string(), v.maxLength(REASON_MAX))) }),
+  ...DHT_COMMAND_SCHEMAS,
 } as const;
 
 type Schemas = typeof COMMAND_SCHEMAS;
@@ -143,10 +145,18 @@ export function readCommandLine(line: string, peerCount: number): ReadLine {
 
 const isCommandName = (text: string): text is PeerCommandName => Object.hasOwn(COMMAND_SCHEMAS, text);
 
+/** Fields that hold an app's data. */
+const DATA_FIELDS = ['data', 'value'];
+
 function readData(rest: Record<string, unknown>) {
-  if (!Object.hasOwn(rest, 'data')) return { ok: true, value: rest } as const;
-  const read = fromJsonData(rest['data']);
-  return read.ok ? ({ ok: true, value: { ...rest, data: read.value } } as const) : read;
+  const fields = { ...rest };
+  for (const name of DATA_FIELDS) {
+    if (!Object.hasOwn(rest, name)) continue;
+    const read = fromJsonData(rest[name]);
+    if (!read.ok) return read;
+    fields[name] = read.value;
+  }
+  return { ok: true, value: fields } as const;
 }
 
 function issueText(issues: readonly v.BaseIssue<unknown>[]): string {
@@ -173,6 +183,8 @@ export function eventLine(owner: LineOwner, event: MeshEvent): OutputLine | unde
     case 'reply':
     case 'joined':
     case 'left':
+    // Steps of a lookup: its reply tells what they came to.
+    case 'dht.progress':
       return undefined;
     case 'error':
       return errorLine(event.error, owner);

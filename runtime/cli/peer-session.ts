@@ -6,6 +6,8 @@ import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
 import { isStanding } from './chat-protocol.ts';
 import type { CliInvitations, CliMesh } from './dependencies.ts';
+import { type DhtCommand, isDhtCommand, PeerDht } from './dht-commands.ts';
+import { toJsonData } from './json-data.ts';
 import {
   errorLine,
   errorText,
@@ -36,6 +38,7 @@ export class PeerSession {
   readonly ended: Promise<boolean>;
   readonly #invitations: CliInvitations | undefined;
   readonly #topics: PeerTopics;
+  readonly #dht: PeerDht;
   readonly #print: PeerSessionOptions['print'];
   readonly #watch: (event: MeshEvent) => void;
   #resolveEnded: (good: boolean) => void = () => undefined;
@@ -49,6 +52,7 @@ export class PeerSession {
   constructor(options: PeerSessionOptions) {
     this.mesh = options.mesh;
     this.#topics = new PeerTopics(options.mesh);
+    this.#dht = new PeerDht(options.mesh);
     this.owner = { peer: options.index, peerId: options.mesh.peerId };
     this.#invitations = options.invitations;
     this.#print = options.print;
@@ -80,7 +84,12 @@ export class PeerSession {
     if (event.type === 'joined') return this.#tellJoined(event.ms);
     if (event.type === 'left') return this.#settleLeft(event.reason, this.#leaving);
     const line = eventLine(this.owner, event);
-    const more = event.type === 'message' ? this.#topics.of(event.id) : {};
+    const more =
+      event.type === 'message'
+        ? this.#topics.of(event.id)
+        : event.type === 'dht.changed'
+          ? (toJsonData(this.#dht.of(event)) as Record<string, unknown>)
+          : {};
     if (line !== undefined) this.#print({ ...line, ...more }, event.type !== 'error');
     this.#watch(event);
   }
@@ -134,14 +143,14 @@ export class PeerSession {
       return;
     }
     try {
-      const result = await this.#carryOut(command);
+      const result = await (isDhtCommand(command) ? this.#dht.execute(command) : this.#carryOut(command));
       this.#print(replyLine(this.owner, ref, { result }));
     } catch (error) {
       this.#print(replyLine(this.owner, ref, { error: errorText(error) }));
     }
   }
 
-  #carryOut(command: Exclude<PeerCommand, { readonly cmd: 'leave' }>): unknown {
+  #carryOut(command: Exclude<PeerCommand, DhtCommand | { readonly cmd: 'leave' }>): unknown {
     const { mesh } = this;
     switch (command.cmd) {
       case 'broadcast': {

@@ -44,14 +44,42 @@ export class Sink extends Writable {
 
 export const idOf = (index: number): string => index.toString(16).padStart(40, '0');
 
+/** A DHT of one record: its number is 41, and each change of it comes as the next version. */
+function fakeDht(asked: unknown[]): CliMesh['dht'] {
+  const keyOf = (address: unknown): string => idOf(JSON.stringify(address ?? null).length);
+  const put = async (address: unknown, value: unknown, options: unknown) => {
+    asked.push(['dht.put', address, value, options]);
+    return { key: keyOf(address), seq: 2, holders: 8 };
+  };
+  const get: CliMesh['dht']['get'] = async (address) => {
+    asked.push(['dht.get', address]);
+    const version = { kind: 'open', seq: 1, writer: idOf(1), deleted: false } as const;
+    return { key: keyOf(address), found: true, value: 41, ...version, hops: 2, paths: 3, holders: 3 };
+  };
+  return {
+    put,
+    get,
+    update: async (address, change, options) => put(address, change(41), options),
+    delete: async (address, options) => put(address, undefined, options),
+    subscribe: (address) => {
+      asked.push(['dht.subscribe', address]);
+      return { key: keyOf(address), unsubscribe: () => undefined };
+    },
+    unsubscribe: (address) => void asked.push(['dht.unsubscribe', address]),
+    keyOf,
+    ping: async (by) => ({ by, hops: 1, nodes: [] }),
+    findNode: async (key) => [key, idOf(7)],
+    stats: () => {
+      throw new MeshError('FEATURE_OFF', 'There is no DHT here.');
+    },
+  };
+}
+
 /** A mesh without a network: it joins at once and records what it was asked. */
 export class FakeMesh implements CliMesh {
-  get dht(): CliMesh['dht'] {
-    throw new MeshError('FEATURE_OFF', 'There is no DHT here.');
-  }
-
   readonly peerId: string;
   readonly asked: unknown[] = [];
+  readonly dht = fakeDht(this.asked);
   maxPeers = 8;
   minPeers = 5;
   #listeners: ((event: MeshEvent) => void)[] = [];
