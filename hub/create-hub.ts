@@ -13,6 +13,7 @@ import type { hubMachine } from './hub.machine.ts';
 import { logEvent } from './log.ts';
 import { type Environment, type HttpHook, type HubOptions, hubOptionsFromEnv } from './options.ts';
 import { type HubParts, listenerThrew, wireHub } from './wiring.ts';
+import { type HubWorld, REAL_WORLD } from './world.ts';
 
 /** An event's name, `prefix.*`, or `*`. */
 export type HubEventPattern = HubEventName | 'hub.*' | 'session.*' | 'peer.*' | 'bootstrap.*' | '*';
@@ -49,10 +50,11 @@ export class HubActor extends Actor<typeof hubMachine> {
   #isReporting = false;
   readonly #listeners = new Set<Listener>();
 
-  constructor(options: HubOptions) {
+  /** `world`: for simulations. */
+  constructor(options: HubOptions, world: HubWorld = REAL_WORLD) {
     // The actor does not exist yet when its parts are made: they reach it through this, after the start.
     const self: { actor?: HubActor } = {};
-    const parts = wireHub(options, () => self.actor as HubActor);
+    const parts = wireHub(options, () => self.actor as HubActor, world);
     super(parts.machine, {
       id: 'hub',
       input: parts.input,

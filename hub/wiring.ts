@@ -13,9 +13,9 @@ import type { HttpSources, HubStats, MetricsSource } from './http-routes.ts';
 import type { HubAddress, HubEvent, HubInput, HubMachineEvent, SessionEvent, SessionPort } from './hub.events.ts';
 import { hubMachine } from './hub.machine.ts';
 import { checkOptions, type HubOptions, type HubSettings } from './options.ts';
-import { createServerLogic } from './server.ts';
 import { Switchboard } from './switchboard.ts';
 import { ProcessVitals } from './vitals.ts';
+import type { HubWorld } from './world.ts';
 
 /** The hub's actor, as its parts reach it; it does not exist yet when they are made. */
 export interface HubHost {
@@ -74,7 +74,7 @@ function sourcesOf(
 }
 
 /** Throws BAD_OPTION. `host` is called after the start only. */
-export function wireHub(options: HubOptions, host: () => HubHost): HubParts {
+export function wireHub(options: HubOptions, host: () => HubHost, world: HubWorld): HubParts {
   const settings = checkOptions(options);
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
@@ -87,8 +87,11 @@ export function wireHub(options: HubOptions, host: () => HubHost): HubParts {
   const access = new Access(settings, { random, toBase64Url, nowMs: () => board.nowMs() });
   const vitals = new ProcessVitals(() => board.nowMs());
   const http = sourcesOf(settings, board, vitals, options, host);
-  const server = createServerLogic({ settings, board, access, clock, hubId: identity.peerId, http });
-  const among = createFederation(settings, identity, board, options, { report, address: () => host().address });
+  const server = world.server({ settings, board, access, clock, hubId: identity.peerId, http });
+  const among = createFederation(settings, identity, board, options, world, {
+    report,
+    address: () => host().address,
+  });
   const actors = among === undefined ? { server } : { server, federation: among.machine };
   const shards = Math.min(HUB_SHARDS_MAX, Math.ceil(settings.maxConnections / HUB_SESSIONS_PER_SHARD));
   return {

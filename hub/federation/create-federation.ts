@@ -6,6 +6,7 @@ import { systemRandom } from '../../runtime/random.ts';
 import type { HubAddress, HubEvent } from '../hub.events.ts';
 import type { HubOptions, HubSettings } from '../options.ts';
 import type { Switchboard } from '../switchboard.ts';
+import type { HubWorld } from '../world.ts';
 import { bootstrapMachine } from './bootstrap.machine.ts';
 import type { FederationInput } from './federation.events.ts';
 import { federationMachine } from './federation.machine.ts';
@@ -34,6 +35,7 @@ export function createFederation(
   identity: Identity,
   board: Switchboard,
   options: HubOptions,
+  world: HubWorld,
   host: FederationHost,
 ): FederatedHub | undefined {
   const among = settings.federation;
@@ -55,6 +57,7 @@ export function createFederation(
   board.networks.abroad = federation;
   const hubSocket = createHubSocketLogic({
     federation,
+    dial: world.dial,
     authToken: settings.authToken,
     describe: () => ({ host: settings.host, port: host.address()?.port ?? settings.port }),
     maxPayload: settings.maxMessageBytes * HUB_PAYLOAD_FACTOR,
@@ -63,6 +66,7 @@ export function createFederation(
   const { clock, logger, rtc, iceServers } = options;
   const hubMesh = createHubMeshLogic({
     federation,
+    loadMesh: world.loadMesh,
     settings: among,
     options: {
       random,

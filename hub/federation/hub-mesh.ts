@@ -5,6 +5,7 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { MeshOptions } from '../../runtime/api.ts';
 import type { FederationSettings } from '../options.ts';
+import type { HubWorld } from '../world.ts';
 import type { HubMeshCommand, HubMeshInput, MigrationEvent } from './federation.events.ts';
 import type { Federation } from './federation.ts';
 import { hubSignaling } from './hub-signaling.ts';
@@ -13,6 +14,7 @@ import { MeshWays } from './mesh-ways.ts';
 
 export interface HubMeshParts {
   readonly federation: Federation;
+  readonly loadMesh: HubWorld['loadMesh'];
   readonly settings: FederationSettings;
   /** Of the hub's: clock, randomness, log, WebRTC implementation. */
   readonly options: Pick<MeshOptions, 'clock' | 'random' | 'logger' | 'rtc' | 'iceServers'>;
@@ -39,8 +41,11 @@ export function createHubMeshLogic(parts: HubMeshParts): CallbackActorLogic<HubM
 }
 
 /** Resolves with what ends it. */
-async function startMesh({ federation, settings, options }: HubMeshParts, tell: (event: MigrationEvent) => void) {
-  const { createMeshActor } = await import('../../runtime/create-mesh.ts');
+async function startMesh(
+  { federation, loadMesh, settings, options }: HubMeshParts,
+  tell: (event: MigrationEvent) => void,
+) {
+  const createMeshActor = await loadMesh();
   const mesh = createMeshActor({
     ...options,
     identity: federation.parts.identity,

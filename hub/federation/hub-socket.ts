@@ -6,6 +6,7 @@ import { type RawData, WebSocket } from 'ws';
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import { HUB_CLOSE_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import { isObject, type JsonObject, parseFrame } from '../frames.ts';
+import type { HubWorld } from '../world.ts';
 import type { BootstrapEvent, HubSocketCommand, HubSocketInput, Trunk } from './federation.events.ts';
 import type { Federation } from './federation.ts';
 import { TRUNK_BUFFER_BYTES, TRUNK_FRAME_BYTES_MAX } from './limits.ts';
@@ -13,6 +14,7 @@ import { macOf, problemOfWelcome, readWelcome } from './link-proof.ts';
 
 export interface HubSocketParts {
   readonly federation: Federation;
+  readonly dial: HubWorld['dial'];
   /** For hubs that let in nobody without it. */
   readonly authToken: string | undefined;
   /** What `announce` tells of us besides. */
@@ -49,7 +51,7 @@ class HubSocket {
   }
 
   open(): void {
-    const { federation, authToken, maxPayload } = this.#parts;
+    const { federation, dial, authToken, maxPayload } = this.#parts;
     const address = new URL(this.#url);
     address.searchParams.set('peerId', federation.hubId);
     const options = {
@@ -59,7 +61,7 @@ class HubSocket {
       closeTimeout: HUB_CLOSE_TIMEOUT_MS,
       headers: authToken === undefined ? {} : { Authorization: `Bearer ${authToken}` },
     };
-    const socket = new WebSocket(address, options);
+    const socket = dial(address, options);
     this.#socket = socket;
     socket.on('message', (data) => this.#receive(data));
     socket.on('error', (error) => {

@@ -5,8 +5,8 @@
  *   node test/tools/run-ts.mjs test/bench/idle.bench.ts [CLIENTS] [SECONDS]
  *
  * By default 5,000 clients for 300 s, which needs 10,100 open files (`ulimit -n`). Prints one JSON line a figure; exit code 1
- * when the hub grows by 5 % or more after the first fifth of the time, is late by 20 ms or more (99th percentile of its event
- * loop), loses a client, or takes more than twice the memory of the bare server for each.
+ * when the hub grows by 5 % or more after the first fifth of the time, is later than the bare server by 20 ms or more (99th percentile
+ * of its event loop; a machine that does other things makes both late), loses a client, or takes more than twice the memory of the bare server for each.
  */
 import { loadavg } from 'node:os';
 import type { WebSocket } from 'ws';
@@ -29,6 +29,8 @@ const [clients = 5_000, seconds = 300] = process.argv.slice(2).map(Number);
 interface Idle {
   readonly server: BenchServer;
   readonly before: ServerReport;
+  /** The same without clients: what a process is worth in the end has little to do with what it was at its start. */
+  readonly empty: BenchServer;
   readonly sockets: readonly WebSocket[];
 }
 
@@ -37,6 +39,8 @@ async function fill(kind: ServerKind): Promise<Idle> {
   const server = await BenchServer.start(kind);
   await server.warmUp(WARM_UP);
   const before = await server.report('collect');
+  const empty = await BenchServer.start(kind);
+  await empty.warmUp(WARM_UP);
   const sockets: WebSocket[] = [];
   let next = 0;
   const open = async (): Promise<void> => {
@@ -45,7 +49,7 @@ async function fill(kind: ServerKind): Promise<Idle> {
     }
   };
   await Promise.all(Array.from({ length: OPENING }, open));
-  return { server, before, sockets };
+  return { server, before, empty, sockets };
 }
 
 /** Idle clients are not silent: they ask as often as our peers do whether the hub is there. */
@@ -71,33 +75,34 @@ async function watch(servers: readonly BenchServer[]): Promise<ServerReport[][]>
 }
 
 /** What each client takes in the end. */
-async function costOf({ server, before }: Idle): Promise<{ readonly bytes: number; readonly rss: number }> {
+async function costOf({ server, before, empty }: Idle): Promise<{ readonly bytes: number; readonly rss: number }> {
   const { bytes, rss } = await server.report('collect');
-  return { bytes: (bytes - before.bytes) / clients, rss: (rss - before.rss) / clients };
+  return { bytes: (bytes - before.bytes) / clients, rss: (rss - (await empty.report('collect')).rss) / clients };
 }
 
 const print = (given: Figure): void => console.log(JSON.stringify(given));
 const [bare, hub] = [await fill('bare'), await fill('hub')];
 const stops = [keepAsking(bare), keepAsking(hub)];
-const [, reports = []] = await watch([bare.server, hub.server]);
+const [bareReports = [], reports = []] = await watch([bare.server, hub.server]);
 for (const stop of stops) stop();
 const momentOf = (from: number): number => medianOf(reports.slice(from, from + MOMENT).map(({ rss }) => rss));
 const early = momentOf(SAMPLES / 5);
 const growth = (momentOf(SAMPLES - MOMENT) / early - 1) * 100;
 const { lagP99Ms, lagMaxMs, connections } = reports.at(-1) as ServerReport;
+const noise = bareReports.at(-1) as ServerReport;
 const [cost, bareCost] = [await costOf(hub), await costOf(bare)];
 const name = `${clients} idle clients`;
 print(figure('idle', `living memory per client, ${name}`, 'B', cost.bytes, bareCost.bytes));
 print(figure('idle', `resident memory per client, ${name}`, 'B', cost.rss, bareCost.rss));
 print(figure('idle', `resident memory after ${seconds / 5} s, ${name}`, 'MB', early / 1e6));
 print(figure('idle', `its growth until ${seconds} s, ${name}`, '%', growth));
-print(figure('idle', `event loop late, p99, ${name}`, 'ms', lagP99Ms));
-print(figure('idle', `event loop late, at most, ${name}`, 'ms', lagMaxMs));
+print(figure('idle', `event loop late, p99, ${name}`, 'ms', lagP99Ms, noise.lagP99Ms));
+print(figure('idle', `event loop late, at most, ${name}`, 'ms', lagMaxMs, noise.lagMaxMs));
 print(figure('idle', `clients that stayed, ${name}`, '', connections));
 print(figure('idle', 'load of the machine, 5 min', '', loadavg()[1] as number));
 const isGood =
   growth < 5 &&
-  lagP99Ms < 20 &&
+  lagP99Ms < 20 + noise.lagP99Ms &&
   connections === clients &&
   cost.bytes <= 2 * bareCost.bytes &&
   cost.rss <= 2 * bareCost.rss;
