@@ -19,8 +19,10 @@ export interface Errand {
   readonly mayFlood: boolean;
   /** Number of the first walk of this round. */
   first: number;
-  /** Walks begun in this round; DIRECT_WALKS_A_ROUND also when there is no way left for one. */
+  /** Walks begun in this round. */
   begun: number;
+  /** There is no way left for another one. */
+  isBlocked: boolean;
   /** Walks of this round that were not handed back. */
   open: number;
   /** Shares of time that passed in this round. */
@@ -34,7 +36,7 @@ export type Deed = 'walk' | 'flood' | 'wait';
 
 export function createErrand(timeoutMs: number, mayFlood: boolean, nowMs: number): Errand {
   const shareMs = Math.min(timeoutMs / DIRECT_AGAIN_SHARE, DIRECT_AGAIN_MAX_MS);
-  const start = { first: 0, begun: 0, open: 0, shares: 0, flooded: false };
+  const start = { first: 0, begun: 0, isBlocked: false, open: 0, shares: 0, flooded: false };
   return { shareMs, mayFlood, ...start, dueMs: nowMs + shareMs };
 }
 
@@ -46,21 +48,25 @@ export function walkBegins(errand: Errand): number {
 
 /** A walk came back, or had nowhere to go at all (`isBlocked`: no other one has, either). */
 export function walkEnded(errand: Errand, number: number, isBlocked: boolean): Deed {
-  if (isBlocked) errand.begun = DIRECT_WALKS_A_ROUND;
   if (number < errand.first) return 'wait';
+  errand.isBlocked ||= isBlocked;
   errand.open--;
-  if (errand.begun < DIRECT_WALKS_A_ROUND) return 'walk';
-  return errand.open > 0 ? 'wait' : flood(errand);
+  if (mayWalk(errand)) return 'walk';
+  // Those under way may still arrive; but who has waited, and has nobody left to ask, waits for them no longer.
+  const isHopeful = errand.open > 0 && (!errand.isBlocked || errand.shares === 0);
+  return isHopeful ? 'wait' : flood(errand);
 }
 
 /** A share of time passed without a receipt. */
 export function timePassed(errand: Errand, nowMs: number): Deed {
   errand.shares++;
   errand.dueMs = nowMs + errand.shareMs;
-  if (errand.shares < DIRECT_SHARES_BEFORE_FLOOD) return errand.begun < DIRECT_WALKS_A_ROUND ? 'walk' : 'wait';
-  if (errand.shares === DIRECT_SHARES_BEFORE_FLOOD) return flood(errand);
-  return nextRound(errand, nowMs);
+  if (errand.shares > DIRECT_SHARES_BEFORE_FLOOD) return nextRound(errand, nowMs);
+  if (errand.shares === DIRECT_SHARES_BEFORE_FLOOD || errand.isBlocked) return flood(errand);
+  return mayWalk(errand) ? 'walk' : 'wait';
 }
+
+const mayWalk = ({ begun, isBlocked }: Errand): boolean => !isBlocked && begun < DIRECT_WALKS_A_ROUND;
 
 function flood(errand: Errand): Deed {
   if (errand.flooded || !errand.mayFlood) return 'wait';
@@ -76,6 +82,7 @@ function nextRound(errand: Errand, nowMs: number): Deed {
   if (first >= DIRECT_WALKS_MAX) return 'wait';
   errand.first = first;
   errand.begun = 0;
+  errand.isBlocked = false;
   errand.open = 0;
   // One walk each time from now on, so that what waits for hours stays cheap.
   return 'walk';

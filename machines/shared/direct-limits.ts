@@ -23,9 +23,10 @@ export const DIRECT_AGAIN_MAX_MS = 1_000;
 export const DIRECT_SHARES_BEFORE_FLOOD = 3;
 /** Larger messages are never flooded, and walk again later: each link would carry them. */
 export const DIRECT_FLOOD_BYTES_MAX = 262_144;
-/** Messages that a peer floods in DIRECT_FLOODS_MS; and for so long none for a peer that did not answer the last one. */
+/** Messages that a peer floods in DIRECT_FLOODS_MS, and how long none for a peer that did not answer the last one. */
 export const DIRECT_FLOODS_MAX = 64;
 export const DIRECT_FLOODS_MS = 10_000;
+export const DIRECT_FLOOD_AGAIN_MS = 2_000;
 /** Receipts of one message that a peer passes on, or sends: each walk that arrives brings one. */
 export const DIRECT_RECEIPTS_MAX = 8;
 /** Messages for us whose receipts we can repeat, no sooner than this: of two walks that arrive together one is confirmed. */

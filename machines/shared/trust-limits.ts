@@ -31,8 +31,11 @@ export const SESSION_MS = 600_000;
 export const SESSION_LATE_MS = 120_000;
 /** Peers with whom keys are agreed on; beyond it those are forgotten that were used least lately. */
 export const SESSIONS_MAX = 256;
-/** An offer of keys that was not answered is made again this much later, and one of the same peer answered no sooner. */
-export const OFFER_INTERVAL_MS = 1_000;
+/**
+ * An offer of keys that was not answered is made again this much later, and one of the same peer answered no sooner than in half
+ * of it. Meanwhile it takes further ways by itself.
+ */
+export const OFFER_INTERVAL_MS = 2_000;
 /** Messages of one peer that could not be read, of which it is told when there are keys: it says them again. */
 export const UNREAD_MAX = 64;
 /** Messages, and their bytes, that wait for keys to be agreed on; and as many that wait for their receipts. */

@@ -22,6 +22,7 @@ import {
 } from '../../machines/routing/passing.core.ts';
 import { forgetWay, learnWay, reaches, type Ways } from '../../machines/routing/ways.core.ts';
 import {
+  DIRECT_FLOOD_AGAIN_MS,
   DIRECT_FLOOD_BYTES_MAX,
   DIRECT_FLOODS_MAX,
   DIRECT_FLOODS_MS,
@@ -143,7 +144,7 @@ export class Directs {
     const { clock, counters } = this.#options;
     const nowMs = clock.now();
     const beforeMs = this.#floodedMs.get(to) ?? Number.NEGATIVE_INFINITY;
-    if (nowMs - beforeMs < DIRECT_FLOODS_MS || !this.#floods.take(nowMs)) return counters.add('dropped.flood');
+    if (nowMs - beforeMs < DIRECT_FLOOD_AGAIN_MS || !this.#floods.take(nowMs)) return counters.add('dropped.flood');
     this.#floodedMs.delete(to);
     this.#floodedMs.set(to, nowMs);
     for (const oldest of this.#floodedMs.keys()) {

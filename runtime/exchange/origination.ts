@@ -17,6 +17,7 @@ import {
 import {
   OFFER_INTERVAL_MS,
   SEQ_PER_MS,
+  SESSIONS_MAX,
   UNSEALED_BYTES_MAX,
   UNSEALED_MAX,
   UNSIGNED_MAX,
@@ -88,6 +89,8 @@ export class Origination {
   #unsealed: Unsealed[] = [];
   /** Sealed and sent, and not confirmed: its addressee may not have the keys any more. */
   readonly #sealed = new Map<MessageId, Unsealed>();
+  /** Ids of what was said of keys last, by form and peer. */
+  readonly #keysSent = new Map<string, MessageId>();
   #retry: unknown;
   #seq: number;
   /** The place of our last ordered broadcast. */
@@ -119,6 +122,10 @@ export class Origination {
   open(envelope: Envelope): Opened {
     const opened = openEnvelope(envelope, this.#options.authenticity.signing, this.#sessions, this.rooms);
     if (opened.kind === 'handled') for (const id of opened.unread ?? []) this.#sayAgain(envelope.source, id);
+    // Whoever answers has the offer, whoever seals has the answer: neither needs a receipt.
+    const { form, source } = envelope;
+    if (form === 'answer') this.#keysArrived('offer', source);
+    else if (form === 'sealed' && opened.kind !== 'unreadable') this.#keysArrived('answer', source);
     return opened;
   }
 
@@ -269,9 +276,23 @@ export class Origination {
     const packed = this.#pack({ id, kind: 'direct', to, form }, payload, {});
     this.#options.counters.add(`keys.${form}`);
     const send = (): void => {
+      this.#keysArrived(form, to);
+      this.#keysSent.set(`${form} ${to}`, id);
+      for (const oldest of this.#keysSent.keys()) {
+        if (this.#keysSent.size <= SESSIONS_MAX) break;
+        this.#keysSent.delete(oldest);
+      }
       this.#options.route(id, to, packed, KEYS_TIMEOUT_MS);
     };
     this.#sign(packed, send, (error) => this.#ports.logger.log('error', error.message, { to }));
+  }
+
+  /** Keys of this form that we sent need not be sent on any more. */
+  #keysArrived(form: PayloadForm, to: PeerId): void {
+    const id = this.#keysSent.get(`${form} ${to}`);
+    if (id === undefined) return;
+    this.#keysSent.delete(`${form} ${to}`);
+    this.#options.settle(id);
   }
 
   #sendControl(to: PeerId, control: RoomControl): void {

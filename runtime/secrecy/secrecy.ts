@@ -42,9 +42,9 @@ export function openEnvelope(
   if (!signing || (form === 'room') !== (kind === 'broadcast')) return { kind: 'unreadable' };
   switch (form) {
     case 'offer':
-      return sessions.offered(source, payload) ? { kind: 'handled', confirm: true } : { kind: 'unreadable' };
+      return sessions.offered(source, payload) ? { kind: 'handled', confirm: false } : { kind: 'unreadable' };
     case 'answer':
-      return sessions.answered(source, payload) ? { kind: 'handled', confirm: true } : { kind: 'unreadable' };
+      return sessions.answered(source, payload) ? { kind: 'handled', confirm: false } : { kind: 'unreadable' };
     case 'sealed':
       return openSealed(source, sessions.open(source, id, payload), rooms);
     case 'room': {

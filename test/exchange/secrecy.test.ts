@@ -1,6 +1,7 @@
 /** Goal: what others carry they cannot read, nothing ever leaves in plain that is to be sealed, and each failure has its code. */
 import { expect, it } from 'vitest';
 import { DIRECT_TIMEOUT_MS } from '../../machines/shared/limits.ts';
+import { OFFER_INTERVAL_MS } from '../../machines/shared/trust-limits.ts';
 import { cheapIdentity } from '../../runtime/simulation/cheap-identity.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
@@ -74,7 +75,7 @@ it('an offer of keys that goes astray is made again; when nobody answers the mes
   if (link === undefined || pass === undefined) throw new Error('b and c are linked');
   link.onFrame = () => undefined;
   a.exchange.direct(c.id, SECRET, direct, ends);
-  clock.runFor(1_500);
+  clock.runFor(OFFER_INTERVAL_MS + 500);
   expect(count(a, 'keys.offer')).toBe(2);
   link.onFrame = pass;
   clock.runFor(1_000);
