@@ -198,6 +198,10 @@ export class Dht implements DhtPort {
     run(this.#client.lookup('nodes', key), (result) => done(result instanceof Error ? result : result.nodes));
   }
 
+  holds(key: RecordKey): boolean {
+    return this.#holdings.get(key, this.#options.ports.clock.now()) !== undefined;
+  }
+
   stats(): DhtStats {
     const counters = Object.entries(this.#options.counters()).filter(([name]) => /(^|\.)dht/i.test(name));
     return {

@@ -98,6 +98,8 @@ export interface DhtPort {
   ping(peer: PeerId, done: Done<DhtFound>): void;
   /** Who is closest to a key, the closest first. */
   findNode(key: RecordKey, done: Done<readonly PeerId[]>): void;
+  /** Whether this very peer holds the record. */
+  holds(key: RecordKey): boolean;
   stats(): DhtStats;
   obey(order: DhtOrder): void;
 }
