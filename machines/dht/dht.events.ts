@@ -34,8 +34,10 @@ export interface LookupInput extends LookupQuest {
 export interface LookupContext extends LookupInput {
   /** Rounds of questions that went out, from 1. */
   readonly round: number;
-  /** Questions of this round, and of all. */
+  /** Answers that this round may bring, and questions of all. */
   readonly asked: number;
+  /** There was nobody to ask in this round. */
+  readonly isLonely: boolean;
   readonly askedAll: number;
   /** At most DHT_PATHS_MAX x DHT_ROUNDS_MAX. */
   readonly answers: readonly PathAnswer[];
@@ -61,8 +63,8 @@ export interface LookupOutput {
 /** What the mesh tells a lookup. */
 export type LookupEvent =
   | { readonly type: 'path.answered'; readonly answer: PathAnswer }
-  /** So many questions went out: less than wanted where there are fewer neighbours. */
-  | { readonly type: 'paths.asked'; readonly count: number }
+  /** So many questions went out, less than wanted where there are fewer neighbours; and whether we answer one ourselves. */
+  | { readonly type: 'paths.asked'; readonly count: number; readonly own: boolean }
   | { readonly type: 'record.checked'; readonly holds: boolean };
 
 /** What a lookup tells the mesh. */
@@ -89,7 +91,7 @@ export interface LookupProgress {
 /** What the data plane tells the mesh for its charts. */
 export type DhtFact =
   | { readonly type: 'lookup.wanted'; readonly quest: LookupQuest }
-  | { readonly type: 'lookup.asked'; readonly lookup: number; readonly count: number }
+  | { readonly type: 'lookup.asked'; readonly lookup: number; readonly count: number; readonly own: boolean }
   | { readonly type: 'lookup.heard'; readonly lookup: number; readonly answer: PathAnswer }
   | { readonly type: 'lookup.checked'; readonly lookup: number; readonly holds: boolean }
   /** Links came or went, here or at a neighbour: other peers may be closest to what we hold. */

@@ -15,6 +15,7 @@ export const blankLookup = (input: LookupInput): LookupContext => ({
   ...input,
   round: 0,
   asked: 0,
+  isLonely: false,
   askedAll: 0,
   answers: [],
   liars: [],
@@ -49,8 +50,9 @@ export function disown(context: LookupContext): Partial<LookupContext> {
 const ofRound = (context: LookupContext): PathAnswer[] =>
   context.answers.filter(({ round }) => round === context.round);
 
-/** All questions of this round were answered. */
-export const isRoundOver = (context: LookupContext): boolean => ofRound(context).length >= context.asked;
+/** All questions of this round were answered. Who has no neighbour waits for one. */
+export const isRoundOver = (context: LookupContext): boolean =>
+  !context.isLonely && ofRound(context).length >= context.asked;
 
 /** Nothing that may still come would change much. */
 export function isSettled(context: LookupContext): boolean {

@@ -42,9 +42,11 @@ export const lookupMachine = setup({
       peers: peersToAsk(context),
     })),
     countRound: assign(({ context }) => ({ round: context.round + 1, asked: context.paths })),
-    noteAsked: assign(({ context, event }) =>
-      event.type === 'paths.asked' ? { asked: event.count, askedAll: context.askedAll + event.count } : {},
-    ),
+    noteAsked: assign(({ context, event }) => {
+      if (event.type !== 'paths.asked') return {};
+      const { count, own } = event;
+      return { asked: count + Number(own), askedAll: context.askedAll + count, isLonely: count === 0 };
+    }),
     absorb: assign(({ context, event }) => (event.type === 'path.answered' ? absorb(context, event.answer) : {})),
     tell: report((context) => ({
       type: 'lookup.progress',

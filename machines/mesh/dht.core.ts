@@ -24,7 +24,7 @@ export function onDhtEvent(work: MeshWork, event: DhtFact | DhtReport | LookupRe
       });
     }
     case 'lookup.asked':
-      return tell(work, `lookup:${event.lookup}`, { type: 'paths.asked', count: event.count });
+      return tell(work, `lookup:${event.lookup}`, { type: 'paths.asked', count: event.count, own: event.own });
     case 'lookup.heard':
       return tell(work, `lookup:${event.lookup}`, { type: 'path.answered', answer: event.answer });
     case 'lookup.checked':

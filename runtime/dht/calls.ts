@@ -19,12 +19,21 @@ export class Calls {
   }
 
   /** `done` is called in a later turn. */
-  call(to: PeerId, verb: DhtVerb, body: Uint8Array, done: (answer: CallResult) => void, timeoutMs = DHT_CALL_MS): void {
+  call(to: PeerId, verb: DhtVerb, body: Uint8Array, done: (answer: CallResult) => void): void {
+    this.#start(done, (id) => this.#router.ask(id, 0, verb, to, body));
+  }
+
+  /** The same for whoever is closest to a key. */
+  callClosest(key: PeerId, verb: DhtVerb, body: Uint8Array, done: (answer: CallResult) => void): void {
+    this.#start(done, (id) => this.#router.give(id, verb, key, body));
+  }
+
+  #start(done: (answer: CallResult) => void, ask: (id: QuestionId) => void): void {
     const isFull = this.#open.size >= DHT_CALLS_MAX;
     const id: QuestionId = this.#router.open((answer) => this.#settle(id, answer));
-    const timer = this.#clock.setTimeout(() => this.#settle(id, undefined), isFull ? 0 : timeoutMs);
+    const timer = this.#clock.setTimeout(() => this.#settle(id, undefined), isFull ? 0 : DHT_CALL_MS);
     this.#open.set(id, { timer, done });
-    if (!isFull) this.#router.ask(id, 0, verb, to, body);
+    if (!isFull) ask(id);
   }
 
   #settle(id: QuestionId, answer: CallResult): void {

@@ -177,11 +177,18 @@ export class Client {
     }
   }
 
-  /** Gives a record to the peer closest to its key, which copies it; to the next one where that does not answer. */
+  /**
+   * Gives a record to the peer closest to its key, which copies it; to the next one where that does not answer; and, where none
+   * of them is reached, to whoever a path towards the key ends with.
+   */
   *#store(record: DhtRecord, cas: number | undefined, nodes: readonly PeerId[]): Steps<Stored> {
     const body = writeStore({ record, cas });
-    for (const node of nodes.slice(0, DHT_STORE_HOLDERS)) {
-      const answer = yield* until<CallResult>((done) => this.#options.calls.call(node, 'store', body, done));
+    const { calls } = this.#options;
+    for (const node of [...nodes.slice(0, DHT_STORE_HOLDERS), undefined]) {
+      const answer = yield* until<CallResult>((done) => {
+        if (node === undefined) calls.callClosest(record.key, 'store', body, done);
+        else calls.call(node, 'store', body, done);
+      });
       if (this.#isStopped) return failed(new MeshError('LEFT', 'The mesh was left.'));
       if (answer?.outcome === 'done') return { ok: true, holders: new Set(answer.nodes).size };
       const refused = answer?.outcome === 'refused' ? readRefused(answer.body) : undefined;

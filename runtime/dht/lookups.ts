@@ -87,7 +87,7 @@ export class Lookups {
       for (const [path, peer] of named.entries()) router.ask(id, path, 'value', peer, fromHex(quest.key));
     }
     const isFirst = round === 1;
-    report({ type: 'lookup.asked', lookup, count: asked + (isFirst ? 1 : 0) });
+    report({ type: 'lookup.asked', lookup, count: asked, own: isFirst });
     if (isFirst) report({ type: 'lookup.heard', lookup, answer: this.#ownAnswer(quest, round) });
   }
 

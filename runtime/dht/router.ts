@@ -4,7 +4,7 @@
  * the paths of one where they meet. A question that is lost with a link is not sought: who asked asks again on other paths.
  */
 import { closestKnown, firstHops, isHolder, nextHop, type RoutingLink } from '../../machines/dht/routing.core.ts';
-import { DHT_HOPS_MAX, DHT_K_MAX, DHT_SEEN_MAX } from '../../machines/shared/dht-routing-limits.ts';
+import { DHT_DETOURS_MAX, DHT_HOPS_MAX, DHT_K_MAX, DHT_SEEN_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
 import { byDistance } from '../../machines/shared/xor.ts';
 import type { LinkEntry, LinkTable } from '../exchange/link-table.ts';
@@ -108,12 +108,20 @@ export class Router {
     return entry?.carries === true && send(entry, ask);
   }
 
+  /** Gives a body to whoever is closest to the target as far as one path leads. */
+  give(id: QuestionId, verb: DhtVerb, target: PeerId, body: Uint8Array): void {
+    const { detours } = this.#options;
+    this.#pass({ type: 'DHT_ASK', id, path: 0, verb, target, exact: false, detours, way: [], body });
+  }
+
   /** Asks one peer, which may be ourselves. An `unreached` answer comes in a later turn at the earliest. */
   ask(id: QuestionId, path: number, verb: DhtVerb, target: PeerId, body: Uint8Array = NOTHING): void {
-    const { self, detours } = this.#options;
-    const ask: DhtAsk = { type: 'DHT_ASK', id, path, verb, target, exact: true, detours, way: [self], body };
-    if (target === self) this.#answer({ ...ask, way: [] });
-    else this.#pass({ ...ask, way: [] });
+    const { self } = this.#options;
+    // One peer is harder to find than the surroundings of a key.
+    const detours = DHT_DETOURS_MAX;
+    const ask: DhtAsk = { type: 'DHT_ASK', id, path, verb, target, exact: true, detours, way: [], body };
+    if (target === self) this.#answer(ask);
+    else this.#pass(ask);
   }
 
   // ---- on the way --------------------------------------------------------------------------------------------------
