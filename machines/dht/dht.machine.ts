@@ -37,7 +37,7 @@ export const dhtMachine = setup({
   states: {
     bootstrapping: {
       description: 'The actor is bootstrapping: nobody is known yet who could hold anything.',
-      on: { 'dht.shifted': 'serving' },
+      on: { 'dht.shifted': 'serving.settling' },
     },
     serving: {
       description: 'The actor is serving; now and then it looks whether its records are where they should be.',
@@ -59,8 +59,8 @@ export const dhtMachine = setup({
     republishing: {
       description: 'The actor is republishing: its own records go to those who are closest now.',
       entry: 'republish',
-      on: { 'dht.republished': 'serving' },
-      after: { republishLimit: 'serving' },
+      on: { 'dht.republished': 'serving.settling' },
+      after: { republishLimit: 'serving.settling' },
     },
   },
 });
