@@ -15,6 +15,7 @@ import type { Identity, ProofCode } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
 import type { RandomPort } from './ports/random.ts';
+import type { RecordStore } from './ports/record-store.ts';
 import type { PeerAd, SignalingPort } from './ports/signaling.ts';
 
 export interface MeshOptions {
@@ -55,6 +56,8 @@ export interface MeshOptions {
   readonly features?: { readonly dht?: boolean };
   /** `k`: holders of a record, 1 to 20, default 8. `paths` on which is asked at once, 1 to 8, default 3. */
   readonly dht?: Partial<DhtSettings>;
+  /** Where this peer keeps what it holds for others, from `openStore()` of `xstate-mesh/storage`. Default: nowhere. Close it after `leave()`. */
+  readonly store?: RecordStore;
   /** XState inspection: an observer as XState takes it, e.g. of `xstate-mesh/inspect`. */
   readonly inspect?: unknown;
   readonly logger?: LoggerPort;

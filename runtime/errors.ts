@@ -37,7 +37,9 @@ export type MeshErrorCode =
   | 'WRITER_QUOTA'
   | 'HOLDERS_FULL'
   | 'RECORD_REFUSED'
-  | 'VALUE_INCOMPLETE';
+  | 'VALUE_INCOMPLETE'
+  | 'STORE_IN_USE'
+  | 'STORE_FAILED';
 
 const RETRYABLE: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'JOIN_TIMEOUT',

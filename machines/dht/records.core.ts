@@ -75,6 +75,7 @@ export type RecordKind = DhtRecord['kind'];
  * - `EXPIRED`: its life is over. `FROM_FUTURE`: it was written later than now.
  * - `STALE`: something newer is held, a tombstone among it. `CAS_FAILED`: what is held is not what the writer had read.
  * - `WRITER_QUOTA`: its writer has no room left here; `FULL`: nobody has.
+ * - `NOT_KEPT`: its holder's store failed, so that it would not survive there.
  */
 export const RECORD_REFUSALS = [
   'BAD_SHAPE',
@@ -92,6 +93,7 @@ export const RECORD_REFUSALS = [
   'CAS_FAILED',
   'WRITER_QUOTA',
   'FULL',
+  'NOT_KEPT',
 ] as const;
 export type RecordRefusal = (typeof RECORD_REFUSALS)[number];
 

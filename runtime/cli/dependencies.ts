@@ -7,6 +7,7 @@ import type { MeshEvent, MeshMethods, MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
 import type { LoggerPort } from '../ports/logger.ts';
+import type { RecordStore } from '../ports/record-store.ts';
 import type { SignalingPort } from '../ports/signaling.ts';
 import type { LoadOptions, LoadProgress, LoadResult } from './load-types.ts';
 import type { JobOutcome, SimulationJob } from './simulation-job.ts';
@@ -109,6 +110,8 @@ export interface CliDependencies {
   ): Promise<LoadResult>;
   /** The first `count` identities of the file, which gets the missing ones appended and is held. Throws BAD_IDENTITY, IDENTITY_IN_USE. */
   identitiesFromFile(path: string, count: number): Promise<readonly Identity[]>;
+  /** The store of that name in a directory. Throws STORE_IN_USE, STORE_FAILED, NOT_AVAILABLE. */
+  openStore(directory: string, name: string): Promise<RecordStore>;
   /** New ones; with a path appended to that file (mode 0600) with their secrets, else forgotten. */
   newIdentities(count: number, path: string | undefined): Promise<readonly PublicIdentity[]>;
   /** Runs a simulation, with at most that much memory. Rejects TOO_LARGE when it needs more. */

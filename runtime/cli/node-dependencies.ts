@@ -70,6 +70,7 @@ export function nodeDependencies(): CliDependencies {
       }
       return ensureIdentities(path, count);
     },
+    openStore,
     async newIdentities(count, path) {
       const { appendIdentityRecords, newIdentityRecords } = await import('../identity/identity-file.ts');
       const records = newIdentityRecords(count);
@@ -83,4 +84,15 @@ export function nodeDependencies(): CliDependencies {
     linkPort,
     demoPageFolder,
   };
+}
+
+async function openStore(directory: string, name: string): ReturnType<CliDependencies['openStore']> {
+  const storage = await import('../../adapters/storage.node.ts');
+  try {
+    return await storage.openStore({ directory, name });
+  } catch (error) {
+    if (!(error instanceof storage.StoreError)) throw error;
+    const code = error.code === 'STORE_IN_USE' ? 'STORE_IN_USE' : 'STORE_FAILED';
+    throw new MeshError(error.code === 'STORE_MISSING' ? 'NOT_AVAILABLE' : code, error.message, { cause: error });
+  }
 }

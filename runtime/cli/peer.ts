@@ -15,6 +15,7 @@ import {
 import type { MeshOptions } from '../api.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LinkPort } from '../ports/link.ts';
+import type { RecordStore } from '../ports/record-store.ts';
 import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
 import type { CliDependencies, CliInvitations, CliMesh } from './dependencies.ts';
 import type { Flag, FlagValues } from './flags.ts';
@@ -88,6 +89,13 @@ const FLAGS = [
     describe: 'Identity file: its first N are used, missing ones are appended',
   },
   {
+    kind: 'text',
+    name: 'store',
+    value: 'DIR',
+    defaultText: 'forgotten at the end',
+    describe: 'Keep what peers hold for others in this directory, in a folder each',
+  },
+  {
     kind: 'integer',
     name: 'join-timeout',
     value: 'MS',
@@ -146,10 +154,13 @@ async function runPeers(values: PeerFlags, running: Running): Promise<number> {
   const identities = await identitiesFor(values, dependencies);
   const meshes: CliMesh[] = [];
   const texts: CliInvitations[] = [];
+  const stores = await storesFor(values, dependencies);
   for (let index = 0; index < values.count; index++) {
     const invitations = await dependencies.createInvitations(identities?.[index]);
+    const store = stores[index];
     texts.push(invitations);
-    meshes.push(await dependencies.createMesh(meshOptions(values, rtc, invitations, running)));
+    const options = meshOptions(values, rtc, invitations, running);
+    meshes.push(await dependencies.createMesh(store === undefined ? options : { ...options, store }));
   }
   const chat = output.json ? undefined : new Chat(output, meshes, texts);
   const sessions = meshes.map(
@@ -180,6 +191,7 @@ async function runPeers(values: PeerFlags, running: Running): Promise<number> {
   const allEnded = Promise.all(sessions.map((session) => session.ended));
   await Promise.race([allEnded, Promise.race([running.stopped, abandoned, hungUp]).then(leaveAll)]);
   const good = await allEnded;
+  await Promise.all(stores.map((store) => store.close()));
   return good.every(Boolean) ? EXIT_GOOD : EXIT_FAILED;
 }
 
@@ -215,6 +227,15 @@ async function identitiesFor(
 ): Promise<readonly Identity[] | undefined> {
   if (values.identity === undefined) return undefined;
   return dependencies.identitiesFromFile(values.identity, values.count);
+}
+
+/** One a peer, by its number: what it holds is for whoever takes its place. */
+async function storesFor(values: PeerFlags, dependencies: CliDependencies): Promise<RecordStore[]> {
+  const { store: directory } = values;
+  if (directory === undefined) return [];
+  return Promise.all(
+    Array.from({ length: values.count }, (_, index) => dependencies.openStore(directory, `peer-${index}`)),
+  );
 }
 
 function meshOptions(values: PeerFlags, rtc: LinkPort, texts: CliInvitations, running: Running): MeshOptions {

@@ -27,6 +27,7 @@ import { Client } from './client.ts';
 import { Copies } from './copies.ts';
 import { Holder } from './holder.ts';
 import { Holdings } from './holdings.ts';
+import { Keeper } from './keeper.ts';
 import { Lookups } from './lookups.ts';
 import { Records } from './records.ts';
 import { Router } from './router.ts';
@@ -48,7 +49,9 @@ export interface DhtOptions {
 
 export class Dht implements DhtPort {
   readonly #options: DhtOptions;
-  readonly #holdings = new Holdings();
+  readonly #holdings: Holdings;
+  /** Absent: what is held is forgotten at the end. */
+  readonly #keeper: Keeper | undefined;
   readonly #holder: Holder;
   readonly #router: Router;
   readonly #calls: Calls;
@@ -68,6 +71,8 @@ export class Dht implements DhtPort {
     const detours = maxPeers < SMALL_CAP ? DHT_DETOURS_SMALL_CAP : DHT_DETOURS;
     const { clock, random, identity, signing } = ports;
     const self = identity.peerId;
+    this.#keeper = this.#openKeeper(ports);
+    this.#holdings = new Holdings(this.#keeper === undefined ? {} : { sink: this.#keeper });
     const holdings = this.#holdings;
     const records = new Records({ identity, network, signing });
     const parts = { clock, records, count, self };
@@ -76,6 +81,7 @@ export class Dht implements DhtPort {
       holdings,
       parts: () => ({ router: this.#router, copies: this.#copies, watches: this.#watches }),
       news: (record) => this.#subscriptions.heard(record),
+      kept: (then) => this.#kept(then),
     });
     this.#router = new Router({ self, clock, random, links, k: settings.k, detours, send, count }, this.#holder);
     this.#calls = new Calls(clock, this.#router);
@@ -94,6 +100,40 @@ export class Dht implements DhtPort {
       seek: (key, found) => this.#seek(key, found),
       tell: (record) => this.#tell(record),
     });
+    this.#restore();
+  }
+
+  // ---- what outlives this process ------------------------------------------------------------------------------------
+
+  #openKeeper({ store, logger }: MeshPorts): Keeper | undefined {
+    if (store === undefined) return undefined;
+    const onError = (error: unknown): void => {
+      this.#options.count('dht.storeFailed');
+      logger.log('error', `The store of this peer failed: ${String(error)}`);
+    };
+    return new Keeper({ store, onError });
+  }
+
+  #restore(): void {
+    const { ports, count } = this.#options;
+    this.#keeper
+      ?.restore(this.#holdings, () => ports.clock.now())
+      .then(
+        ({ records }) => {
+          count('dht.restored', records);
+          // Others may have come nearer to what we hold.
+          if (records > 0) this.shifted();
+        },
+        (error: unknown) => ports.logger.log('error', `The store of this peer cannot be read: ${String(error)}`),
+      );
+  }
+
+  #kept(then: (isKept: boolean) => void): void {
+    if (this.#keeper === undefined) return then(true);
+    this.#keeper.settled().then(
+      () => then(true),
+      () => then(false),
+    );
   }
 
   // ---- the exchange and the charts ---------------------------------------------------------------------------------
@@ -139,6 +179,7 @@ export class Dht implements DhtPort {
     this.#watches.stop();
     this.#copies.stop();
     this.#holder.stop();
+    void this.#keeper?.stop();
   }
 
   // ---- the app -----------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ export interface HolderOptions {
   /** A change of a record that we subscribed to, as a holder tells it. */
   readonly news: (record: DhtRecord) => void;
   readonly count: (name: string, by?: number) => void;
+  /** Calls back once what is held now outlives this process, where it is to; false: it does not. */
+  readonly kept: (then: (isKept: boolean) => void) => void;
 }
 
 interface Cached {
@@ -113,7 +115,8 @@ export class Holder implements Answerer {
         this.#options.parts().watches.changed(record);
         this.#options.news(record);
       }
-      if (!result.ok) count(`dht.refused.${result.code}`);
+      if (result.ok) return this.#options.kept((isKept) => done(isKept ? result : { ok: false, code: 'NOT_KEPT' }));
+      count(`dht.refused.${result.code}`);
       done(result);
     };
     const finding = records.check(record, clock.now());
@@ -126,7 +129,8 @@ export class Holder implements Answerer {
     if (stored === undefined) return reply(REFUSED);
     const { record, cas } = stored;
     this.take(record, cas, (result) => {
-      if (!result.ok) return reply(this.#refusal(record, result));
+      // That our store fails is no reason against the record: somebody else may hold it.
+      if (!result.ok) return reply(result.code === 'NOT_KEPT' ? REFUSED : this.#refusal(record, result));
       this.#options.parts().copies.spread(record, (nodes) => reply({ outcome: 'done', nodes }));
     });
   }

@@ -82,7 +82,7 @@ export class Keeper implements HoldingsSink {
   #isWriting = false;
   /** In the order of `target`: how much must be written before each may go on. */
   #settling: Settling[] = [];
-  #isClosed = false;
+  #isStopped = false;
 
   constructor({ store, onError }: KeeperOptions) {
     this.#store = store;
@@ -95,7 +95,7 @@ export class Keeper implements HoldingsSink {
   }
 
   changed(key: RecordKey, record: DhtRecord | undefined, floor: Floor | undefined): void {
-    if (this.#isClosed) return;
+    if (this.#isStopped) return;
     this.#waiting.set(key, record !== undefined ? recordEntry(record) : floor && floorEntry(floor));
     this.#start();
   }
@@ -125,13 +125,20 @@ export class Keeper implements HoldingsSink {
     return { records, floors, dropped };
   }
 
-  /** Writes what is left and lets go of the store. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    // What could not be written was told as it failed.
-    await this.settled().catch(() => undefined);
-    await this.#store.close();
+  /**
+   * Gives the store what it has not got yet, at once, and nothing after it. The store is its opener's to close, who need not wait
+   * for this: stores end what they were given. Resolves when that is durable, or could not be made so.
+   */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    const rest = [...this.#waiting].map(([key, bytes]) => ({ key, bytes }));
+    this.#waiting.clear();
+    try {
+      if (rest.length > 0) await this.#store.write(rest);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   #restoreEntry({ key, bytes }: StoredEntry, holdings: Holdings, nowMs: number): 'record' | 'floor' | undefined {

@@ -100,6 +100,11 @@ function dhtOf({ features = {}, dht = {} }: MeshOptions): DhtSettings | undefine
   return features.dht === false ? undefined : { k, paths };
 }
 
+function storeOf(store: MeshOptions['store']): MeshOptions['store'] {
+  if (store === undefined || (typeof store?.write === 'function' && typeof store.entries === 'function')) return store;
+  throw bad('store must be a store, as `openStore()` of xstate-mesh/storage opens it.');
+}
+
 function signalingOf(signaling: MeshOptions['signaling']): SignalingPort[] {
   const list =
     signaling === undefined ? [`ws://localhost:${HUB_PORT}`] : Array.isArray(signaling) ? signaling : [signaling];
@@ -144,6 +149,7 @@ export function meshInput(options: MeshOptions = {}): MeshInput {
     signing: checkBoolean('signing', options.signing ?? true),
     logger: options.logger ?? silence,
     dht: dhtOf(options),
+    store: storeOf(options.store),
     link: options.rtc ?? defaultLinkPort(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     signaling: signalingOf(options.signaling),
     known: createKnownPeers(),

@@ -8,6 +8,7 @@ import type { KnownPeers } from './known.ts';
 import type { LinkPort } from './link.ts';
 import type { LoggerPort } from './logger.ts';
 import type { RandomPort } from './random.ts';
+import type { RecordStore } from './record-store.ts';
 import type { SignalingPort } from './signaling.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface MeshPorts {
   readonly logger: LoggerPort;
   /** Undefined: this peer takes no part in the DHT. */
   readonly dht: DhtSettings | undefined;
+  /** What this peer holds for others is kept here; absent: it is forgotten at the end. Its opener closes it. */
+  readonly store?: RecordStore | undefined;
   readonly link: LinkPort;
   readonly signaling: readonly SignalingPort[];
   /** The peers that this mesh knows and is not linked to. */

@@ -2,6 +2,7 @@
 
 import { PassThrough, Writable } from 'node:stream';
 import { NEVER } from 'rxjs';
+import { memoryStore } from '../../adapters/storage-memory.ts';
 import type { MeshEvent, MeshStatus, Topic } from '../../runtime/api.ts';
 import type { CliDependencies, CliMesh } from '../../runtime/cli/dependencies.ts';
 import { MeshError } from '../../runtime/errors.ts';
@@ -281,6 +282,10 @@ export function fakeWorld(overrides: Partial<CliDependencies> = {}): FakeWorld {
     createHub: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'No hub here.')),
     load: () => Promise.reject(new MeshError('NOT_AVAILABLE', 'Nothing to load here.')),
     identitiesFromFile: async () => [],
+    openStore: async (directory, name) => {
+      if (directory === 'used') throw new MeshError('STORE_IN_USE', 'Another process uses it.');
+      return { ...memoryStore(), name: `${directory}/${name}` };
+    },
     newIdentities: async (count) =>
       Array.from({ length: count }, (_, index) => ({ peerId: idOf(index), publicKey: 'k'.repeat(43) })),
     linkPort: async (name) =>

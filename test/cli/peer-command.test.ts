@@ -48,6 +48,16 @@ describe('peer --json', () => {
     await world.code;
   });
 
+  it('gives each peer a store of its own, and says when one is in use', async () => {
+    const world = await peers('--count', '2', '--store', 'kept');
+    expect(world.options).toMatchObject([{ store: { name: 'kept/peer-0' } }, { store: { name: 'kept/peer-1' } }]);
+    world.signal('SIGTERM');
+    expect(await world.code).toBe(0);
+    const { dependencies, stdout } = fakeWorld();
+    expect(await runCli(['peer', '--json', '--store', 'used'], dependencies)).toBe(1);
+    expect(stdout.json).toEqual([{ event: 'error', code: 'STORE_IN_USE', message: 'Another process uses it.' }]);
+  });
+
   it('runs without any hub', async () => {
     const world = await peers('--hub', 'none');
     expect(world.options[0]).toMatchObject({ signaling: [{ url: 'invitation:' }] });

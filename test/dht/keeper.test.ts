@@ -66,7 +66,7 @@ describe('what a holder keeps', () => {
     const shelf = new Map<string, Uint8Array>();
     const first = new Holder(memoryStore({ shelf }));
     for (let number = 1; number <= 120; number++) first.holdings.put(numbered(number, NOW_MS), NOW_MS);
-    await first.keeper.close();
+    await first.keeper.stop();
     const second = new Holder(memoryStore({ shelf }));
     expect(await second.restore(NOW_MS)).toEqual({ records: KEPT_KEYS, floors: 0, dropped: 0 });
     const get = (key: string) => second.holdings.get(key, NOW_MS) as OpenRecord | undefined;
@@ -82,7 +82,7 @@ describe('what a holder keeps', () => {
     first.holdings.put({ ...numbered(3 + KEPT_KEYS, NOW_MS), ttlMs: 1_000 }, NOW_MS);
     first.holdings.expire(NOW_MS + 1_000);
     first.holdings.put({ ...numbered(4 + KEPT_KEYS, NOW_MS), ttlMs: 5_000 }, NOW_MS + 1_000);
-    await first.keeper.close();
+    await first.keeper.stop();
     const later = NOW_MS + 60_000;
     const second = new Holder(memoryStore({ shelf }));
     expect(await second.restore(later)).toEqual({ records: 1, floors: 2, dropped: 1 });
@@ -98,7 +98,7 @@ describe('what a holder keeps', () => {
     });
     await second.keeper.settled();
     second.holdings.expire(later + RECORD_TTL_MAX_MS + RECORD_SKEW_MS);
-    await second.keeper.close();
+    await second.keeper.stop();
     expect(shelf.size).toBe(0);
   });
 
@@ -106,14 +106,14 @@ describe('what a holder keeps', () => {
     const shelf = new Map<string, Uint8Array>();
     const first = new Holder(memoryStore({ shelf }));
     for (let number = 1; number <= 4; number++) first.holdings.put(numbered(number, NOW_MS), NOW_MS);
-    await first.keeper.close();
+    await first.keeper.stop();
     const [damaged, moved] = [...shelf.keys()] as [string, string];
     (shelf.get(damaged) as Uint8Array)[3] = 0xc1;
     shelf.set('00'.repeat(20), shelf.get(moved) as Uint8Array);
     shelf.set('note', new Uint8Array([9, 9]));
     const second = new Holder(memoryStore({ shelf }), 2 * (HOLDING_OVERHEAD_BYTES + 800));
     expect(await second.restore(NOW_MS)).toEqual({ records: 2, floors: 0, dropped: 4 });
-    await second.keeper.close();
+    await second.keeper.stop();
     expect(shelf.size).toBe(2);
   });
 
@@ -121,12 +121,12 @@ describe('what a holder keeps', () => {
     const shelf = new Map<string, Uint8Array>();
     const first = new Holder(memoryStore({ shelf }));
     first.holdings.put(numbered(1, NOW_MS), NOW_MS);
-    await first.keeper.close();
+    await first.keeper.stop();
     const second = new Holder(memoryStore({ shelf }));
     const restoring = second.restore(NOW_MS);
     second.holdings.put(numbered(1 + KEPT_KEYS, NOW_MS), NOW_MS);
     expect(await restoring).toEqual({ records: 0, floors: 0, dropped: 1 });
-    await second.keeper.close();
+    await second.keeper.stop();
     const third = new Holder(memoryStore({ shelf }));
     await third.restore(NOW_MS);
     expect(third.holdings.get(numbered(1).key, NOW_MS)).toEqual(numbered(1 + KEPT_KEYS, NOW_MS));

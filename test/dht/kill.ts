@@ -45,7 +45,8 @@ async function killOne(directory: string, acknowledgements: number, afterMs: num
     return record?.kind === 'open' ? record : undefined;
   };
   wrong.push(...missingFrom(get, acknowledged));
-  await keeper.close();
+  await keeper.stop();
+  await store.close();
   return { acknowledged, wrong };
 }
 
