@@ -15,7 +15,7 @@ import type {
   HubSocketCommand,
   HubSocketInput,
 } from './federation.events.ts';
-import { BOOTSTRAP_DIAL_TIMEOUT_MS } from './limits.ts';
+import { BOOTSTRAP_DIAL_TIMEOUT_MS, BOOTSTRAP_LOOK_MS } from './limits.ts';
 
 export interface BootstrapContext extends BootstrapInput {
   /** Attempts since the link last stood. */
@@ -54,10 +54,12 @@ export const bootstrapMachine = setup({
   },
   guards: {
     mayDial: ({ context }) => context.autoConnect,
+    isHubGone: ({ context: { hubId, plane } }) => hubId === undefined || !plane.isKnown(hubId),
     isFirstFailure: ({ context }) => context.attempts === 1 && context.hubId === undefined,
   },
   delays: {
     dialTimeout: BOOTSTRAP_DIAL_TIMEOUT_MS,
+    lookInterval: BOOTSTRAP_LOOK_MS,
     reconnectDelay: ({ context }) => reconnectMs(context.attempts, context.random.next()),
   },
 }).createMachine({
@@ -114,6 +116,16 @@ export const bootstrapMachine = setup({
     relieved: {
       description: 'The actor is relieved: both hubs talk peer-to-peer and closed the socket.',
       on: { 'bootstrap.dial': 'session' },
+      after: {
+        lookInterval: [
+          {
+            guard: 'isHubGone',
+            target: 'session',
+            description: 'It stopped. Who takes its place may know of nobody: it is dialed as before.',
+          },
+          { target: 'relieved', reenter: true },
+        ],
+      },
     },
     own: { description: 'The URL leads to this hub itself: there is nobody to dial.' },
   },

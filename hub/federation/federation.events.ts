@@ -187,6 +187,8 @@ export interface FederationPort {
   acquaintances(): readonly Acquaintance[];
   /** There will be no mesh of hubs, and why. */
   meshFailed(why: string): void;
+  /** The hub has not left, and was not given up. */
+  isKnown(hub: PeerId): boolean;
   /** Nothing waits for a hub that can be reached. */
   isAllConfirmed(): boolean;
   /** There are other hubs, or were until a moment ago. */

@@ -14,7 +14,7 @@ import type { Abroad, Networks, PlaceMember, RemotePeer } from '../networks.ts';
 import type { ProofPorts } from '../proof.ts';
 import type { Session } from '../session.ts';
 import type { Acquaintance, FederationPort, Item, MeshCensus, PathPreference, Trunk } from './federation.events.ts';
-import { LEARNT_HUBS_MAX } from './limits.ts';
+import { LEARNT_HUBS_MAX, REMOTE_PEERS_MAX } from './limits.ts';
 import { isMacRight, macOf, readGreeting, welcomeText } from './link-proof.ts';
 import type { MeshWays } from './mesh-ways.ts';
 import { Presence } from './presence.ts';
@@ -93,6 +93,7 @@ export class Federation implements FederationPort, Abroad {
       networks,
       random,
       nowMs,
+      placesMax: REMOTE_PEERS_MAX,
       hubs: () => this.streams.hubs,
       isReachable: (hub) => this.trunks.graph.isReachable(hub),
       send: (hub, item) => this.streams.send(hub, item),
@@ -140,7 +141,13 @@ export class Federation implements FederationPort, Abroad {
     if (token !== undefined && !isMacRight(macOf(token, 'dials', session.peerId, session.nonce), greeting.mac)) {
       return { code: 'UNAUTHORIZED', message: 'This hub does not know the token between hubs.' };
     }
-    if (session.trunk === undefined) void this.#welcome(session, greeting.nonce);
+    if (session.trunk !== undefined) return undefined;
+    this.#welcome(session, greeting.nonce).catch((cause: unknown) => {
+      // A signer of the operator's own failed.
+      const error = new MeshError('ACTOR_FAILED', `Another hub could not be answered: ${String(cause)}`, { cause });
+      this.parts.report({ type: 'error', error });
+      session.tell({ type: 'hub.unlinked', reason: 'no answer could be signed' });
+    });
     return undefined;
   }
 
@@ -223,6 +230,9 @@ export class Federation implements FederationPort, Abroad {
   bind(tell: () => void): void {
     this.#tellChart = tell;
   }
+  isKnown(hub: PeerId): boolean {
+    return this.streams.has(hub);
+  }
   isAllConfirmed(): boolean {
     return this.streams.hubs.every((hub) => this.streams.waiting(hub) === 0 || !this.trunks.graph.isReachable(hub));
   }
@@ -280,8 +290,10 @@ export class Federation implements FederationPort, Abroad {
       // A neighbour is heard of a moment before it has told of itself.
       if (this.#known.has(hub) || this.trunks.graph.get(hub) === undefined) continue;
       this.#known.add(hub);
-      this.#lostUrls.delete(hub);
-      this.parts.report({ type: 'hub.discovered', hubId: hub, url: this.trunks.graph.get(hub)?.url ?? null });
+      const url = this.trunks.graph.get(hub)?.url ?? null;
+      // It is back, or another one is in its place.
+      for (const [id, lost] of this.#lostUrls) if (id === hub || lost === url) this.#lostUrls.delete(id);
+      this.parts.report({ type: 'hub.discovered', hubId: hub, url });
     }
     this.streams.refresh();
     this.mesh?.changed();
@@ -299,7 +311,9 @@ export class Federation implements FederationPort, Abroad {
   }
 
   #lost(hub: PeerId, url: string | undefined): void {
-    if (url !== undefined && this.#lostUrls.size < LEARNT_HUBS_MAX) this.#lostUrls.set(hub, url);
+    if (url !== undefined) this.#lostUrls.set(hub, url);
+    for (const oldest of this.#lostUrls.keys())
+      if (this.#lostUrls.size > LEARNT_HUBS_MAX) this.#lostUrls.delete(oldest);
     this.#known.delete(hub);
     this.presence.lost(hub);
     this.parts.report({ type: 'hub.lost', hubId: hub });

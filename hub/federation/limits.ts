@@ -8,6 +8,8 @@ export const MESH_MIGRATION_DELAY_MS = 10_000;
 export const BOOTSTRAP_HUBS_MAX = 64;
 /** From opening a socket to another hub to both ends being proven. */
 export const BOOTSTRAP_DIAL_TIMEOUT_MS = 5_000;
+/** A hub that is talked with peer-to-peer alone, and had to be dialed at first, is asked for in this interval. Guess. */
+export const BOOTSTRAP_LOOK_MS = 1_000;
 /** Looking after the ways to other hubs: what is due again, who fell silent. Guess; below a tenth of HUB_LOST_MS. */
 export const FEDERATION_TICK_MS = 200;
 /** A way that was silent for so long is asked; for so long, it is over. */
@@ -51,6 +53,8 @@ export const HUB_FAREWELL_MAX_MS = 1_500;
 export const LEARNT_HUBS_MAX = 8;
 /** Sockets to other hubs that a hub wants at least, if there are so many hubs: one of them may die. */
 export const HUB_SOCKETS_MIN = 2;
+/** Places of peers that one other hub may tell of. Guess; ten times what one hub is made for. */
+export const REMOTE_PEERS_MAX = 100_000;
 /** Hubs that one hub knows of at most. */
 export const HUBS_KNOWN_MAX = 256;
 

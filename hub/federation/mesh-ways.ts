@@ -41,6 +41,7 @@ export class MeshWays {
   tick(): void {
     if (this.linked.size === 0) return;
     const nowMs = this.#nowMs();
+    for (const hub of this.#probedMs.keys()) if (this.#trunks.graph.get(hub) === undefined) this.#probedMs.delete(hub);
     for (const { hubId } of this.#trunks.graph.others) {
       if (this.#ways.has(hubId) || nowMs - (this.#probedMs.get(hubId) ?? 0) < MESH_PROBE_MS) continue;
       this.#probedMs.set(hubId, nowMs);

@@ -23,6 +23,8 @@ export interface PresenceParts {
   readonly networks: Networks;
   readonly random: RandomPort;
   nowMs(): number;
+  /** Places of peers that one other hub may tell of. */
+  readonly placesMax: number;
   /** The hubs with which there is a stream. */
   hubs(): readonly PeerId[];
   isReachable(hub: PeerId): boolean;
@@ -44,8 +46,10 @@ const text = (item: Item): string => JSON.stringify(item);
 export class Presence {
   readonly #parts: PresenceParts;
   readonly #remote = new Map<string, Map<PeerId, RemotePeer>>();
+  /** The same by hub: what each has told of, as network and id. */
+  readonly #told = new Map<PeerId, Map<string, readonly [network: string, id: PeerId]>>();
   readonly #telling = new Map<PeerId, Telling>();
-  readonly counters = { signalsOut: 0, signalsIn: 0, bounced: 0, forged: 0, malformed: 0, unconfirmed: 0 };
+  readonly counters = { signalsOut: 0, signalsIn: 0, bounced: 0, forged: 0, malformed: 0, overfull: 0, unconfirmed: 0 };
 
   constructor(parts: PresenceParts) {
     this.#parts = parts;
@@ -53,11 +57,7 @@ export class Presence {
 
   /** Peers that hub serves, by our knowledge. */
   peersOf(hub: PeerId): number {
-    let count = 0;
-    for (const peers of this.#remote.values()) {
-      for (const { homes } of peers.values()) if (homes.some((home) => home.hub === hub)) count++;
-    }
-    return count;
+    return this.#told.get(hub)?.size ?? 0;
   }
 
   // ---- of our peers ------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ export class Presence {
     const telling = this.#telling.get(hub);
     for (const place of item.peers) {
       const placed = this.#put(hub, place);
-      telling?.seen.add(keyOf(place.n, place.p));
+      if (placed !== undefined) telling?.seen.add(keyOf(place.n, place.p));
       if (placed?.isNew === true) telling?.news.push(placed.member);
     }
     if (!item.last || telling === undefined) return;
@@ -213,6 +213,13 @@ export class Presence {
       this.counters.malformed++;
       return undefined;
     }
+    const told = this.#told.get(hub) ?? new Map();
+    const key = keyOf(n, p);
+    if (!told.has(key) && told.size >= this.#parts.placesMax) {
+      this.counters.overfull++;
+      return undefined;
+    }
+    this.#told.set(hub, told.set(key, [n, p]));
     const peers = this.#remote.get(n) ?? new Map<PeerId, RemotePeer>();
     this.#remote.set(n, peers);
     const peer: RemotePeer = peers.get(p) ?? { isLocal: false, id: p, homes: [] };
@@ -243,6 +250,9 @@ export class Presence {
   #remove(hub: PeerId, name: string, id: PeerId, reason: string | undefined): void {
     const peers = this.#remote.get(name);
     const peer = peers?.get(id);
+    const told = this.#told.get(hub);
+    told?.delete(keyOf(name, id));
+    if (told?.size === 0) this.#told.delete(hub);
     if (peers === undefined || peer === undefined) return;
     peer.homes = peer.homes.filter((home) => home.hub !== hub);
     if (peer.homes.length > 0) {
@@ -259,13 +269,7 @@ export class Presence {
 
   #deliver(hub: PeerId, signal: Extract<Item, { k: 'sig' }>): void {
     const { t, n, f, p, d } = signal;
-    // A hub speaks for its own peers only.
-    if (
-      !this.#remote
-        .get(n)
-        ?.get(f)
-        ?.homes.some((home) => home.hub === hub)
-    ) {
+    if (!this.#maySpeak(hub, n, f)) {
       this.counters.forged++;
       return;
     }
@@ -277,6 +281,15 @@ export class Presence {
     }
     this.counters.bounced++;
     this.#parts.send(hub, text({ k: 'bounce', t, n, f: p, p: f, ...attemptIn(d) }));
+  }
+
+  /** A hub speaks for its own peers only, and not for one that proved itself here or at another hub alone. */
+  #maySpeak(hub: PeerId, network: string, id: PeerId): boolean {
+    const homes = this.#remote.get(network)?.get(id)?.homes ?? [];
+    const home = homes.find((other) => other.hub === hub);
+    if (home === undefined || home.proven) return home !== undefined;
+    const owner = this.#parts.networks.directory.networks.get(network)?.members.get(id)?.owner;
+    return !homes.some((other) => other.proven) && (owner?.isLocal !== true || !owner.isProven);
   }
 
   #bounced({ t, n, f, p, a }: Extract<Item, { k: 'bounce' }>): void {
@@ -292,12 +305,8 @@ export class Presence {
     return (homes.find((home) => this.#parts.isReachable(home.hub)) ?? homes[0])?.hub;
   }
 
-  #idsAt(hub: PeerId): [network: string, id: PeerId][] {
-    const found: [string, PeerId][] = [];
-    for (const [name, peers] of this.#remote) {
-      for (const { id, homes } of peers.values()) if (homes.some((home) => home.hub === hub)) found.push([name, id]);
-    }
-    return found;
+  #idsAt(hub: PeerId): readonly (readonly [network: string, id: PeerId])[] {
+    return [...(this.#told.get(hub)?.values() ?? [])];
   }
 }
 

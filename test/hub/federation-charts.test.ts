@@ -4,6 +4,7 @@ import { bootstrapMachine } from '../../hub/federation/bootstrap.machine.ts';
 import { hubsToDial, isAllConfirmed, isBroken, isMeshed, shownUrl } from '../../hub/federation/federation.core.ts';
 import type { FederationPort, MeshCensus } from '../../hub/federation/federation.events.ts';
 import { federationMachine } from '../../hub/federation/federation.machine.ts';
+import { BOOTSTRAP_LOOK_MS } from '../../hub/federation/limits.ts';
 import { migrationMachine } from '../../hub/federation/migration.machine.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
@@ -25,6 +26,7 @@ function fakePlane(clock: HeapClock) {
     retire: (isWanted: boolean) => void plane.asked.push(`retire ${isWanted}`),
     acquaintances: () => [],
     meshFailed: (why: string) => void plane.asked.push(`failed ${why}`),
+    isKnown: () => plane.now.known > 0,
     isAllConfirmed: () => true,
     isTogether: () => plane.now.known > 0,
     bind: (tell: () => void) => {
@@ -121,8 +123,9 @@ describe('bootstrap', () => {
     const socket = fakePort();
     const machine = bootstrapMachine.provide({ actors: { hubSocket: socket.logic as never } });
     const random = streams('bootstrap').fork('hub');
-    const input = { url: 'ws://x', plane: fakePlane(clock), random, autoConnect };
-    return { clock, socket, run: runUnderParent(machine, input, clock, coverage.inspect) };
+    const plane = fakePlane(clock);
+    const input = { url: 'ws://x', plane, random, autoConnect };
+    return { clock, socket, plane, run: runUnderParent(machine, input, clock, coverage.inspect) };
   };
 
   test('dials for ever with full jitter, up to 5 s; a link that stood starts the waits anew', () => {
@@ -149,7 +152,8 @@ describe('bootstrap', () => {
   });
 
   test('waits when told to, gives a silent hub up, rests when relieved or when it is its own', () => {
-    const { clock, socket, run } = start(false);
+    const { clock, socket, run, plane } = start(false);
+    plane.now = { ...ALONE, known: 1 };
     expect([run.value, socket.runs.length]).toEqual(['waiting', 0]);
     run.send({ type: 'bootstrap.dial' });
     clock.runFor(5_000);
@@ -159,6 +163,13 @@ describe('bootstrap', () => {
     socket.last.tell({ type: 'trunk.retired' });
     clock.runFor(60_000);
     expect(run.value).toBe('relieved');
+    // The hub stopped: who comes in its place may know of nobody.
+    plane.now = ALONE;
+    clock.runFor(BOOTSTRAP_LOOK_MS);
+    expect(run.value).toEqual({ session: 'dialing' });
+    socket.last.tell({ type: 'trunk.opened', hubId: idOf(2) });
+    plane.now = { ...ALONE, known: 1 };
+    socket.last.tell({ type: 'trunk.retired' });
     run.send({ type: 'bootstrap.dial' });
     socket.last.tell({ type: 'trunk.isOwn' });
     clock.runFor(60_000);
