@@ -10,7 +10,7 @@ import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
 import type { DhtSettings } from './ports/dht.ts';
 import type { EnvironmentPort } from './ports/environment.ts';
-import type { RoomInfo } from './ports/exchange.ts';
+import type { ReliableReport, RoomInfo } from './ports/exchange.ts';
 import type { Identity, ProofCode } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
@@ -205,6 +205,18 @@ export interface BroadcastOptions {
   readonly hopsMax?: number;
   readonly ttlMs?: number;
 }
+export interface ReliableOptions extends BroadcastOptions {
+  /** It ends then in any case. 1 to 120,000, default 10,000. */
+  readonly timeoutMs?: number;
+  /** How often it asks again, 0 to 16. Default 3. */
+  readonly retries?: number;
+  /** How long after the last word it asks again. 1 to 120,000, default 1,000. */
+  readonly retryMs?: number;
+  /** Hears of each news. One that throws is reported as `error` LISTENER_THREW. */
+  readonly onProgress?: (report: ReliableReport) => void;
+  /** Gives up waiting: the call rejects with the signal's reason. What was sent is not called back. */
+  readonly signal?: AbortSignal;
+}
 /** A topic, or a pattern of topics, of one mesh. */
 export interface Topic {
   readonly name: string;
@@ -243,6 +255,11 @@ export interface MeshMethods {
   leave(reason?: string): Promise<void>;
   /** To everybody in the network. Returns the message's id at once. Throws NOT_JOINED, LEFT, TOO_LARGE, BAD_OPTION. */
   broadcast(data: unknown, options?: BroadcastOptions): MessageId;
+  /**
+   * The same, and tells who confirmed it: everybody who got it, and who of those known did not. Resolves once, when all did, when
+   * asking again was of no use, or in time. Rejects with what `broadcast` throws, UNREACHABLE, and LEFT.
+   */
+  broadcastReliable(data: unknown, options?: ReliableOptions): Promise<ReliableReport>;
   /**
    * A topic to listen to or to publish to: 1 to 128 characters, parted by dots. `news.*` stands for one segment more,
    * `news.**` for one or more. Throws BAD_OPTION.

@@ -41,6 +41,7 @@ type MeshActorOptions = ActorOptions<MeshLogic>;
 const METHODS = [
   'joined',
   'broadcast',
+  'broadcastReliable',
   'topic',
   'direct',
   'openRoom',
@@ -75,6 +76,7 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
 
   declare readonly joined: MeshMethods['joined'];
   declare readonly broadcast: MeshMethods['broadcast'];
+  declare readonly broadcastReliable: MeshMethods['broadcastReliable'];
   declare readonly topic: MeshMethods['topic'];
   declare readonly direct: MeshMethods['direct'];
   declare readonly openRoom: MeshMethods['openRoom'];

@@ -9,7 +9,7 @@ export { meshInput } from './mesh/mesh-input.ts';
 export { asMesh, type Mesh, type MeshRef } from './mesh/methods.ts';
 export type { MeshClock } from './ports/clock.ts';
 export type { EnvironmentChange, EnvironmentPort } from './ports/environment.ts';
-export type { RoomInfo } from './ports/exchange.ts';
+export type { ReliableReport, RoomInfo } from './ports/exchange.ts';
 export type { Claim, Identity, ProofCode } from './ports/identity.ts';
 export type {
   Link,

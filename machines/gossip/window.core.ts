@@ -25,6 +25,8 @@ export interface Kept {
   isTold: boolean;
   /** A broadcast; others are in no digest and given to nobody. */
   readonly shared: boolean;
+  /** Whoever is given it confirms it. */
+  readonly confirms?: boolean;
   /** Undefined once others took its place. */
   envelope: Uint8Array | undefined;
 }

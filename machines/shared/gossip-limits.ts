@@ -50,3 +50,37 @@ export const ORDER_HELD_BYTES_MAX_A_SOURCE = 4_194_304;
 export const ORDER_HELD_BYTES_MAX = 16_777_216;
 /** Sources whose streams are known; the one quiet longest is forgotten. */
 export const ORDER_SOURCES_MAX = 1_024;
+
+// ---- reliable broadcasts ---------------------------------------------------------------------------------------------
+/** How long a reliable broadcast waits for everybody, how often it asks again, and how long after the last word. */
+export const RELIABLE_TIMEOUT_MS = 10_000;
+/** Relays keep what was confirmed for no longer. */
+export const RELIABLE_TIMEOUT_MAX_MS = 120_000;
+export const RELIABLE_RETRIES = 3;
+export const RELIABLE_RETRIES_MAX = 16;
+export const RELIABLE_RETRY_MS = 1_000;
+/**
+ * Who relays and waits for others tells what they confirmed so far after this long, then after twice as long, up to the
+ * last: a word a link when all are quick, a few when somebody is slow.
+ */
+export const CONFIRM_AFTER_MS = 100;
+export const CONFIRM_AFTER_MAX_MS = 800;
+/**
+ * Where more confirm than were known, others may only have had the message announced: its source waits this long for a further
+ * word. Longer than announcement, graft and two ways take.
+ */
+export const RELIABLE_LINGER_MS = 800;
+/** So much longer than the source waits everybody keeps what was confirmed: messages take their time. */
+export const CONFIRM_GRACE_MS = 2_000;
+/** Confirmations in one frame: key and signature take 96 bytes each. */
+export const CONFIRM_ENTRIES_MAX = 160;
+/** Reliable broadcasts whose confirmations a peer gathers at one time, in all and of one source; the oldest gives way. */
+export const CONFIRMING_MAX = 256;
+export const CONFIRMING_MAX_A_SOURCE = 16;
+/** Peers that confirm one of them, and all of them; more are dropped. Guess: a mesh of 10,000. */
+export const CONFIRMERS_MAX = 10_000;
+export const CONFIRMERS_MAX_IN_ALL = 20_000;
+/** Neighbours to whom the confirmations of one message are handed: the one that brought it, and those that asked since. */
+export const CONFIRM_UPS_MAX = 4;
+/** Frames of confirmations that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
+export const CONFIRMS_MAX = 2_048;

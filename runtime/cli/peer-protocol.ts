@@ -3,6 +3,7 @@
  * becomes a line of stdout. `docs/cli.md` is its description for those who drive it.
  */
 import * as v from 'valibot';
+import { RELIABLE_RETRIES_MAX, RELIABLE_TIMEOUT_MAX_MS } from '../../machines/shared/gossip-limits.ts';
 import { isPeerId, type PeerId } from '../../machines/shared/ids.ts';
 import {
   HOPS_LIMIT,
@@ -44,6 +45,18 @@ const COMMAND_SCHEMAS = {
     ttlMs: v.optional(whole(1, WAIT_MS_MAX)),
     encrypt: v.optional(room),
     ordered: v.optional(v.boolean()),
+  }),
+  'broadcast.reliable': v.object({
+    data,
+    topic: v.optional(topic),
+    hopsMax,
+    ttlMs: v.optional(whole(1, WAIT_MS_MAX)),
+    encrypt: v.optional(room),
+    ordered: v.optional(v.boolean()),
+    timeoutMs: v.optional(whole(1, RELIABLE_TIMEOUT_MAX_MS)),
+    retries: v.optional(whole(0, RELIABLE_RETRIES_MAX)),
+    retryMs: v.optional(whole(1, RELIABLE_TIMEOUT_MAX_MS)),
+    progress: v.optional(v.boolean()),
   }),
   'topic.subscribe': v.object({ topic }),
   'topic.unsubscribe': v.object({ topic }),

@@ -4,6 +4,7 @@
  */
 import type { MeshEvent } from '../api.ts';
 import { MeshError } from '../errors.ts';
+import type { ReliableReport } from '../ports/exchange.ts';
 import { isStanding } from './chat-protocol.ts';
 import type { CliInvitations, CliMesh } from './dependencies.ts';
 import { type DhtCommand, isDhtCommand, PeerDht } from './dht-commands.ts';
@@ -157,6 +158,8 @@ export class PeerSession {
         const { data, topic, hopsMax, ttlMs, encrypt, ordered } = command;
         return { id: mesh.broadcast(data, given({ topic, hopsMax, ttlMs, encrypt, ordered })) };
       }
+      case 'broadcast.reliable':
+        return this.#broadcastReliable(command);
       case 'topic.subscribe':
         this.#topics.subscribe(command.topic);
         return { topics: this.#topics.names };
@@ -204,6 +207,26 @@ export class PeerSession {
           .accept(command.text)
           .then((text) => ({ text: text ?? null }));
     }
+  }
+
+  /** With `progress` a line tells of each news. */
+  #broadcastReliable(command: Extract<PeerCommand, { readonly cmd: 'broadcast.reliable' }>): Promise<unknown> {
+    const { cmd: _, data, progress, ...options } = command;
+    const tell = ({ id, confirmed, missing, ms }: ReliableReport): void =>
+      this.#print(
+        {
+          event: 'broadcast.progress',
+          ...this.owner,
+          id,
+          confirmed: confirmed.length,
+          missing: missing.length,
+          ms: roundMs(ms),
+        },
+        true,
+      );
+    return this.mesh
+      .broadcastReliable(data, { ...given(options), ...(progress === true ? { onProgress: tell } : {}) })
+      .then((report) => ({ ...report, ms: roundMs(report.ms) }));
   }
 
   #texts(): CliInvitations {

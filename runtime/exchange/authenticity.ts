@@ -1,18 +1,20 @@
 /**
  * Who said it: signs what is ours and checks what comes, when the messages of this network are signed; lets everything pass
- * when they are not. Three things are signed, each behind a label of its own, so that no signature passes for another's:
- * envelopes, receipts and beacons. What only the neighbour itself can have sent (its list of neighbours, its answers) needs no
+ * when they are not. Four things are signed, each behind a label of its own, so that no signature passes for another's:
+ * envelopes, receipts, confirmations and beacons. What only the neighbour itself can have sent (its list of neighbours, its answers) needs no
  * signature: the link was proven.
  */
-import type { PeerId } from '../../machines/shared/ids.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import { peerIdOf, verify, verifyClaim } from '../identity/index.ts';
 import type { Identity } from '../ports/identity.ts';
 import { putSignature, signedPart } from '../wire/codec.ts';
-import type { Beacon, Envelope, EnvelopeSignature, Receipt } from '../wire/messages.ts';
+import type { Beacon, Confirmation, Envelope, EnvelopeSignature, Receipt } from '../wire/messages.ts';
 
 /** A line feed ends each, and versions it: another way to sign is another label. */
 export const ENVELOPE_LABEL = 'xstate-mesh/envelope/1\n';
 export const RECEIPT_LABEL = 'xstate-mesh/receipt/1\n';
+/** Over the id of the message alone, of which its source is part: who confirms is whoever signs. */
+export const CONFIRM_LABEL = 'xstate-mesh/confirm/1\n';
 export const BEACON_LABEL = 'xstate-mesh/beacon/1\n';
 /** Hex digits of its source's id that a message's id begins with. */
 export const ID_PREFIX_DIGITS = 16;
@@ -56,6 +58,12 @@ export class Authenticity {
   receipt(receipt: Receipt): Receipt | Promise<Receipt> {
     if (!this.signing) return receipt;
     return this.#signed(receiptClaim(receipt), (signature) => ({ ...receipt, signature }));
+  }
+
+  /** Our word that a reliable broadcast reached us. */
+  confirmation(id: MessageId): Confirmation | Promise<Confirmation> {
+    if (!this.signing) return { id: this.#identity.peerId };
+    return this.#signed(confirmClaim(id), (signature) => signature);
   }
 
   beacon(beacon: Beacon): Beacon | Promise<Beacon> {
@@ -104,6 +112,23 @@ export class Authenticity {
     return this.#holds(receipt.from, receipt.signature, receiptClaim(receipt));
   }
 
+  /** Whether all of these peers did confirm. */
+  confirmations(
+    id: MessageId,
+    list: readonly { readonly id: PeerId; readonly said: Confirmation }[],
+  ): Finding | Promise<Finding> {
+    const message = confirmClaim(id);
+    const awaited: Promise<Finding>[] = [];
+    for (const { id: peerId, said } of list) {
+      if ('sig' in said !== this.signing) return 'unsigned';
+      const finding = 'sig' in said ? this.#holds(peerId, said, message) : 'authentic';
+      if (finding instanceof Promise) awaited.push(finding);
+      else if (finding !== 'authentic') return finding;
+    }
+    if (awaited.length === 0) return 'authentic';
+    return Promise.all(awaited).then((findings) => findings.find((found) => found !== 'authentic') ?? 'authentic');
+  }
+
   beaconOf(beacon: Beacon): Finding | Promise<Finding> {
     if (!this.signing) return 'authentic';
     if (beacon.signature === undefined) return 'unsigned';
@@ -125,6 +150,11 @@ export class Authenticity {
 
 const isHeldNow = (peerId: PeerId, { key, sig }: EnvelopeSignature, message: Uint8Array): boolean =>
   peerIdOf(key) === peerId && verify(key, message, sig);
+
+/** Who gives this word. */
+export const confirmerOf = (said: Confirmation): PeerId => ('sig' in said ? peerIdOf(said.key) : said.id);
+
+const confirmClaim = (id: MessageId): Uint8Array => utf8.encode(`${CONFIRM_LABEL}${id}`);
 
 /** No network: the id belongs to one message, which names it. */
 const receiptClaim = ({ id, from, hops }: Receipt): Uint8Array =>

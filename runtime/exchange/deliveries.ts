@@ -4,6 +4,7 @@
  */
 
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import type { MessageId } from '../../machines/shared/ids.ts';
 import { INBOX_MAX } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
@@ -23,6 +24,8 @@ export interface DeliveriesOptions {
   readonly broughtBy: (part: Part) => LinkEntry | undefined;
   /** The source of a direct message is to hear that it arrived. */
   readonly confirm: (entry: LinkEntry, envelope: Envelope, hops: number) => void;
+  /** A broadcast is with the app, or, when it cannot be read, never will be. */
+  readonly received: (id: MessageId, isRead: boolean) => void;
   readonly fault: (entry: LinkEntry) => void;
   readonly report: (fact: ExchangeFact) => void;
   /** Messages for the app, at most INBOX_MAX. */
@@ -82,7 +85,8 @@ export class Deliveries {
   }
 
   /** It came, and nothing of it is for the app: what follows it in its stream does not wait for it. */
-  #skip({ source, order }: Envelope): void {
+  #skip({ id, source, order }: Envelope): void {
+    this.#options.received(id, false);
     if (order !== undefined) this.#ordering.take(source, order, undefined, 0);
   }
 
@@ -104,6 +108,7 @@ export class Deliveries {
     if (order === undefined) this.#push(message);
     else this.#ordering.take(from, order, { ...message, seq: order.number }, payload.length + HELD_BYTES);
     if (kind === 'direct') this.#options.confirm(entry, envelope, hops);
+    else this.#options.received(id, true);
     return true;
   }
 

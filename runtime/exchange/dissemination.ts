@@ -10,11 +10,13 @@ import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { DeliveredMessage } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import { encodeMessage, envelopeId } from '../wire/codec.ts';
+import type { ConfirmingMessage } from '../wire/confirming.ts';
 import type { Astray, Direct, Envelope, Gossip, Message, Receipt } from '../wire/messages.ts';
 import type { TreeMessage } from '../wire/spread.ts';
 import type { Authenticity } from './authenticity.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
+import { Confirmations } from './confirmations.ts';
 import type { Counters } from './counters.ts';
 import { Deliveries } from './deliveries.ts';
 import { Directs } from './directs.ts';
@@ -22,6 +24,7 @@ import { alone, Intake, type ToDo } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination } from './origination.ts';
 import { Receipts } from './receipts.ts';
+import { Reliable } from './reliable.ts';
 import { Spreader } from './spreader.ts';
 
 export interface DisseminationOptions {
@@ -54,6 +57,8 @@ export class Dissemination {
   readonly #directs: Directs;
   readonly #receipts: Receipts;
   readonly #intake: Intake;
+  readonly #confirmations: Confirmations;
+  readonly reliable: Reliable;
 
   constructor(options: DisseminationOptions) {
     const { ports, network, links, counters } = options;
@@ -66,12 +71,13 @@ export class Dissemination {
       ...{ self: this.#self, clock: ports.clock, random: ports.random, links, send: options.send },
       count: (name, by) => counters.add(name, by),
       push: (entry, part) => this.#pushGossip(entry, part),
+      asked: (id, entry) => this.#confirmations.asked(id, entry),
     });
     this.#origination = new Origination({
       ...options,
       route: (...message) => this.#directs.send(...message),
       settle: (id) => this.#directs.settle(id, false),
-      spread: (id, message) => this.spreader.spread(id, message, undefined),
+      spread: (id, message) => this.#spread(id, message, undefined),
       saysOften: () => this.spreader.saysOften(ports.clock.now()),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
     });
@@ -85,6 +91,7 @@ export class Dissemination {
       open: (envelope) => this.#origination.open(envelope),
       broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
       confirm: (entry, { source, id }, hops) => this.#receipts.confirm(entry, source, id, hops),
+      received: (id, isRead) => this.#confirmations.received(id, isRead),
     });
     const shared = { self: this.#self, clock: ports.clock, links, ways: options.ways, counters, intake: this.#intake };
     const push = (entry: LinkEntry, part: Uint8Array): boolean => this.#pushOrHold(entry, part);
@@ -104,6 +111,29 @@ export class Dissemination {
         this.#origination.directs.confirm(id, from, hops);
       },
     });
+    this.#confirmations = this.#makeConfirmations();
+    this.reliable = new Reliable({
+      ...{ self: this.#self, ports, links, confirmations: this.#confirmations },
+      send: (data, what, failed) => this.#origination.broadcast(data, what, failed),
+      membersOf: (name) => {
+        const room = this.#origination.rooms.list().find((listed) => listed.room === name);
+        return room === undefined ? [] : [room.owner, ...room.members].filter((id) => id !== this.#self);
+      },
+    });
+  }
+
+  #makeConfirmations(): Confirmations {
+    const { links, authenticity, ports } = this.#options;
+    return new Confirmations({
+      ...{ self: this.#self, clock: ports.clock, logger: ports.logger, links, authenticity },
+      count: (name, by) => this.#counters.add(name, by),
+      check: (entry, find, act) => this.#intake.check(entry, find, act),
+      kept: (id) => this.spreader.kept(id),
+      push: (entry, part) => void this.#pushOrHold(entry, part),
+      announced: (entry, { id, tree, hops }) =>
+        this.spreader.onIHave(entry, { type: 'IHAVE', repair: false, entries: [{ id, tree, hops }] }),
+      changed: (id) => this.reliable.changed(id),
+    });
   }
 
   // ---- messages in -------------------------------------------------------------------------------------------------
@@ -112,7 +142,7 @@ export class Dissemination {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     const known = envelopeId(gossip.envelope);
     const before = known === undefined ? undefined : this.spreader.kept(known);
-    if (before !== undefined) return this.#repeated(entry, before, gossip);
+    if (before !== undefined) return this.#repeated(entry, known as MessageId, before, gossip);
     const envelope = this.#intake.read(entry, gossip.envelope, known);
     if (envelope === undefined) return;
     this.#intake.take(entry, gossip.envelope, envelope, gossip.hops, (toDo) =>
@@ -124,23 +154,33 @@ export class Dissemination {
   #found(entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
     // Another copy was found so meanwhile.
     const before = this.spreader.kept(envelope.id);
-    if (before !== undefined) return this.#repeated(entry, before, gossip);
+    if (before !== undefined) return this.#repeated(entry, envelope.id, before, gossip);
     const { id, part } = envelope;
     // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
     this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
+    if (!deliver) this.#confirmations.received(id, false);
     if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
-    else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) return this.spreader.disown(id);
+    else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) {
+      this.spreader.disown(id);
+      return this.#confirmations.spread(id);
+    }
     if (envelope.network !== this.#network) this.#counters.add('foreign');
     if (envelope.source !== entry.remote) {
       learnWay(this.#options.ways, envelope.source, entry.remote, true, this.#ports.clock.now());
     }
-    if (!relay) return;
+    if (!relay) return this.#confirmations.spread(id);
     const onward = encodeMessage({ type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope });
-    if (envelope.kind === 'broadcast') this.spreader.spread(id, onward, entry);
+    if (envelope.kind === 'broadcast') this.#spread(id, onward, entry);
     else this.#directs.flood(onward, entry.remote, envelope.to ?? '');
   }
 
-  #repeated(entry: LinkEntry, before: Kept, gossip: Gossip): void {
+  #spread(id: MessageId, message: Uint8Array, from: LinkEntry | undefined): void {
+    this.spreader.spread(id, message, from);
+    this.#confirmations.spread(id);
+  }
+
+  #repeated(entry: LinkEntry, id: MessageId, before: Kept, gossip: Gossip): void {
+    if (before.confirms) this.#confirmations.repeated(id, entry);
     this.#counters.addType('dropped', 'duplicate');
     if (!before.shared) {
       const envelope = this.#intake.read(entry, gossip.envelope);
@@ -157,7 +197,8 @@ export class Dissemination {
     hops: number,
     entry: LinkEntry | undefined,
   ): void {
-    const { kind, own, source, seq, sentAtMs, ttlMs, hopsMax } = envelope;
+    const { kind, own, source, seq, sentAtMs, ttlMs, hopsMax, confirmMs } = envelope;
+    const confirms = confirmMs !== undefined && kind === 'broadcast' && id === envelope.id;
     const kept: Kept = {
       atMs: this.#ports.clock.now(),
       from: entry?.remote,
@@ -168,13 +209,16 @@ export class Dissemination {
       isTold: kind === 'broadcast' && bytes !== undefined,
       shared: kind === 'broadcast',
       envelope: bytes,
+      confirms,
     };
     this.spreader.keep(id, kept, entry);
+    if (confirms) this.#confirmations.begin(id, source, entry, confirmMs);
   }
 
   /** A link is gone: trees mend what broadcasts miss, direct messages take other ways. */
   linkDown(entry: LinkEntry): void {
     this.spreader.linkDown(entry);
+    this.#confirmations.linkDown(entry);
     if (!entry.retired && !entry.farewelled) this.#directs.linkLost(entry.remote);
   }
 
@@ -183,7 +227,7 @@ export class Dissemination {
     return this.#directs.reroute(remote, parts);
   }
 
-  onTreeMessage(entry: LinkEntry, message: TreeMessage): void {
+  onTreeMessage(entry: LinkEntry, message: TreeMessage | ConfirmingMessage): void {
     if (entry.mode === 'muted') return this.#counters.add('dropped.muted');
     switch (message.type) {
       case 'IHAVE':
@@ -196,6 +240,10 @@ export class Dissemination {
         return this.spreader.onWant(entry, message);
       case 'DIGEST':
         return this.spreader.onDigest(entry, message);
+      case 'CONFIRM':
+        return this.#confirmations.onConfirm(entry, message);
+      case 'REMIND':
+        return this.#confirmations.onRemind(entry, message);
     }
   }
 
@@ -247,6 +295,8 @@ export class Dissemination {
   stop(): void {
     this.#intake.stop();
     this.#directs.stop();
+    this.reliable.stop();
+    this.#confirmations.stop();
     this.#deliveries.stop();
     this.spreader.stop();
     this.#origination.stop();
@@ -254,4 +304,4 @@ export class Dissemination {
 }
 
 /** What is remembered of an envelope. */
-type Told = Pick<Envelope, 'kind' | 'own' | 'source' | 'seq' | 'sentAtMs' | 'ttlMs' | 'hopsMax'>;
+type Told = Pick<Envelope, 'id' | 'confirmMs' | 'kind' | 'own' | 'source' | 'seq' | 'sentAtMs' | 'ttlMs' | 'hopsMax'>;

@@ -308,6 +308,10 @@ class MeshExchange implements RunningExchange {
       case 'RECEIPT':
         this.#took(entry, 0);
         return this.#dissemination.onReceipt(entry, message);
+      case 'CONFIRM':
+      case 'REMIND':
+        this.#took(entry, 0);
+        return this.#dissemination.onTreeMessage(entry, message);
       case 'IHAVE':
       case 'GRAFT':
       case 'PRUNE':
@@ -359,6 +363,8 @@ class MeshExchange implements RunningExchange {
   // ---- messages out ------------------------------------------------------------------------------------------------
 
   readonly broadcast: Exchange['broadcast'] = (...message) => this.#dissemination.out.broadcast(...message);
+  readonly broadcastReliable: Exchange['broadcastReliable'] = (...all) =>
+    this.#dissemination.reliable.broadcast(...all);
   readonly direct: Exchange['direct'] = (...message) => this.#dissemination.out.direct(...message);
 
   get rooms(): Exchange['rooms'] {

@@ -6,7 +6,7 @@
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
 import { DHT_MESSAGES_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { STRAYS_MAX } from '../../machines/shared/direct-limits.ts';
-import { ANNOUNCED_MAX, ASKED_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
+import { ANNOUNCED_MAX, ASKED_MAX, CONFIRMS_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
   CONTROL_BUFFER_MAX_BYTES,
@@ -72,6 +72,7 @@ export class LinkEntry {
   readonly announcements = new Map<MessageId, Announcement>();
   readonly announceBudget = new Budget(ANNOUNCED_MAX, MISBEHAVIOUR_WINDOW_MS);
   readonly askBudget = new Budget(ASKED_MAX, MISBEHAVIOUR_WINDOW_MS);
+  readonly confirmBudget = new Budget(CONFIRMS_MAX, MISBEHAVIOUR_WINDOW_MS);
   readonly digestBudget = new Budget(DIGESTS_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Signals that it has us relay. */
   readonly relayBudget = new Budget(RELAYS_MAX, MISBEHAVIOUR_WINDOW_MS);

@@ -18,6 +18,8 @@ export const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'WANT',
   'DHT_ASK',
   'DHT_ANSWER',
+  'CONFIRM',
+  'REMIND',
 ]);
 
 /** Heard before a link is admitted. */

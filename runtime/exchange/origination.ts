@@ -129,21 +129,21 @@ export class Origination {
     return opened;
   }
 
-  broadcast(data: unknown, options: BroadcastOutgoing): MessageId {
-    const { encrypt: room } = options;
+  /** `failed` hears that it could not be signed. */
+  broadcast(data: unknown, options: BroadcastOutgoing, failed = this.#failed): MessageId {
+    const { encrypt: room, confirmMs } = options;
     const id = this.#nextId();
     const { epoch, number } = this.#order;
     const order = options.ordered === true ? { epoch, number: number + 1 } : undefined;
+    const what = { id, kind: 'broadcast', order, confirmMs } as const;
     let packed: readonly Packed[];
-    if (room === undefined) packed = this.#pack({ id, kind: 'broadcast', order }, encodePayloadInPlace(data), options);
+    if (room === undefined) packed = this.#pack(what, encodePayloadInPlace(data), options);
     else {
       this.#needSigning();
       const payload = this.rooms.seal(room, this.#self, id, encodePayloadInPlace(data));
-      packed = this.#pack({ id, kind: 'broadcast', form: 'room', order }, payload, options);
+      packed = this.#pack({ ...what, form: 'room' }, payload, options);
     }
     if (order !== undefined) this.#order = order;
-    const failed = ({ code, message }: MeshError): void =>
-      this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
     const send = (): void => {
       for (const { id, message } of packed) this.#options.spread(id, message);
     };
@@ -151,6 +151,10 @@ export class Origination {
     this.#sign(packed, send, failed);
     return id;
   }
+
+  /** Nobody waits for the end of a broadcast: the app hears of a failure as an event. */
+  readonly #failed = ({ code, message }: MeshError): void =>
+    this.#options.report({ type: 'exchange.replied', ref: '', ok: false, error: { code, message } });
 
   direct(...[to, data, options, settle]: Parameters<Exchange['direct']>): () => void {
     if (!isPeerId(to)) throw new MeshError('UNKNOWN_PEER', `"${to}" is not a peer id (40 lower-case hex digits).`);
@@ -352,7 +356,7 @@ export class Origination {
 
   /** What is ours to send. Throws when it is no message, or larger than any link has room for. */
   #pack(
-    what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form' | 'order'>,
+    what: Pick<Envelope, 'id' | 'kind' | 'to' | 'form' | 'order' | 'confirmMs'>,
     payload: Uint8Array,
     options: OutgoingOptions,
   ): readonly Packed[] {
@@ -363,9 +367,9 @@ export class Origination {
     const sentAtMs = this.#ports.clock.now();
     const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
     const [source, seq] = [this.#self, this.#seq + 1];
-    const { id, kind, to, form, order } = what;
+    const { id, kind, to, form, order, confirmMs } = what;
     const own = kind === 'broadcast' && this.#options.saysOften() ? (true as const) : undefined;
-    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form, order };
+    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form, order, confirmMs };
     const nextId = (): MessageId => this.#nextId();
     const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
     if (packed.length > 1) this.#checkRoom(packed);

@@ -30,9 +30,25 @@ export function packEnvelopes(
   if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > HOPS_LIMIT) {
     throw new MeshError('BAD_OPTION', `hopsMax must be a whole number from 1 to ${HOPS_LIMIT}.`);
   }
-  const { id, network, source, seq, kind, own, to, sentAtMs, form, order } = base;
+  const { id, network, source, seq, kind, own, to, sentAtMs, form, order, confirmMs } = base;
   // Field by field: a copy of `base` with more in it takes longer than writing all bytes.
-  const whole = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, ttlMs, topic, payload, form, order };
+  const whole = {
+    id,
+    network,
+    source,
+    seq,
+    kind,
+    own,
+    to,
+    hopsMax,
+    sentAtMs,
+    ttlMs,
+    topic,
+    payload,
+    form,
+    order,
+    confirmMs,
+  };
   const packed = (partId: MessageId, { envelope, message }: Originated): Packed => ({
     id: partId,
     heading: whole,
@@ -42,7 +58,8 @@ export function packEnvelopes(
   if (payload.length <= PAYLOAD_BYTES_MAX) return [packed(id, encodeOriginated(whole, isSigned))];
   return cut(payload).map((piece, index, { length: count }) => {
     const partId = index === 0 ? id : nextId();
-    const part = { whole: id, index, count };
-    return packed(partId, encodeOriginated({ ...whole, id: partId, seq: seq + index, payload: piece, part }, isSigned));
+    const place = { whole: id, index, count };
+    const piecewise = { ...whole, id: partId, seq: seq + index, payload: piece, part: place };
+    return packed(partId, encodeOriginated(index === 0 ? piecewise : { ...piecewise, confirmMs: undefined }, isSigned));
   });
 }

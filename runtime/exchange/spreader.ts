@@ -63,6 +63,8 @@ export interface SpreaderOptions {
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   /** Sends a GOSSIP now or when the link has room. False when it never will. */
   readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
+  /** A neighbour is given a message that it is to confirm. */
+  readonly asked: (id: MessageId, entry: LinkEntry) => void;
 }
 
 export class Spreader {
@@ -127,7 +129,10 @@ export class Spreader {
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     for (const entry of this.#links.all()) {
       if (!entry.carries || entry === from) continue;
-      if (isEager(tree, entry.slot) && this.#options.push(entry, part)) continue;
+      if (isEager(tree, entry.slot) && this.#options.push(entry, part)) {
+        if (kept.confirms) this.#options.asked(id, entry);
+        continue;
+      }
       this.#announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
     }
   }
@@ -283,7 +288,8 @@ export class Spreader {
     if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return count('dropped.notKept');
     if (!mayPassOn(kept.stamp, clock.now())) return count('dropped.notKept');
     const { envelope, hops } = kept;
-    this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
+    const isSent = this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
+    if (isSent && kept.confirms) this.#options.asked(id, entry);
   }
 
   // ---- digests -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,13 @@ import { defaultEnvironment, defaultLinkPort, defaultSignalingPort } from '#defa
 import type { MeshInput, MeshSettings } from '../../machines/mesh/mesh.events.ts';
 import { DHT_K, DHT_K_MAX, DHT_PATHS, DHT_PATHS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import {
+  RELIABLE_RETRIES,
+  RELIABLE_RETRIES_MAX,
+  RELIABLE_RETRY_MS,
+  RELIABLE_TIMEOUT_MAX_MS,
+  RELIABLE_TIMEOUT_MS,
+} from '../../machines/shared/gossip-limits.ts';
+import {
   DIAL_TIMEOUT_MS,
   DIRECT_TIMEOUT_MS,
   HUB_PORT,
@@ -12,12 +19,13 @@ import {
   MAX_PEERS_MIN,
   NETWORK_NAME_MAX,
 } from '../../machines/shared/limits.ts';
-import type { MeshOptions } from '../api.ts';
+import type { MeshOptions, ReliableOptions } from '../api.ts';
 import { systemClock } from '../clock.ts';
 import { platformCrypto } from '../crypto/index.ts';
 import { MeshError } from '../errors.ts';
 import { createIdentity, PUBLIC_KEY_BYTES, peerIdOf, toBase64Url } from '../identity/index.ts';
 import type { DhtSettings } from '../ports/dht.ts';
+import type { ReliableOutgoing } from '../ports/exchange.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { LoggerPort } from '../ports/logger.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
@@ -54,6 +62,17 @@ const TIMEOUT_MAX_MS = 3_600_000;
 
 /** A wait in ms, from 1 to an hour: more would overflow timers. */
 export const checkTimeout = (ms: unknown, name = 'timeoutMs'): number => checkWhole(name, ms, 1, TIMEOUT_MAX_MS);
+
+/** The options of a reliable broadcast with their defaults, without what only its caller hears. Throws BAD_OPTION. */
+export function checkReliable(options: ReliableOptions): ReliableOutgoing {
+  const { onProgress: _, signal: __, timeoutMs, retries, retryMs, ...rest } = options;
+  return {
+    ...rest,
+    timeoutMs: checkWhole('timeoutMs', timeoutMs ?? RELIABLE_TIMEOUT_MS, 1, RELIABLE_TIMEOUT_MAX_MS),
+    retries: checkWhole('retries', retries ?? RELIABLE_RETRIES, 0, RELIABLE_RETRIES_MAX),
+    retryMs: checkWhole('retryMs', retryMs ?? RELIABLE_RETRY_MS, 1, RELIABLE_TIMEOUT_MAX_MS),
+  };
+}
 
 /** An identity of the app's own, or BAD_OPTION; one whose peer id is not its key's, CUSTOM_PEER_ID. */
 function checkIdentity(identity: Identity): Identity {

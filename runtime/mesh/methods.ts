@@ -16,14 +16,15 @@ import type {
   MeshMethods,
   MeshStatus,
   Receipt,
+  ReliableOptions,
   Topic,
 } from '../api.ts';
 import { type DhtMethods, dhtMethods } from '../dht/methods.ts';
 import { MeshError } from '../errors.ts';
 import type { DhtPort } from '../ports/dht.ts';
-import type { DeliveredMessage, Exchange, RoomInfo, RoomsPort } from '../ports/exchange.ts';
+import type { DeliveredMessage, Exchange, ReliableReport, RoomInfo, RoomsPort } from '../ports/exchange.ts';
 import { Listeners } from './listeners.ts';
-import { checkMaxPeers, checkMinPeers, checkTimeout } from './mesh-input.ts';
+import { checkMaxPeers, checkMinPeers, checkReliable, checkTimeout } from './mesh-input.ts';
 import { explanationOf, hubTroubleOf, type MeshSnapshot, stateOf, statusOf } from './status.ts';
 import { checkPattern, checkTopic } from './topics.ts';
 
@@ -151,6 +152,36 @@ export class MeshHandle implements Mesh {
   broadcast(data: unknown, options: BroadcastOptions = {}): MessageId {
     if (options.topic !== undefined) checkTopic(options.topic);
     return this.#exchange().broadcast(data, options);
+  }
+
+  broadcastReliable(data: unknown, options: ReliableOptions = {}): Promise<ReliableReport> {
+    return new Promise((resolve, reject) => {
+      const { signal, onProgress, topic } = options;
+      signal?.throwIfAborted();
+      if (topic !== undefined) checkTopic(topic);
+      const cancel = this.#exchange().broadcastReliable(data, checkReliable(options), {
+        progress: (report) => this.#tellProgress(onProgress, report),
+        done: (report) => settle(() => resolve(report)),
+        failed: (error) => settle(() => reject(error)),
+      });
+      const abort = (): void => {
+        cancel();
+        settle(() => reject(signal?.reason));
+      };
+      const settle = (act: () => void): void => {
+        signal?.removeEventListener('abort', abort);
+        act();
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  #tellProgress(onProgress: ReliableOptions['onProgress'], report: ReliableReport): void {
+    try {
+      onProgress?.(report);
+    } catch (cause) {
+      this.listeners.thrown('onProgress threw', cause);
+    }
   }
 
   topic(name: string): Topic {

@@ -61,6 +61,35 @@ export interface BroadcastOutgoing extends OutgoingOptions {
   readonly encrypt?: string;
   /** Handed over after what we broadcast in order before. */
   readonly ordered?: boolean;
+  /** Everybody confirms it, for so many ms. */
+  readonly confirmMs?: number;
+}
+
+export interface ReliableOutgoing extends BroadcastOutgoing {
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly retryMs: number;
+}
+
+/** Who confirmed a reliable broadcast, so far or in the end. */
+export interface ReliableReport {
+  readonly id: MessageId;
+  readonly confirmed: readonly PeerId[];
+  /** Of those who were known when it was sent. */
+  readonly missing: readonly PeerId[];
+  /** How many were known. */
+  readonly expected: number;
+  /** Nobody is missing, and nobody who was given it owes a word for others. */
+  readonly complete: boolean;
+  readonly retries: number;
+  readonly ms: number;
+}
+
+/** `done` or `failed` is called once, later; `progress` before that, for each news. */
+export interface ReliableSettle {
+  progress(report: ReliableReport): void;
+  done(report: ReliableReport): void;
+  failed(error: Error): void;
 }
 
 export interface DirectOutgoing extends OutgoingOptions {
@@ -137,6 +166,8 @@ export interface Exchange {
   redundant(): readonly PeerId[];
   /** To everybody. Throws MeshError TOO_LARGE or BAD_OPTION. */
   broadcast(data: unknown, options: BroadcastOutgoing): MessageId;
+  /** The same, confirmed. Returns a function that gives up waiting. Throws QUEUE_FULL and UNREACHABLE too. */
+  broadcastReliable(data: unknown, options: ReliableOutgoing, settle: ReliableSettle): () => void;
   readonly rooms: RoomsPort;
   /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */
   direct(

@@ -18,6 +18,7 @@ import {
 import { MeshError } from '../errors.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
+import { CONFIRMING_FIELDS, readConfirming, writeConfirming } from './confirming.ts';
 import { encodeFrame, gossipHeadBytes, withRoom, writeGossipHead } from './frames.ts';
 import {
   type Ack,
@@ -107,6 +108,9 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'DHT_ASK':
     case 'DHT_ANSWER':
       return guarded(message.type, () => copied(writeRouted(message)));
+    case 'CONFIRM':
+    case 'REMIND':
+      return guarded(message.type, () => copied(writeConfirming(message)));
     default:
       return encodeControl(message);
   }
@@ -312,6 +316,9 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
     case 'DHT_ASK':
     case 'DHT_ANSWER':
       return readAll(cursor, fields, ROUTED_FIELDS[name], () => readRouted(cursor, name));
+    case 'CONFIRM':
+    case 'REMIND':
+      return readAll(cursor, fields, CONFIRMING_FIELDS[name], () => readConfirming(cursor, name));
     default:
       return decodeControl(cursor, name, fields);
   }

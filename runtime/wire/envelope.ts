@@ -3,8 +3,8 @@
  * `[id: bin 16, network: str, source: bin 20, seq: int, kind: 0 broadcast | 1 direct | 2 broadcast on the source's own tree,
  * to: bin 20 | nil, hopsMax: int, sentAtMs: number, ttlMs: int, topic: str | nil, payload: bin]`, in a piece of a large message
  * followed by `[whole: bin 16, index: int, count: int]` (or nil), then by the form of its payload (0: plain), then by its place
- * among the ordered messages of its source, `[epoch: int, number: int]` (or nil). What is behind the last that says something is
- * left out; further fields are ignored.
+ * among the ordered messages of its source, `[epoch: int, number: int]` (or nil), then by the ms for which it is confirmed. What is
+ * behind the last that says something is left out; further fields are ignored.
  *
  * In a network whose messages are signed `bin 96` follows: the source's public key and its signature over ENVELOPE_LABEL and
  * the array as it stands, so that each field is covered and there is no second way to write the same. What relays change (the
@@ -12,6 +12,7 @@
  * that is many links away.
  */
 import type { Place } from '../../machines/gossip/ordered.core.ts';
+import { RELIABLE_TIMEOUT_MAX_MS } from '../../machines/shared/gossip-limits.ts';
 import type { MessageId } from '../../machines/shared/ids.ts';
 import {
   ENVELOPE_BYTES_MAX,
@@ -125,16 +126,20 @@ export function putSignature(envelope: Uint8Array, { key, sig }: EnvelopeSignatu
 export const signedPart = (envelope: Uint8Array): Uint8Array => envelope.subarray(0, -TRAILER_BYTES);
 
 /** Fields behind the payload. */
-const moreOf = ({ part, form, order }: Envelope): number =>
-  order !== undefined ? 3 : form !== undefined ? 2 : part !== undefined ? 1 : 0;
+const moreOf = ({ part, form, order, confirmMs }: Envelope): number =>
+  confirmMs !== undefined ? 4 : order !== undefined ? 3 : form !== undefined ? 2 : part !== undefined ? 1 : 0;
 
-function writeTail({ part, form, order }: Envelope, more: number): void {
+function writeTail({ part, form, order, confirmMs }: Envelope, more: number): void {
   tail.reset();
   if (more === 0) return;
   if (part === undefined) tail.nil();
   else writePart(part);
   if (more > 1) writeForm(form ?? 'plain');
   if (order !== undefined) writeOrder(order);
+  else if (more > 2) tail.nil();
+  if (confirmMs === undefined) return;
+  checkInteger('confirmMs', confirmMs, 1, RELIABLE_TIMEOUT_MAX_MS);
+  tail.number(confirmMs);
 }
 
 function writeOrder({ epoch, number }: Place): void {
@@ -272,8 +277,9 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
   const form = count > FIELDS + 1 ? PAYLOAD_FORMS[cursor.integer(0, PAYLOAD_FORMS.length - 1)] : 'plain';
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
   const order = count > FIELDS + 2 ? readOrder(cursor) : undefined;
+  const confirmMs = count > FIELDS + 3 ? cursor.integer(1, RELIABLE_TIMEOUT_MAX_MS) : undefined;
   if (!cursor.ok) return brokenEnvelope(cursor.bytes);
-  for (let left = count - FIELDS - 3; left > 0 && cursor.ok; left--) cursor.skip();
+  for (let left = count - FIELDS - 4; left > 0 && cursor.ok; left--) cursor.skip();
   if (!cursor.ok) return fail('BAD_ENCODING', 'the envelope is cut off');
   if (direct !== (to !== undefined)) return fail('BAD_MESSAGE', 'a direct message has an addressee, a broadcast none');
   const signature = cursor.at === bytes.length ? undefined : trailerAt(cursor);
@@ -295,6 +301,7 @@ export function decodeEnvelope(bytes: Uint8Array, knownId?: MessageId): Decoded<
     part,
     form: form === 'plain' ? undefined : form,
     order,
+    confirmMs,
     signature,
   };
   return { ok: true, value };

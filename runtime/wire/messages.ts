@@ -8,13 +8,16 @@
  * ignored and counted, and so is a type that is not known. Since version 1 unless a message says otherwise.
  */
 import type { Place } from '../../machines/gossip/ordered.core.ts';
-import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../../machines/shared/ids.ts';
 import type { PeerAd } from '../ports/signaling.ts';
+import type { Confirm, Remind } from './confirming.ts';
 import type { RoutedMessage } from './dht-messages.ts';
+import type { Digest, Graft, IHave, Prune, Want } from './tree-messages.ts';
 import type { Astray, Direct } from './walk-messages.ts';
 
+export type { Confirm, Confirmation, Remind } from './confirming.ts';
 export type { DhtAnswer, DhtAsk, DhtOutcome, DhtVerb, QuestionId, RoutedMessage } from './dht-messages.ts';
+export type { Announcement, Digest, DigestSpan, Graft, IHave, Prune, Want } from './tree-messages.ts';
 export type { Astray, Direct } from './walk-messages.ts';
 
 export const MESSAGE_TYPES = {
@@ -44,6 +47,8 @@ export const MESSAGE_TYPES = {
   DIGEST: 38,
   DIRECT: 39,
   ASTRAY: 40,
+  CONFIRM: 41,
+  REMIND: 42,
   DHT_ASK: 48,
   DHT_ANSWER: 49,
 } as const;
@@ -104,7 +109,7 @@ export interface Pong {
 }
 
 /**
- * What makes a link resumable: each end counts the GOSSIP and RECEIPT messages that it sent and received since the link
+ * What makes a link resumable: each end counts the GOSSIP, RECEIPT, CONFIRM and REMIND messages that it sent and received since the link
  * began, over all channels that it had since. They are kept by their sender until they are acknowledged. Sent with PING and
  * PONG when something new came, after ACK_AFTER_BYTES or ACK_AFTER_MESSAGES, and first of all on a channel that resumes a
  * link: the receiver then sends what it kept beyond `received`. It travels on the same lane as what it counts.
@@ -229,62 +234,6 @@ export interface Gossip {
   readonly envelope: Uint8Array;
 }
 
-/**
- * One announced message: whoever has not got it a little later asks for it.
- */
-export interface Announcement {
-  readonly id: MessageId;
-  /** The tree on which it spreads: its source, or '' for the shared one. */
-  readonly tree: TreeId;
-  /** Links it will have crossed when it comes over this one, 1 to HOPS_LIMIT. */
-  readonly hops: number;
-}
-/**
- * What the sender has and does not push on this link; at most ANNOUNCE_MAX, sent ANNOUNCE_AFTER_MS after the first of them.
- * `repair`: the receiver lacks them by its DIGEST, and asks with WANT. Packed: the trees, 20 bytes each, then 18 bytes a
- * message: id, number of its tree (0 shared, else its place in the list), hops.
- */
-export interface IHave {
-  readonly type: 'IHAVE';
-  readonly repair: boolean;
-  readonly entries: readonly Announcement[];
-}
-/** The link is to be eager in this tree from now on; the message of this id is sent at once if there is one. */
-export interface Graft {
-  readonly type: 'GRAFT';
-  readonly tree: TreeId;
-  readonly id?: MessageId;
-}
-/** What the receiver sent in this tree had come already by another link: it is to announce only. */
-export interface Prune {
-  readonly type: 'PRUNE';
-  readonly tree: TreeId;
-}
-/** Asks for messages that a DIGEST showed to be missing; at most ANNOUNCE_MAX. */
-export interface Want {
-  readonly type: 'WANT';
-  readonly ids: readonly MessageId[];
-}
-/** The broadcasts sent in one span of time: how many, and the exclusive or of the first 4 bytes of their ids. */
-export interface DigestSpan {
-  /** Time of sending divided by DIGEST_SPAN_MS. */
-  readonly at: number;
-  readonly count: number;
-  readonly sum: number;
-}
-/**
- * What the sender has got of the broadcasts sent from span `since` on and before `until`, at most DIGEST_SPANS_MAX. Sent when
- * a link opens or resumes, and to one neighbour every DIGEST_MS. The receiver announces what the sender lacks, and answers
- * once with its own digest when it lacks something itself.
- */
-export interface Digest {
-  readonly type: 'DIGEST';
-  readonly answer: boolean;
-  readonly since: number;
-  readonly until: number;
-  readonly spans: readonly DigestSpan[];
-}
-
 /** What the source said, in bytes that nobody on the way changes. */
 export interface Envelope {
   /** Begins like its source's id: nobody takes up the id of somebody else's message. */
@@ -315,6 +264,8 @@ export interface Envelope {
   readonly form?: PayloadForm | undefined;
   /** Its place among those messages of its source that are handed over in their order; the parts of one share it. */
   readonly order?: Place | undefined;
+  /** Whoever it reaches confirms it, and passes on who did, for so many ms, 1 to RELIABLE_TIMEOUT_MAX_MS. Said in the first part only. */
+  readonly confirmMs?: number | undefined;
   /** Of all the other fields. Always there in a network whose messages are signed, never in another one. */
   readonly signature?: EnvelopeSignature | undefined;
 }
@@ -363,7 +314,18 @@ export interface Receipt {
 
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
 /** How broadcasts and direct messages spread. */
-export type SpreadMessage = Gossip | Direct | Astray | Receipt | IHave | Graft | Prune | Want | Digest;
+export type SpreadMessage =
+  | Gossip
+  | Direct
+  | Astray
+  | Receipt
+  | IHave
+  | Graft
+  | Prune
+  | Want
+  | Digest
+  | Confirm
+  | Remind;
 export type Message =
   | Hello
   | Proof

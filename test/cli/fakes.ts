@@ -3,7 +3,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { NEVER } from 'rxjs';
 import { memoryStore } from '../../adapters/storage-memory.ts';
-import type { MeshEvent, MeshStatus, Topic } from '../../runtime/api.ts';
+import type { MeshEvent, MeshStatus, ReliableOptions, Topic } from '../../runtime/api.ts';
 import type { CliDependencies, CliMesh } from '../../runtime/cli/dependencies.ts';
 import { MeshError } from '../../runtime/errors.ts';
 import { checkPattern, Topics } from '../../runtime/mesh/topics.ts';
@@ -137,6 +137,13 @@ export class FakeMesh implements CliMesh {
       observe: () => NEVER,
       publish: (data, options) => this.broadcast(data, { ...options, topic: name }),
     };
+  }
+  async broadcastReliable(data: unknown, options: ReliableOptions = {}) {
+    const { onProgress, ...rest } = options;
+    this.asked.push(['broadcastReliable', data, rest]);
+    const report = { id: 'ef'.repeat(16), confirmed: [idOf(2)], missing: [idOf(3)], expected: 2, retries: 1, ms: 4 };
+    onProgress?.({ ...report, complete: false });
+    return { ...report, complete: false };
   }
   async direct(to: string, data: unknown, options?: unknown) {
     this.asked.push(['direct', to, data, options]);

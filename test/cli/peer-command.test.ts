@@ -114,6 +114,33 @@ describe('peer --json', () => {
     await world.code;
   });
 
+  it('tells who confirmed a reliable broadcast, and of each news when asked to', async () => {
+    const world = await peers();
+    const options = { topic: 't', timeoutMs: 2_000, retries: 1, retryMs: 500 };
+    say(
+      world,
+      { cmd: 'broadcast.reliable', data: 'x', ...options, progress: true, ref: 1 },
+      { cmd: 'broadcast.reliable', data: 'x', retries: 17, ref: 2 },
+    );
+    const [id, confirmed, missing] = ['ef'.repeat(16), [idOf(2)], [idOf(3)]];
+    expect((await reply(world, 1))['result']).toEqual({
+      id,
+      confirmed,
+      missing,
+      expected: 2,
+      complete: false,
+      retries: 1,
+      ms: 4,
+    });
+    expect(await reply(world, 2)).toMatchObject({ ok: false, error: { code: 'BAD_COMMAND' } });
+    expect(world.stdout.json.filter((line) => line['event'] === 'broadcast.progress')).toEqual([
+      { event: 'broadcast.progress', peer: 0, peerId: idOf(1), id, confirmed: 1, missing: 1, ms: 4 },
+    ]);
+    expect(world.meshes[0]?.asked).toEqual([['broadcastReliable', 'x', options]]);
+    world.signal('SIGINT');
+    await world.code;
+  });
+
   it('carries out commands and answers each by its ref', async () => {
     const world = await peers();
     const to = idOf(77);

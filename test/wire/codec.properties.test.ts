@@ -10,7 +10,13 @@ import {
   DHT_PATHS_MAX,
 } from '../../machines/shared/dht-routing-limits.ts';
 import { DIRECT_STEPS_MAX, DIRECT_VISITED_MAX, DIRECT_WALKS_MAX } from '../../machines/shared/direct-limits.ts';
-import { ANNOUNCE_MAX, DIGEST_SPANS_MAX } from '../../machines/shared/gossip-limits.ts';
+import {
+  ANNOUNCE_MAX,
+  CONFIRM_ENTRIES_MAX,
+  DIGEST_SPANS_MAX,
+  RELIABLE_RETRIES_MAX,
+  RELIABLE_TIMEOUT_MAX_MS,
+} from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
 import { toBase64Url } from '../../runtime/identity/base64url.ts';
 import {
@@ -168,6 +174,23 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     nodes: fc.array(peerId, { maxLength: DHT_K_MAX }),
     body: bytes(DHT_BODY_BYTES_MAX),
   }),
+  fc.record({
+    type: fc.constant('CONFIRM' as const),
+    id: hex(32),
+    all: fc.boolean(),
+    entries: fc.oneof(
+      fc.array(signature, { maxLength: CONFIRM_ENTRIES_MAX }),
+      fc.array(fc.record({ id: peerId }), { maxLength: CONFIRM_ENTRIES_MAX }),
+    ),
+  }),
+  fc.record({
+    type: fc.constant('REMIND' as const),
+    id: hex(32),
+    tree: fc.oneof(fc.constant(''), peerId),
+    hops,
+    round: fc.integer({ min: 1, max: RELIABLE_RETRIES_MAX }),
+    wide: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('GOSSIP' as const), hops, envelope: bytes(limits.ENVELOPE_BYTES_MAX) }),
   fc.record({
     type: fc.constant('DIRECT' as const),
@@ -203,6 +226,7 @@ const envelope: fc.Arbitrary<Envelope> = fc
         .record({ whole: hex(32), count: fc.integer({ min: 2, max: limits.PARTS_MAX }), at: fc.nat() })
         .map(({ whole, count, at }) => ({ whole, index: at % count, count })),
       form: fc.constantFrom('offer' as const, 'answer' as const, 'sealed' as const, 'room' as const),
+      confirmMs: fc.integer({ min: 1, max: RELIABLE_TIMEOUT_MAX_MS }),
       order: fc.record({ epoch: fc.maxSafeNat(), number: fc.maxSafeNat().map((n) => Math.max(1, n)) }),
       signature,
     },

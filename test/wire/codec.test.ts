@@ -50,6 +50,8 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   DHT_ANSWER: `019a31${OP_HEX}020200c414${B}03c414${A}c428${B}${A}c4029107`,
   DIRECT: '01962702033cc4080a0b0c0dffffffffc40190',
   ASTRAY: `019528c410${'f0'.repeat(16)}023bc4040a0b0c0d`,
+  CONFIRM: `019429c410${'f0'.repeat(16)}03c4c0${('ab'.repeat(32) + 'cd'.repeat(64)).repeat(2)}`,
+  REMIND: `01962ac410${'f0'.repeat(16)}c414${B}030201`,
   RECEIPT: `019621c410${'f0'.repeat(16)}c414${B}03${SIGNATURE_HEX}`,
 };
 const ENVELOPE_HEX = `9bc410${'f0'.repeat(16)}a464656d6fc414${A}0701c414${B}0acf0000018bcfe56800ce0001d4c0a46e657773c403a26869`;
@@ -205,18 +207,19 @@ describe('what a newer version may send', () => {
 
   it('reads an envelope with further fields', () => {
     const fields = [...decodeMulti(fromHex(ENVELOPE_HEX))][0] as unknown[];
-    expect(decodeEnvelope(encode([...fields, null, 0, null, 'new', { more: 1 }]))).toEqual({
+    expect(decodeEnvelope(encode([...fields, null, 0, null, 7, 'new', { more: 1 }]))).toEqual({
       ok: true,
-      value: ENVELOPE,
+      value: { ...ENVELOPE, confirmMs: 7 },
     });
     const place = [new Uint8Array(16).fill(0xcd), 1, 3];
-    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 3, [5, 6, 'new'], 'new']))).toEqual({
+    expect(decodeEnvelope(encode([...fields, [...place, 'new'], 3, [5, 6, 'new'], 8, 'new']))).toEqual({
       ok: true,
       value: {
         ...ENVELOPE,
         form: 'sealed',
         part: { whole: 'cd'.repeat(16), index: 1, count: 3 },
         order: { epoch: 5, number: 6 },
+        confirmMs: 8,
       },
     });
   });

@@ -1,5 +1,6 @@
 /** Goal: what no receiver would accept is not encoded either: a typed error says why; and the largest of all messages fits a frame. */
 import { describe, expect, it } from 'vitest';
+import { RELIABLE_TIMEOUT_MAX_MS } from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrame, encodeMessage } from '../../runtime/wire/codec.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
@@ -52,6 +53,7 @@ describe('what is never sent', () => {
       { ...ENVELOPE, ttlMs: 0.5 },
       { ...ENVELOPE, id: PEER_A },
       { ...ENVELOPE, order: { epoch: 1, number: 0 } },
+      { ...ENVELOPE, confirmMs: RELIABLE_TIMEOUT_MAX_MS + 1 },
     ]) {
       expect(thrown(() => encodeEnvelope(envelope))).toMatchObject({ name: 'MeshError', code: 'BAD_OPTION' });
     }
@@ -73,6 +75,7 @@ describe('what is never sent', () => {
       signature: SIGNATURE,
       part: { whole: 'cd'.repeat(16), index: limits.PARTS_MAX - 1, count: limits.PARTS_MAX },
       order: { epoch: Number.MAX_SAFE_INTEGER, number: Number.MAX_SAFE_INTEGER },
+      confirmMs: RELIABLE_TIMEOUT_MAX_MS,
     });
     const names = 3 * (limits.NETWORK_NAME_MAX + limits.TOPIC_NAME_MAX);
     expect(envelope.length - names - limits.PAYLOAD_BYTES_MAX).toBeLessThanOrEqual(limits.ENVELOPE_FIXED_BYTES_MAX);
