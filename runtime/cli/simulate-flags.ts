@@ -1,4 +1,5 @@
 /** The flags of `simulate`, and how they become the options of a scenario: every knob is a flag. */
+import { DHT_K, DHT_K_MAX, DHT_PATHS, DHT_PATHS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
 import { ATTACKS } from '../simulation/attack-names.ts';
 import type { FaultModel } from '../simulation/model.ts';
@@ -86,7 +87,7 @@ export const SIMULATE_FLAGS = [
   ms('clock-skew-ms', 'Peer clocks are off by up to this', '0'),
   count('connections-max', 1, 100_000, 'Connections of one tab that are not yet collected', '500'),
   ms('collect-ms', 'A closed connection is collected after this', '10000'),
-  share('churn', 'churn: peers replaced a minute', '0.05'),
+  share('churn', 'churn, dht-churn: peers replaced a minute', '0.05, dht-churn 0.0084'),
   count('groups', 2, 100, 'partition: groups', '2'),
   ms('partition-ms', 'partition: how long', '30000'),
   share('kill', 'massacre, hubless: peers that die at once', '0.3'),
@@ -94,6 +95,10 @@ export const SIMULATE_FLAGS = [
   ms('sleep-ms', 'sleepy: how long', '60000'),
   share('frozen', 'sleepy: peers in background tabs', '0.2'),
   ms('hub-down-ms', 'restart: how long the hubs are away', '20000'),
+  count('puts', 0, 1_000_000, 'dht, dht-churn: records put', '100'),
+  count('gets', 0, 1_000_000, 'dht, dht-churn: gets in their time', '300'),
+  count('paths', 1, DHT_PATHS_MAX, 'Paths of a lookup', String(DHT_PATHS)),
+  count('holders', 1, DHT_K_MAX, 'Holders of a record', String(DHT_K)),
   share('hostile', 'hostile: peers that attack', '0.2'),
   { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, default: 'all', describe: 'hostile: how' },
   { kind: 'switch', name: 'dawn', describe: 'hostile: they come first and begin at once' },
@@ -127,6 +132,10 @@ const DIRECT = [
   'partition-ms',
   'sleep-ms',
   'hub-down-ms',
+  'puts',
+  'gets',
+  'paths',
+  'holders',
   'check-every-ms',
 ] as const;
 const SHARES = ['churn', 'kill', 'sleepers', 'frozen', 'hostile'] as const;

@@ -1,4 +1,5 @@
 /** The scenarios by name, and the knobs of a run with their defaults: plain data, light to load. */
+import { DHT_K, DHT_PATHS } from '../../machines/shared/dht-routing-limits.ts';
 import type { AttackName } from './attack-names.ts';
 import type { FaultModel } from './model.ts';
 
@@ -11,6 +12,8 @@ export const SCENARIOS = {
   lossy: 'packets, frames and signals are lost, doubled and late, dials fail',
   sleepy: 'a share sleeps and wakes, a share lives in background tabs',
   restart: 'the hubs are killed and come back',
+  dht: 'records are put, then sought by others, and some written again',
+  'dht-churn': 'the same while peers crash, leave and join',
   hostile: 'a share of the peers attacks the others, in one way or in all; broadcasts of the honest',
 } as const;
 export type ScenarioName = keyof typeof SCENARIOS;
@@ -56,6 +59,12 @@ export interface ScenarioOptions {
   /** Share in background tabs: one half per second, one half per minute. */
   readonly frozen: number;
   readonly hubDownMs: number;
+  /** Records put at first, and gets in the time of the scenario (dht, dht-churn). */
+  readonly puts: number;
+  readonly gets: number;
+  /** Paths of a lookup, and holders of a record. */
+  readonly paths: number;
+  readonly holders: number;
   /** Share of the peers that is hostile, and what they do (hostile). */
   readonly hostile: number;
   readonly attack: AttackName | 'all';
@@ -86,7 +95,8 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   bytesPerMs: 0,
   candidates: 2,
   restart: true,
-  churn: 0.05,
+  // Half of the peers an hour is what a DHT is to bear; the others see more in less time.
+  churn: scenario === 'dht-churn' ? 0.0084 : 0.05,
   groups: 2,
   partitionMs: 30_000,
   kill: 0.3,
@@ -94,6 +104,10 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   sleepMs: 60_000,
   frozen: 0.2,
   hubDownMs: 20_000,
+  puts: 100,
+  gets: 300,
+  paths: DHT_PATHS,
+  holders: DHT_K,
   hostile: 0.2,
   attack: 'all',
   dawn: false,

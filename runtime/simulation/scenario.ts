@@ -2,6 +2,7 @@
  * Scenarios: what a run does with a simulation, second by second. Every knob is plain data, so that a result can be
  * repeated from its own options. Owns the order of events only; what they mean is the simulation's business.
  */
+import { DHT_ACTS } from './dht-acts.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import { components } from './graph.ts';
 import { type SeededRandom, sample } from './random-streams.ts';
@@ -69,6 +70,7 @@ export class ScenarioRun {
   #nextSampleMs = 0;
   readonly #before: ((simulation: Simulation) => void) | undefined;
   #owed = 0;
+  #replaced = 0;
 
   constructor(options: ScenarioOptions, extras: ScenarioExtras = {}) {
     this.options = options;
@@ -77,7 +79,7 @@ export class ScenarioRun {
       ...rest,
       seed: options.seed,
       hubs: options.hubs,
-      mesh: mesh ?? { maxPeers: options.maxPeers },
+      mesh: mesh ?? { maxPeers: options.maxPeers, dht: { paths: options.paths, k: options.holders } },
       network: {
         latency: { kind: 'uniform', minMs: options.latencyMinMs, maxMs: options.latencyMaxMs },
         jitterMs: options.jitterMs,
@@ -236,6 +238,17 @@ export class ScenarioRun {
     }
   }
 
+  /** A second of churn: every other one of those who go does so without a word, and somebody comes for each. */
+  replaceSome(): void {
+    const { simulation, options } = this;
+    const count = this.times((simulation.living().length * options.churn) / 60);
+    for (const peer of this.some(1).slice(0, count)) {
+      if (this.#replaced++ % 2 === 0) simulation.crash(peer);
+      else simulation.leave(peer);
+      simulation.addPeer();
+    }
+  }
+
   /** Waits until all living peers are in one component; notes how long that took, or -1. */
   *untilOne(name: string, limitMs: number): Generator<Progress, void> {
     const startMs = this.simulation.nowMs;
@@ -259,6 +272,8 @@ function pickRunning(peers: readonly SimPeer[], nth: number): SimPeer | undefine
 type Act = (run: ScenarioRun) => Generator<Progress, void>;
 
 const ACTS: Record<ScenarioName, Act> = {
+  ...DHT_ACTS,
+
   *join(run) {
     run.enter('living');
     yield* run.broadcasting(run.options.liveMs);
@@ -271,16 +286,7 @@ const ACTS: Record<ScenarioName, Act> = {
 
   *churn(run) {
     run.enter('churning');
-    const { simulation, options } = run;
-    let replaced = 0;
-    yield* run.broadcasting(options.liveMs, () => {
-      const count = run.times((simulation.living().length * options.churn) / 60);
-      for (const peer of run.some(1).slice(0, count)) {
-        if (replaced++ % 2 === 0) simulation.crash(peer);
-        else simulation.leave(peer);
-        simulation.addPeer();
-      }
-    });
+    yield* run.broadcasting(run.options.liveMs, () => run.replaceSome());
   },
 
   *partition(run) {

@@ -29,6 +29,10 @@ const SHORT = [
   '15000',
   '--hub-down-ms',
   '5000',
+  '--puts',
+  '10',
+  '--gets',
+  '20',
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'scenario-'));
