@@ -7,6 +7,10 @@ export const GOSSIP_TREES_MAX = 64;
 /** So many messages in the last OWN_TREE_WINDOW_MS give a source a tree of its own. */
 export const OWN_TREE_AFTER = 1;
 export const OWN_TREE_WINDOW_MS = 60_000;
+/** The first messages of a source go on all links until they crossed so many. */
+export const SCATTER_HOPS = 2;
+/** Larger ones follow the tree from the start. */
+export const SCATTER_BYTES_MAX = 4_096;
 /**
  * Announcements wait this long for others to share a frame, or for so many. Of the two ends of a link the one with the greater
  * id waits longer: what it hears from the other until then it need not announce, which saves a third of them.

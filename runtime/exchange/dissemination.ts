@@ -187,7 +187,7 @@ export class Dissemination {
       if (envelope?.to === this.#self)
         this.#receipts.again(entry, envelope.source, envelope.part?.whole ?? envelope.id);
     }
-    this.spreader.onDuplicate(entry, before);
+    this.spreader.onDuplicate(entry, before, gossip.hops);
   }
 
   #remember(

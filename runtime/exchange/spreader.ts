@@ -46,6 +46,8 @@ import {
   OWN_TREE_AFTER,
   OWN_TREE_WINDOW_MS,
   REPAIR_MAX,
+  SCATTER_BYTES_MAX,
+  SCATTER_HOPS,
 } from '../../machines/shared/gossip-limits.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
@@ -73,6 +75,8 @@ export class Spreader {
   readonly #window = createWindow();
   readonly #trees = createTrees();
   readonly #missing = createMissing();
+  /** The message that came last, if nothing is known yet of a tree of its source's. */
+  #beginner: MessageId | undefined;
   /** When we broadcast last, at most OWN_TREE_AFTER of them. */
   readonly #saidMs: number[] = [];
   readonly #early = { waitMs: ANNOUNCE_AFTER_MS, timer: undefined as unknown };
@@ -112,8 +116,12 @@ export class Spreader {
   /** Remembers a message; `entry` brought it first, none our own. */
   keep(id: MessageId, kept: Kept, entry: LinkEntry | undefined): void {
     remember(this.#window, id, kept);
-    if (entry === undefined || !kept.shared) return;
+    if (!kept.shared) return;
+    this.#beginner = kept.tree === SHARED || !this.#trees.own.has(kept.tree) ? id : undefined;
+    if (entry === undefined) return;
     this.#missing.delete(id);
+    // What is scattered takes links that belong to no tree.
+    if (kept.tree === SHARED && kept.hops <= SCATTER_HOPS) return;
     adopt(treeOf(this.#trees, kept.tree, kept.atMs), kept.tree, entry.slot, kept.hops);
   }
 
@@ -122,14 +130,19 @@ export class Spreader {
     disown(this.#window, id);
   }
 
-  /** Passes a broadcast on: whole where the tree leads, by its id elsewhere. */
+  /**
+   * Passes a broadcast on: whole where the tree leads, by its id elsewhere. Near its source a message that has no tree of its
+   * source's yet, or begins one, goes whole on all links: from so many places the way through the tree is short to everybody.
+   */
   spread(id: MessageId, part: Uint8Array, from: LinkEntry | undefined): void {
     const kept = this.#window.seen.get(id);
     if (kept === undefined) return;
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
+    const isScattered = this.#beginner === id && mayScatter(kept, part);
     for (const entry of this.#links.all()) {
       if (!entry.carries || entry === from) continue;
-      if (isEager(tree, entry.slot) && this.#options.push(entry, part)) {
+      if (isScattered && kept.tree !== SHARED) setEager(tree, entry.slot);
+      if ((isScattered || isEager(tree, entry.slot)) && this.#options.push(entry, part)) {
         if (kept.confirms) this.#options.asked(id, entry);
         continue;
       }
@@ -138,13 +151,14 @@ export class Spreader {
   }
 
   /** What came before came again: by this link it need not come in this tree. */
-  onDuplicate(entry: LinkEntry, kept: Kept): void {
+  onDuplicate(entry: LinkEntry, kept: Kept, hops: number): void {
     if (!kept.shared || kept.from === entry.remote) return;
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     if (kept.tree !== SHARED) {
       if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
       return;
     }
+    if (Math.min(kept.hops, hops) <= SCATTER_HOPS) return;
     // Of the two ways the one goes that was only grafted for a message. Two branches close a circle until the next wave at
     // most, and cutting either could part the tree.
     const nowMs = this.#options.clock.now();
@@ -388,3 +402,7 @@ export class Spreader {
     this.#options.clock.clearTimeout(this.#askTimer);
   }
 }
+
+/** Confirmations are gathered along a tree: what asks for them is not scattered. */
+const mayScatter = ({ hops, confirms }: Kept, part: Uint8Array): boolean =>
+  hops < SCATTER_HOPS && !confirms && part.length <= SCATTER_BYTES_MAX;

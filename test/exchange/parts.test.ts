@@ -31,15 +31,18 @@ describe('through the mesh', () => {
     nodes[0]?.exchange.broadcast('small', {});
     clock.runFor(1_000);
     for (const node of nodes.slice(1)) {
-      expect(node.inbox.map(({ kind, topic }) => [kind, topic])).toEqual([
-        ['broadcast', 'large'],
-        ['broadcast', undefined],
+      // The small one may take a shorter way and come first.
+      expect(node.inbox.map(({ kind, topic }) => `${kind} ${topic}`).sort()).toEqual([
+        'broadcast large',
+        'broadcast undefined',
       ]);
-      expect(node.inbox[0]).toMatchObject({ id, from: nodes[0]?.id });
-      expect(isSame(node.inbox[0]?.data, data)).toBe(true);
+      const large = node.inbox.find(({ topic }) => topic === 'large');
+      expect(large).toMatchObject({ id, from: nodes[0]?.id });
+      expect(isSame(large?.data, data)).toBe(true);
       expect(node.exchange.counters()['dropped.part'] ?? 0).toBe(0);
     }
-    expect(nodes[0]?.exchange.counters()['sent.GOSSIP']).toBe(Math.ceil(1_000_000 / PAYLOAD_BYTES_MAX) + 1);
+    // Each part takes the tree; the last one, which is small, and the small message take both links.
+    expect(nodes[0]?.exchange.counters()['sent.GOSSIP']).toBe(Math.ceil(1_000_000 / PAYLOAD_BYTES_MAX) + 3);
   });
 
   it('a direct one is confirmed once, over three hops', () => {
