@@ -18,6 +18,7 @@ import { LEARNT_HUBS_MAX, REMOTE_PEERS_MAX } from './limits.ts';
 import { isMacRight, macOf, readGreeting, welcomeText } from './link-proof.ts';
 import type { MeshWays } from './mesh-ways.ts';
 import { Presence } from './presence.ts';
+import { createSeals } from './seal.ts';
 import { Streams } from './streams.ts';
 import { Trunks } from './trunks.ts';
 
@@ -81,13 +82,17 @@ export class Federation implements FederationPort, Abroad {
       left: (hub) => this.streams.drop(hub),
       mayRetire: (hub) => this.isConfirmed(hub),
     });
-    this.streams = new Streams(identity.peerId, random.next(), this.trunks, {
+    this.streams = new Streams(identity.peerId, random.next(), createSeals(parts), this.trunks, {
       nowMs,
       opened: (hub) => this.presence.introduceAll(hub),
       renewed: (hub) => this.presence.renewed(hub),
       item: (hub, item) => this.presence.item(hub, item),
       unconfirmed: (_, items) => this.presence.unconfirmed(items),
       lost: (hub, url) => this.#lost(hub, url),
+      failed: (cause) => {
+        const error = new MeshError('ACTOR_FAILED', `Our signer failed: ${String(cause)}`, { cause });
+        parts.report({ type: 'error', error });
+      },
     });
     this.presence = new Presence({
       networks,

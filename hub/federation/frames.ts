@@ -9,19 +9,32 @@ import { isSignalType, presenceSchema, type SignalType } from '../../runtime/wir
 import { isObject, isRouted } from '../frames.ts';
 import type { Advert, Item } from './federation.events.ts';
 import { HUBS_KNOWN_MAX, TRUNK_BATCH_ITEMS, TRUNK_HOPS_MAX } from './limits.ts';
+import type { Hello } from './seal.ts';
 import type { Segment } from './stream.core.ts';
 
-/** A frame for one hub, which others pass on. */
+/**
+ * A frame for one hub, which others pass on: a line of JSON that says so, then a line of JSON for that hub alone, which hubs
+ * in between neither parse nor can change.
+ */
 export interface RoutedFrame {
   readonly type: 'hub-frame';
   readonly from: PeerId;
   readonly to: PeerId;
   /** Hubs it has crossed. */
   readonly hops: number;
+  /** Both ends, and the body, as the sender wrote it; absent while the sender does not know the receiver. */
+  readonly mac?: string;
+  readonly body: string;
+}
+
+/** The body of a routed frame. */
+export interface PairFrame {
   /** When the sender's end of this pair came into being: a later one has forgotten what a former one knew. */
   readonly born: number;
   /** The receiver's end that the sender knows; frames for another one are not for this one. */
   readonly toBorn?: number;
+  /** Who the sender is, for a receiver that may not know it. */
+  readonly hello?: Hello;
   readonly data?: {
     readonly stream: number;
     readonly base: number;
@@ -57,8 +70,13 @@ const routedSchema = v.object({
   from: peerId,
   to: peerId,
   hops: v.pipe(natural, v.maxValue(TRUNK_HOPS_MAX)),
+  mac: v.exactOptional(v.pipe(v.string(), v.maxLength(64))),
+});
+const base64url = (chars: number) => v.pipe(v.string(), v.regex(/^[\w-]*$/), v.length(chars));
+const pairSchema = v.object({
   born: natural,
   toBorn: v.exactOptional(natural),
+  hello: v.exactOptional(v.object({ key: base64url(43), dh: base64url(43), sig: base64url(86) })),
   data: v.exactOptional(
     v.object({
       stream: natural,
@@ -71,20 +89,24 @@ const routedSchema = v.object({
   reset: v.exactOptional(v.tuple([natural, natural])),
 });
 
-/** The frame in `text`, or undefined when it is none. */
-export function parseTrunkFrame(text: string): TrunkFrame | undefined {
-  let value: unknown;
+function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     // Not JSON: the caller counts it.
     return undefined;
   }
+}
+
+/** The frame in `text`, or undefined when it is none. */
+export function parseTrunkFrame(text: string): TrunkFrame | undefined {
+  const end = text.indexOf('\n');
+  const value = parseJson(end === -1 ? text : text.slice(0, end));
   if (!isObject(value)) return undefined;
   switch (value['type']) {
     case 'hub-frame': {
       const read = v.safeParse(routedSchema, value);
-      return read.success ? read.output : undefined;
+      return read.success && end !== -1 ? { ...read.output, body: text.slice(end + 1) } : undefined;
     }
     case 'hub-adverts': {
       const read = v.safeParse(advertsSchema, value['adverts']);
@@ -99,29 +121,29 @@ export function parseTrunkFrame(text: string): TrunkFrame | undefined {
   }
 }
 
+/** What a routed frame is for, or undefined when it says nothing sound. */
+export function readPairFrame(body: string): PairFrame | undefined {
+  const read = v.safeParse(pairSchema, parseJson(body));
+  return read.success ? read.output : undefined;
+}
+
+/** A routed frame as it travels. */
+export const routedText = ({ from, to, hops, mac, body }: Omit<RoutedFrame, 'type'>): string =>
+  `{"type":"hub-frame","from":"${from}","to":"${to}","hops":${hops}${mac === undefined ? '' : `,"mac":"${mac}"`}}\n${body}`;
+
 /** Between which ends of a pair a frame goes. */
-export interface PairHeader {
-  readonly from: PeerId;
-  readonly to: PeerId;
-  readonly born: number;
-  readonly toBorn: number | undefined;
-}
+export type PairHeader = Pick<PairFrame, 'born' | 'toBorn' | 'hello'>;
 
-const headerText = ({ from, to, born, toBorn }: PairHeader): string =>
-  `"type":"hub-frame","from":"${from}","to":"${to}","hops":0,"born":${born}${toBorn === undefined ? '' : `,"toBorn":${toBorn}`}`;
-
-/** A frame around items that are JSON already. */
-export function dataFrame(header: PairHeader, segment: Segment, ack: RoutedFrame['ack']): string {
+/** A body around items that are JSON already. */
+export function dataBody(header: PairHeader, segment: Segment, ack: PairFrame['ack']): string {
   const { stream, base, seq, items } = segment;
-  const acked = ack === undefined ? '' : `,"ack":[${ack[0]},${ack[1]}]`;
-  return `{${headerText(header)},"data":{"stream":${stream},"base":${base},"seq":${seq},"items":[${items.join(',')}]}${acked}}`;
+  const head = JSON.stringify({ ...header, ack }).slice(0, -1);
+  return `${head},"data":{"stream":${stream},"base":${base},"seq":${seq},"items":[${items.join(',')}]}}`;
 }
 
-/** A frame without items: a confirmation, a complaint, or nothing but a greeting. */
-export function controlFrame(header: PairHeader, what: Pick<RoutedFrame, 'ack' | 'reset'>): string {
-  const rest = JSON.stringify(what).slice(1, -1);
-  return `{${headerText(header)}${rest === '' ? '' : `,${rest}`}}`;
-}
+/** A body without items: a confirmation, a complaint, or nothing but a greeting. */
+export const controlBody = (header: PairHeader, what: Pick<PairFrame, 'ack' | 'reset'>): string =>
+  JSON.stringify({ ...header, ...what });
 
 const place = { n: network, p: peerId, ad: v.looseObject({}) };
 const itemSchema = v.variant('k', [

@@ -4,8 +4,17 @@
  */
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Trunk } from './federation.events.ts';
-import { controlFrame, dataFrame, type PairHeader, type RoutedFrame } from './frames.ts';
+import {
+  controlBody,
+  dataBody,
+  type PairFrame,
+  type PairHeader,
+  type RoutedFrame,
+  readPairFrame,
+  routedText,
+} from './frames.ts';
 import { HUB_LOST_MS, STREAM_ACK_ITEMS } from './limits.ts';
+import { type Hello, isSealRight, type Seals, type Secret } from './seal.ts';
 import { StreamReceiver, StreamSender } from './stream.core.ts';
 import type { Trunks } from './trunks.ts';
 
@@ -13,8 +22,10 @@ interface Pair {
   readonly hub: PeerId;
   /** Tells the far end whether we are the one that it knew, and which of its ends we know. */
   born: number;
+  /** How we introduce ourselves; undefined while it is being signed, when nothing can be sent. */
+  hello: Hello | undefined;
   /** Undefined until it has greeted: nothing is sent before, as nobody could tell who got it. */
-  farBorn: number | undefined;
+  far: FarEnd | undefined;
   /** It does not know us as we are. */
   isGreetingDue: boolean;
   readonly sender: StreamSender;
@@ -27,6 +38,12 @@ interface Pair {
   lostMs: number | undefined;
 }
 
+/** The other end as it introduced itself. */
+interface FarEnd {
+  readonly born: number;
+  readonly secret: Secret;
+}
+
 export interface StreamEvents {
   nowMs(): number;
   /** A new stream to this hub begins: what it has to know comes first. */
@@ -36,6 +53,8 @@ export interface StreamEvents {
   item(hub: PeerId, item: unknown): void;
   /** These were never confirmed, and will not be sent again. */
   unconfirmed(hub: PeerId, items: readonly string[]): void;
+  /** Our signer failed: nothing can be said to that hub. */
+  failed(error: unknown): void;
   /** Gone. `url`: where it was, when it had told. */
   lost(hub: PeerId, url: string | undefined): void;
 }
@@ -49,12 +68,15 @@ export class Streams {
   readonly #pairs = new Map<PeerId, Pair>();
   readonly #dirty = new Set<Pair>();
   readonly #salt: number;
+  readonly #seals: Seals;
   #lastStream = 0;
-  readonly counters = { itemsIn: 0, itemsOut: 0, resent: 0, doubled: 0, refused: 0 };
+  /** `unproven`: frames that nobody can tell to be their sender's, late ones of a former life among them. */
+  readonly counters = { itemsIn: 0, itemsOut: 0, resent: 0, doubled: 0, refused: 0, unproven: 0 };
 
   /** `salt`: a random number in [0, 1), new in each life of the hub. */
-  constructor(own: PeerId, salt: number, trunks: Trunks, events: StreamEvents) {
+  constructor(own: PeerId, salt: number, seals: Seals, trunks: Trunks, events: StreamEvents) {
     this.#own = own;
+    this.#seals = seals;
     this.#salt = Math.floor(salt * SALTS);
     this.#trunks = trunks;
     this.#events = events;
@@ -116,42 +138,89 @@ export class Streams {
     // Of a hub that stopped, or that nobody has told of yet: it sends again what it wants to be heard.
     if (!this.#pairs.has(frame.from) && !this.#trunks.graph.isReachable(frame.from)) return;
     const pair = this.#open(frame.from);
-    if (!this.#meet(pair, frame)) return;
-    const { data, ack } = frame;
+    const said = readPairFrame(frame.body);
+    const far = said === undefined ? undefined : this.#proven(pair, frame, said);
+    if (said === undefined || far === undefined) {
+      this.counters.unproven++;
+      return;
+    }
+    if (!this.#meet(pair, far, said)) return;
+    const { data, ack } = said;
     if (ack !== undefined) {
       pair.sender.confirm(ack[0], ack[1], this.#events.nowMs());
       if (pair.sender.waiting > 0) this.#mark(pair);
     }
     if (data === undefined) return;
     const taken = pair.receiver.take(data.stream, data.base, data.seq, data.items);
-    if (taken.reset) return this.#complain(pair, frame.born, frame.born);
+    if (taken.reset) return this.#complain(pair, far, far.born);
     if (taken.isNew) this.#events.renewed(pair.hub);
     this.counters.itemsIn += taken.items.length;
     for (const item of taken.items) this.#events.item(pair.hub, item);
     if (pair.receiver.unconfirmed >= STREAM_ACK_ITEMS) this.#mark(pair);
   }
 
+  /** The end that a frame comes from, if it is that end's own word. Whoever cannot be known is asked to introduce itself. */
+  #proven(pair: Pair, { from, to, mac, body }: RoutedFrame, said: PairFrame): FarEnd | undefined {
+    const { born, toBorn, hello, data, ack, reset } = said;
+    const isKnown = pair.far?.born === born;
+    if (!isKnown && hello === undefined) {
+      this.#greet(pair);
+      return undefined;
+    }
+    const secret = isKnown ? pair.far?.secret : this.#seals.meet(from, born, hello as Hello);
+    if (secret === undefined) return undefined;
+    // Who does not know us yet can seal nothing: it says who it is, which it signed, and no more.
+    const isBare = hello !== undefined && toBorn === undefined && data === undefined && ack === undefined;
+    if (mac === undefined) return isBare && reset === undefined ? { born, secret } : undefined;
+    return isSealRight(this.#seals.seal(secret, from, to, body), mac) ? { born, secret } : undefined;
+  }
+
   /** Whether a frame is of the far end as it is, and for us as we are. Whoever is mistaken is told. */
-  #meet(pair: Pair, { born, toBorn, reset }: RoutedFrame): boolean {
-    const known = pair.farBorn;
+  #meet(pair: Pair, far: FarEnd, { toBorn, reset }: PairFrame): boolean {
+    const { born } = far;
+    const known = pair.far?.born;
     if (born < (known ?? 0)) {
       // Late, of a former life; or its clock went back, and it has to know.
-      this.#complain(pair, born, known ?? 0);
+      this.#complain(pair, far, known ?? 0);
       return false;
     }
-    pair.farBorn = born;
+    pair.far = far;
     if (known === undefined) this.#mark(pair);
     // It has forgotten what we told.
     else if (born > known) this.#restart(pair);
     if (reset !== undefined && reset[0] === pair.born) {
       this.#lastStream = Math.max(this.#lastStream, reset[1]);
       pair.born = this.#newStream();
+      this.#introduce(pair);
       this.#restart(pair);
     }
     if (toBorn === pair.born) return true;
+    this.#greet(pair);
+    return false;
+  }
+
+  #greet(pair: Pair): void {
     pair.isGreetingDue = true;
     this.#mark(pair);
-    return false;
+  }
+
+  /** Signs who we are, for this hub and this life of ours. */
+  #introduce(pair: Pair): void {
+    const { born } = pair;
+    pair.hello = undefined;
+    const hello = this.#seals.introduce(pair.hub, born);
+    if (!(hello instanceof Promise)) {
+      pair.hello = hello;
+      return;
+    }
+    hello.then(
+      (made) => {
+        if (pair.born !== born) return;
+        pair.hello = made;
+        this.#mark(pair);
+      },
+      (error: unknown) => this.#events.failed(error),
+    );
   }
 
   tick(): void {
@@ -162,9 +231,9 @@ export class Streams {
         continue;
       }
       for (const segment of pair.sender.overdue(nowMs)) {
-        this.#trunks.route(pair.hub, dataFrame(this.#header(pair), segment, this.#ackOf(pair)));
+        this.#send(pair, dataBody(headerOf(pair), segment, this.#ackOf(pair)));
       }
-      if (pair.farBorn === undefined) pair.isGreetingDue = true;
+      if (pair.far === undefined) pair.isGreetingDue = true;
       if (pair.receiver.unconfirmed > 0 || pair.isGreetingDue) this.#mark(pair);
     }
   }
@@ -186,7 +255,8 @@ export class Streams {
     const pair: Pair = {
       hub,
       born,
-      farBorn: undefined,
+      hello: undefined,
+      far: undefined,
       isGreetingDue: true,
       sender: new StreamSender(born),
       receiver: new StreamReceiver(),
@@ -194,18 +264,22 @@ export class Streams {
       movedAt: 0,
       lostMs: undefined,
     };
+    this.#introduce(pair);
     this.#pairs.set(hub, pair);
     if (pair.path === undefined) pair.lostMs = this.#events.nowMs();
     this.#events.opened(hub);
     return pair;
   }
 
-  #complain(pair: Pair, born: number, above: number): void {
-    this.#trunks.route(pair.hub, controlFrame(this.#header(pair), { reset: [born, above] }));
+  /** Tells an end that it is not believed. It may be another one than the one that we know. */
+  #complain(pair: Pair, to: FarEnd, above: number): void {
+    this.#send(pair, controlBody({ ...headerOf(pair), ...introOf(pair) }, { reset: [to.born, above] }), to.secret);
   }
 
-  #header({ hub, born, farBorn }: Pair): PairHeader {
-    return { from: this.#own, to: hub, born, toBorn: farBorn };
+  #send(pair: Pair, body: string, secret = pair.far?.secret): void {
+    const [from, to] = [this.#own, pair.hub];
+    const mac = secret === undefined ? {} : { mac: this.#seals.seal(secret, from, to, body) };
+    this.#trunks.route(to, routedText({ from, to, hops: 0, ...mac, body }));
   }
 
   #restart(pair: Pair): void {
@@ -246,24 +320,26 @@ export class Streams {
     const pairs = [...this.#dirty];
     this.#dirty.clear();
     for (const pair of pairs) {
-      if (pair.path === undefined) continue;
+      if (pair.path === undefined || pair.hello === undefined) continue;
+      if (pair.isGreetingDue) this.#send(pair, controlBody({ ...headerOf(pair), ...introOf(pair) }, {}));
+      pair.isGreetingDue = false;
+      if (pair.far === undefined) continue;
       let ack = this.#ackOf(pair);
-      const segments = pair.farBorn === undefined ? [] : pair.sender.fresh(this.#events.nowMs());
-      for (const segment of segments) {
-        this.#trunks.route(pair.hub, dataFrame(this.#header(pair), segment, ack));
+      for (const segment of pair.sender.fresh(this.#events.nowMs())) {
+        this.#send(pair, dataBody(headerOf(pair), segment, ack));
         ack = undefined;
       }
-      if (ack !== undefined || (pair.isGreetingDue && segments.length === 0)) {
-        this.#trunks.route(pair.hub, controlFrame(this.#header(pair), ack === undefined ? {} : { ack }));
-      }
-      pair.isGreetingDue = false;
+      if (ack !== undefined) this.#send(pair, controlBody(headerOf(pair), { ack }));
     }
   }
 
   /** The confirmation that is due, if any; it counts as sent. */
-  #ackOf({ receiver }: Pair): RoutedFrame['ack'] {
+  #ackOf({ receiver }: Pair): PairFrame['ack'] {
     if (receiver.unconfirmed === 0) return undefined;
     receiver.unconfirmed = 0;
     return [receiver.stream, receiver.upTo];
   }
 }
+
+const headerOf = ({ born, far }: Pair): PairHeader => (far === undefined ? { born } : { born, toBorn: far.born });
+const introOf = ({ hello }: Pair): Pick<PairHeader, 'hello'> => (hello === undefined ? {} : { hello });

@@ -5,7 +5,7 @@
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Presence } from '../../runtime/ports/signaling.ts';
 import type { Advert, PathPreference, Trunk, TrunkKind } from './federation.events.ts';
-import { parseTrunkFrame, type RoutedFrame } from './frames.ts';
+import { parseTrunkFrame, type RoutedFrame, routedText } from './frames.ts';
 import { HubGraph, isNewer } from './graph.core.ts';
 import { ADVERT_REFRESH_MS, TRUNK_HOPS_MAX, TRUNK_PING_MS, TRUNK_SILENT_MS } from './limits.ts';
 
@@ -175,7 +175,7 @@ export class Trunks {
   #take(frame: RoutedFrame): void {
     if (frame.from === this.#own) return; // came back: some hub’s picture of the graph is old
     if (frame.to === this.#own) return this.#events.received(frame);
-    if (frame.hops >= TRUNK_HOPS_MAX || !this.route(frame.to, JSON.stringify({ ...frame, hops: frame.hops + 1 }))) {
+    if (frame.hops >= TRUNK_HOPS_MAX || !this.route(frame.to, routedText({ ...frame, hops: frame.hops + 1 }))) {
       this.counters.dropped++; // its sender keeps it until it is confirmed
       return;
     }

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { factOf, frameOf } from '../../adapters/signaling-codec.ts';
-import { parseTrunkFrame, readItem } from '../../hub/federation/frames.ts';
+import { parseTrunkFrame, readItem, readPairFrame, routedText } from '../../hub/federation/frames.ts';
 import { readGreeting, readWelcome } from '../../hub/federation/link-proof.ts';
 import {
   errorFrame,
@@ -117,21 +117,16 @@ const hubTexts = [
     fromPeerId: PEER_B,
   })),
 ].map((frame) => JSON.stringify(frame));
+const routed = (body: object): string =>
+  routedText({ from: PEER_A, to: PEER_B, hops: 1, mac: 'A'.repeat(22), body: JSON.stringify(body) });
 const trunkTexts = [
-  {
-    type: 'hub-frame',
-    from: PEER_A,
-    to: PEER_B,
-    hops: 0,
+  routed({ born: 7, hello: { key: KEY, dh: 'A'.repeat(43), sig: 'A'.repeat(86) } }),
+  routed({
     born: 7,
     data: { stream: 1, base: 1, seq: 2, items: [{ k: 'leave', n: 'demo', p: PEER_A, r: 'left' }] },
-  },
-  { type: 'hub-frame', from: PEER_A, to: PEER_B, hops: 1, born: 7, toBorn: 8, ack: [1, 2], reset: [7, 9] },
-  {
-    type: 'hub-frame',
-    from: PEER_A,
-    to: PEER_B,
-    hops: 1,
+  }),
+  routed({ born: 7, toBorn: 8, ack: [1, 2], reset: [7, 9] }),
+  routed({
     born: 7,
     toBorn: 8,
     data: {
@@ -143,11 +138,11 @@ const trunkTexts = [
         { k: 'snap', last: true, peers: [{ n: 'demo', p: PEER_A, ad: {} }] },
       ],
     },
-  },
+  }),
   { type: 'hub-ping' },
   { hub: { v: 1, nonce: 'A'.repeat(32) } },
   { hubId: PEER_A, key: KEY, sig: 'A'.repeat(86) },
-].map((frame) => JSON.stringify(frame));
+].map((frame) => (typeof frame === 'string' ? frame : JSON.stringify(frame)));
 const commandTexts = [
   ...PEER_COMMANDS.map((cmd) =>
     JSON.stringify({
@@ -234,13 +229,13 @@ function runClient(input: Input): boolean {
 function runTrunk(input: Input): boolean {
   const text = input as string;
   const frame = parseTrunkFrame(text);
-  if (frame?.type === 'hub-frame') for (const item of frame.data?.items ?? []) readItem(item);
+  if (frame?.type === 'hub-frame') for (const item of readPairFrame(frame.body)?.data?.items ?? []) readItem(item);
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    // Not JSON: the others are never asked.
-    return false;
+    // Not JSON as a whole: the others are never asked.
+    return frame !== undefined;
   }
   return [readGreeting(json), readWelcome(json), readItem(json), frame].some((read) => read !== undefined);
 }
