@@ -49,6 +49,8 @@ export interface MeshOptions {
   readonly eviction?: boolean;
   /** Keep near and far links by XOR distance. False: links by arrival and age. Default true. */
   readonly xorRouting?: boolean;
+  /** Dial whom the app writes many direct messages to over others, while there is a slot. Default false. */
+  readonly dialOnDemand?: boolean;
   readonly joinTimeoutMs?: number;
   readonly dialTimeoutMs?: number;
   readonly directTimeoutMs?: number;

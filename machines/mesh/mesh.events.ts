@@ -39,6 +39,8 @@ export interface MeshSettings {
   readonly autoDiscovery: boolean;
   readonly eviction: boolean;
   readonly xorRouting: boolean;
+  /** Dial whom the app writes to a lot, while there is a slot. */
+  readonly dialOnDemand: boolean;
   readonly joinTimeoutMs: number;
   readonly dialTimeoutMs: number;
   readonly directTimeoutMs: number;
@@ -167,6 +169,8 @@ export type ExchangeFact =
   | { readonly type: 'relay.received'; readonly from: PeerId; readonly signal: PeerSignal }
   /** No way through the mesh led to `to`. */
   | { readonly type: 'relay.failed'; readonly to: PeerId; readonly attempt: AttemptId }
+  /** So much goes to this peer over others that a link of its own would be cheaper. */
+  | { readonly type: 'peer.demanded'; readonly remote: PeerId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
   | ({ readonly type: 'message.gap' } & Gap)

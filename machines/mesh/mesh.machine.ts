@@ -156,7 +156,7 @@ export const meshMachine = setup({
     }),
     passToExchange: step((work, event) => lifecycle.passToExchange(work, as(event, 'mesh.broadcast', 'mesh.direct'))),
     refuseCommand: step((work, event) => lifecycle.refuseCommand(work, as(event, 'mesh.broadcast', 'mesh.direct'))),
-    connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect').remote)),
+    connect: step((work, event) => lifecycle.connect(work, as(event, 'mesh.connect', 'peer.demanded').remote)),
     connectAll: step((work) => lifecycle.connectAll(work)),
     disconnect: step((work, event) => {
       const { remote, reason } = as(event, 'mesh.disconnect');
@@ -184,6 +184,7 @@ export const meshMachine = setup({
     isOverfull: ({ context }) => operations.isOverfull(context),
     isNotOverfull: ({ context }) => !operations.isOverfull(context),
     ownsOperation: ({ context }) => context.operation?.part === 'owner',
+    dialsOnDemand: ({ context }) => context.settings.dialOnDemand,
     looksByItself: ({ context }) => context.settings.autoDiscovery,
     looksNotByItself: ({ context }) => !context.settings.autoDiscovery,
     mayVisit: ({ context }) => networks.mayVisit(context),
@@ -247,6 +248,7 @@ export const meshMachine = setup({
         'wire.received': { actions: 'wireReceived' },
         'relay.received': { actions: 'relayReceived' },
         'relay.failed': { actions: 'relayFailed' },
+        'peer.demanded': { guard: 'dialsOnDemand', actions: 'connect' },
         'beacon.changed': { actions: 'noteBeacon' },
         'environment.changed': { actions: 'heedEnvironment' },
         'link.congested': { actions: 'passToGossip' },

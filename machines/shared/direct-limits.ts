@@ -40,3 +40,8 @@ export const PASSING_BYTES_MAX = 8_388_608;
 export const PASSING_MS = 30_000;
 /** Messages of a link that ended that take another one, and receipts that one neighbour has us find a way for in MISBEHAVIOUR_WINDOW_MS. */
 export const STRAYS_MAX = 64;
+/** So many messages, or bytes, to one peer within the time are reason for a link of its own. And peers that are counted. Guess. */
+export const DEMAND_MESSAGES = 16;
+export const DEMAND_BYTES = 65_536;
+export const DEMAND_MS = 10_000;
+export const DEMAND_PEERS_MAX = 64;

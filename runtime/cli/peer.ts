@@ -125,6 +125,7 @@ const FLAGS = [
   { kind: 'switch', name: 'no-auto-discovery', describe: 'Dial nobody unless told to' },
   { kind: 'switch', name: 'no-eviction', describe: 'Never give up a link for a newcomer' },
   { kind: 'switch', name: 'no-xor-routing', describe: 'Links by arrival and age, no near and far ones' },
+  { kind: 'switch', name: 'dial-on-demand', describe: 'Dial whom much is written to over others' },
   { kind: 'switch', name: 'no-signing', describe: 'Sign no message and check none: for a whole network' },
 ] as const satisfies readonly Flag[];
 
@@ -250,6 +251,7 @@ function meshOptions(values: PeerFlags, rtc: LinkPort, texts: CliInvitations, ru
     autoDiscovery: values['no-auto-discovery'] !== true,
     eviction: values['no-eviction'] !== true,
     xorRouting: values['no-xor-routing'] !== true,
+    dialOnDemand: values['dial-on-demand'] === true,
     signing: values['no-signing'] !== true,
     joinTimeoutMs: values['join-timeout'],
     dialTimeoutMs: values['dial-timeout'],

@@ -2,6 +2,7 @@
  * Direct messages on their way over others: our own until their receipts come, and those that we pass on. What each does next is
  * decided in `machines/routing`; this owns what is remembered of them, the timer, and what goes out on which link.
  */
+import { createDemand, wantsLink } from '../../machines/routing/demand.core.ts';
 import {
   createErrand,
   type Deed,
@@ -59,6 +60,8 @@ export interface DirectsOptions {
   /** A receipt that a link owed, which is gone, takes another way. False when there is none. */
   readonly rerouteReceipt: (receipt: Receipt, except: PeerId) => boolean;
   readonly fault: (entry: LinkEntry) => void;
+  /** So much goes to this peer that a link of its own would be cheaper. */
+  readonly demanded: (remote: PeerId) => void;
 }
 
 /** A message of ours that waits for its receipt. */
@@ -81,6 +84,7 @@ export class Directs {
   readonly passages = new Passages();
   readonly #floods = new Budget(DIRECT_FLOODS_MAX, DIRECT_FLOODS_MS);
   readonly #floodedMs = new Map<PeerId, number>();
+  readonly #demand = createDemand();
   #timer: unknown;
   #timerMs = Number.POSITIVE_INFINITY;
 
@@ -107,6 +111,7 @@ export class Directs {
     for (const { message } of packed) if (straight !== undefined) this.#pushGossip(straight, message);
     // A silent one may come back and get it then; others may know a way now.
     if (straight !== undefined && straight.alarm !== 'silent') return true;
+    if (wantsLink(this.#demand, to, bytes, nowMs)) this.#options.demanded(to);
     const open = links.open();
     const isBlind = open.length < SMALL_CAP && !reaches(ways, open, to, nowMs);
     for (let walks = isBlind ? DIRECT_WALKS_AT_ONCE : 1; walks > 0; walks--) this.#walk(own);

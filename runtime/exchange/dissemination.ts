@@ -97,6 +97,7 @@ export class Dissemination {
     const push = (entry: LinkEntry, part: Uint8Array): boolean => this.#pushOrHold(entry, part);
     this.#directs = new Directs({
       ...{ ...shared, push, away: options.away, fault: options.fault },
+      demanded: (remote) => options.report({ type: 'peer.demanded', remote }),
       isKnown: (id) => this.spreader.kept(id) !== undefined,
       arrived: (entry, gossip) => this.onGossip(entry, gossip),
       rerouteReceipt: (receipt, except) => this.#receipts.reroute(receipt, except),

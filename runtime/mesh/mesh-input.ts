@@ -100,6 +100,7 @@ function settingsOf(options: MeshOptions): MeshSettings {
     autoDiscovery: checkBoolean('autoDiscovery', options.autoDiscovery ?? true),
     eviction: checkBoolean('eviction', options.eviction ?? true),
     xorRouting: checkBoolean('xorRouting', options.xorRouting ?? true),
+    dialOnDemand: checkBoolean('dialOnDemand', options.dialOnDemand ?? false),
     joinTimeoutMs: timeout('joinTimeoutMs', options.joinTimeoutMs, JOIN_TIMEOUT_MS),
     dialTimeoutMs: timeout('dialTimeoutMs', options.dialTimeoutMs, DIAL_TIMEOUT_MS),
     directTimeoutMs: timeout('directTimeoutMs', options.directTimeoutMs, DIRECT_TIMEOUT_MS),

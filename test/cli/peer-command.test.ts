@@ -34,13 +34,23 @@ describe('peer --json', () => {
   });
 
   it('hands its flags to the meshes', async () => {
-    const world = await peers('--hub', 'ws://a,wss://b', '--network', 'n', '--max-peers', '4', '--no-eviction');
+    const world = await peers(
+      '--hub',
+      'ws://a,wss://b',
+      '--network',
+      'n',
+      '--max-peers',
+      '4',
+      '--no-eviction',
+      '--dial-on-demand',
+    );
     expect(world.options[0]).toMatchObject({
       signaling: ['ws://a', 'wss://b', { url: 'invitation:' }],
       network: 'n',
       maxPeers: 4,
       eviction: false,
       xorRouting: true,
+      dialOnDemand: true,
       rtc: { name: 'native' },
     });
     expect(world.options[0]).not.toHaveProperty('minPeers');

@@ -2,6 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { createPassing } from '../../machines/routing/passing.core.ts';
 import {
+  DEMAND_BYTES,
+  DEMAND_MESSAGES,
+  DEMAND_MS,
   DIRECT_RECEIPTS_MAX,
   PASSING_BYTES_MAX,
   PASSING_MAX,
@@ -196,6 +199,20 @@ describe('a direct message to somebody who is no neighbour', () => {
     expect(count(at('a'), 'lost.unacknowledged')).toBe(STRAYS_MAX);
     clock.runFor(20);
     expect(walksOf(at('c'))).toBe(STRAYS_MAX);
+  });
+
+  it('tells once in a while whom so much goes to that a link would be cheaper', () => {
+    const { clock, at } = graph('abc', 'ab bc');
+    const ends = settled();
+    const demanded = () => at('a').facts.filter(({ type }) => type === 'peer.demanded');
+    for (let n = 1; n < DEMAND_MESSAGES; n++) at('a').exchange.direct(at('c').id, n, direct, ends);
+    for (let n = 0; n < 2 * DEMAND_MESSAGES; n++) at('a').exchange.direct(at('b').id, n, direct, ends);
+    expect(demanded()).toEqual([]);
+    for (let n = 0; n < 9; n++) at('a').exchange.direct(at('c').id, n, direct, ends);
+    expect(demanded()).toEqual([{ type: 'peer.demanded', remote: at('c').id }]);
+    clock.runFor(DEMAND_MS);
+    at('a').exchange.direct(at('c').id, new Uint8Array(DEMAND_BYTES), direct, ends);
+    expect(demanded()).toHaveLength(2);
   });
 
   it('goes straight on when the link of its addressee dies without a word', () => {

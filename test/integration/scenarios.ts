@@ -244,6 +244,66 @@ export function directs(): Promise<Figures> {
   });
 }
 
+const shareOf = (sorted: readonly number[], share: number): number =>
+  sorted[Math.floor((sorted.length - 1) * share)] ?? 0;
+
+/**
+ * 30 peers in 6 processes send `count` direct messages between random pairs, 20 at a time: every one is confirmed. Then a peer
+ * dies without a word: whoever writes to it hears so with a typed error, no later than it was to wait.
+ */
+export function manyDirects(count = 1_000): Promise<Figures> {
+  return withFleet(async (fleet) => {
+    const { url } = await fleet.hub();
+    const network = { hub: url, network: 'many-directs' };
+    const groups = await Promise.all([5, 5, 5, 5, 5, 5].map((each) => fleet.peers({ ...network, count: each })));
+    const peers = groups.flat();
+    const [victim] = await fleet.peers(network);
+    must(victim !== undefined, 'no victim');
+    await oneComponent([...peers, victim]);
+    const receipts: { hops: number; ms: number }[] = [];
+    let left = count;
+    const startMs = performance.now();
+    const sendOn = async (): Promise<void> => {
+      while (left-- > 0) {
+        const from = pick(peers);
+        const to = pick(peers.filter((peer) => peer !== from));
+        const reply = await ask(from, { cmd: 'direct', to: to.peerId, data: 'psst' });
+        must(reply['ok'] === true, `no receipt: ${JSON.stringify(reply)}`);
+        receipts.push(reply['result'] as { hops: number; ms: number });
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, sendOn));
+    const sentMs = sinceMs(startMs);
+    const counters = (await statusesOf(peers)).map((status) => status.counters);
+    const sum = (name: string): number => counters.reduce((total, each) => total + (each[name] ?? 0), 0);
+    const heard = received(peers);
+    must(
+      [...heard.values()].every((times) => times === 1),
+      'a message was delivered twice',
+    );
+    must(heard.size === count, `${heard.size} of ${count} delivered`);
+    await victim.program.end('SIGKILL');
+    const timeoutMs = 3_000;
+    const askedMs = performance.now();
+    const late = await Promise.all(
+      peers.map((from) => ask(from, { cmd: 'direct', to: victim.peerId, data: 'anybody?', timeoutMs })),
+    );
+    const toldMs = sinceMs(askedMs);
+    const codes = new Set(late.map((reply) => (reply['error'] as { code?: string } | undefined)?.code));
+    must([...codes].join() === 'DIRECT_TIMEOUT', `of a dead peer: ${[...codes].join()}`);
+    must(toldMs < timeoutMs + 2_000, `told after ${toldMs} ms`);
+    for (const program of programsOf(peers)) must((await program.end()) === 0, program.stderr);
+    const ms = receipts.map((receipt) => receipt.ms).sort((a, b) => a - b);
+    const hops = receipts.map((receipt) => receipt.hops).sort((a, b) => a - b);
+    return {
+      ...{ receipts: receipts.length, sentMs, beyond: hops.filter((crossed) => crossed > 1).length },
+      ...{ hopsMax: hops.at(-1) ?? 0, ms50: shareOf(ms, 0.5), ms99: shareOf(ms, 0.99), msMax: ms.at(-1) ?? 0 },
+      copies: Math.round(((sum('sent.DIRECT') + sum('sent.GOSSIP')) / count) * 100) / 100,
+      ...{ walks: sum('walks.begun'), flooded: sum('flooded'), deadToldMs: toldMs },
+    };
+  });
+}
+
 /** A process dies without a word: its neighbours notice, and the others stay one mesh. */
 export function killedProcess(): Promise<Figures> {
   return withFleet(async (fleet) => {

@@ -18,6 +18,7 @@ export const SETTINGS: MeshSettings = {
   autoDiscovery: true,
   eviction: true,
   xorRouting: true,
+  dialOnDemand: false,
   joinTimeoutMs: JOIN_TIMEOUT_MS,
   dialTimeoutMs: 10_000,
   directTimeoutMs: 5_000,

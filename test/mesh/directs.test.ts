@@ -60,3 +60,22 @@ it('forty peers of which a fifth has just died: the others reach each other, the
   await end;
   expect([codes, simulation.nowMs - sentMs <= 5_200]).toEqual([['DIRECT_TIMEOUT'], true]);
 });
+
+it('who writes much to a peer over others gets a link to it where that is asked for and there is a slot', async () => {
+  for (const dialOnDemand of [true, false]) {
+    const simulation = new Simulation({ seed: 5, mesh: { dialOnDemand }, checkEveryMs: 0 });
+    simulation.addPeers(20, 500);
+    simulation.runFor(20_000);
+    const ada = simulation.living().find(({ mesh }) => mesh.canAcceptMore());
+    const far = simulation.living().find((peer) => {
+      const isLinked = ada === undefined || peer === ada || simulation.linksOf(ada).has(peer.peerId);
+      return !isLinked && peer.mesh.canAcceptMore();
+    });
+    if (ada === undefined || far === undefined) throw new Error('nobody has room');
+    const ends = Array.from({ length: 20 }, (_, n) => ada.mesh.direct(far.peerId, n));
+    simulation.runFor(3_000);
+    await Promise.all(ends);
+    expect(simulation.linksOf(ada).has(far.peerId)).toBe(dialOnDemand);
+    expect(simulation.finish().violations).toEqual([]);
+  }
+});
