@@ -166,6 +166,14 @@ describe('the mesh chart', () => {
     ]);
   });
 
+  it('dials whom much is written to when it was asked to', () => {
+    for (const dialOnDemand of [true, false]) {
+      const mesh = joined({ autoDiscovery: false, dialOnDemand });
+      mesh.send({ type: 'peer.demanded', remote: peer(1) });
+      expect(Object.keys(mesh.snapshot().children).includes(`peer:${peer(1)}`)).toBe(dialOnDemand);
+    }
+  });
+
   it('runs one operation of its own at a time, and lets it go when it ends', () => {
     const mesh = joined({ autoDiscovery: false });
     link(mesh, 1);
