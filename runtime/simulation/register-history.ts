@@ -9,19 +9,25 @@
  * - *gone*: nothing is read after its end.
  * - *one winner*: of the writes that swapped what they had read for something else, one a version was acknowledged.
  */
-export interface Version {
-  readonly seq: number;
+export interface Intent {
   readonly writer: string;
   /** The record is deleted by it. */
   readonly tombstone: boolean;
   /** Anything that tells values apart. */
   readonly value: string;
-  /** From then on it may not be read. */
+  /** From then on it may not be read: when it may end of what is written, when it must have ended of what was read. */
   readonly endsMs: number;
 }
 
+/** What became of an intent: its number is decided while it is carried out. */
+export interface Version extends Intent {
+  readonly seq: number;
+}
+
 interface Write {
-  readonly version: Version;
+  readonly intent: Intent;
+  /** Undefined while, or if, it was not acknowledged: it may have any number. */
+  readonly version: Version | undefined;
   readonly cas: number | undefined;
   readonly beganMs: number;
   /** When it was acknowledged; infinite while, or if, it was not. */
@@ -51,7 +57,9 @@ type Ended<Result> = (result: Result, nowMs: number) => void;
 const order = (a: number | string, b: number | string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compare = (a: Version, b: Version): number =>
   order(a.seq, b.seq) || order(a.writer, b.writer) || order(Number(a.tombstone), Number(b.tombstone));
-const same = (a: Version, b: Version): boolean => compare(a, b) === 0 && a.value === b.value;
+/** A write that was tried again may be seen with the number of its first try. */
+const isOf = (found: Version, { writer, tombstone, value }: Intent): boolean =>
+  found.writer === writer && found.tombstone === tombstone && found.value === value;
 const shown = (version: Version | undefined): string =>
   version === undefined
     ? 'nothing'
@@ -74,11 +82,11 @@ export class RegisterHistory {
   }
 
   /** A write begins. Call the result when it is acknowledged, or not at all: what was refused may have reached somebody. */
-  write(key: string, version: Version, beganMs: number, cas?: number): (nowMs: number) => void {
+  write(key: string, intent: Intent, beganMs: number, cas?: number): Ended<number> {
     const { writes } = this.#register(key);
-    const at = writes.push({ version, cas, beganMs, doneMs: Number.POSITIVE_INFINITY }) - 1;
-    return (nowMs) => {
-      writes[at] = { version, cas, beganMs, doneMs: nowMs };
+    const at = writes.push({ intent, version: undefined, cas, beganMs, doneMs: Number.POSITIVE_INFINITY }) - 1;
+    return (seq, nowMs) => {
+      writes[at] = { intent, version: { ...intent, seq }, cas, beganMs, doneMs: nowMs };
     };
   }
 
@@ -92,7 +100,7 @@ export class RegisterHistory {
     const all = [...this.#registers.values()];
     const writes = all.flatMap((register) => register.writes);
     const reads = all.flatMap((register) => register.reads);
-    const acknowledged = writes.filter(({ doneMs }) => Number.isFinite(doneMs));
+    const acknowledged = writes.filter(({ version }) => version !== undefined);
     return {
       writes: writes.length,
       acknowledged: acknowledged.length,
@@ -115,19 +123,21 @@ export class RegisterHistory {
 function* staleReads({ writes, reads }: Register): Iterable<string> {
   for (const { reader, found, beganMs, doneMs } of reads) {
     const known = writes.filter((write) => write.beganMs <= doneMs);
-    if (found !== undefined && !known.some(({ version }) => same(version, found))) {
+    if (found !== undefined && !known.some(({ intent }) => isOf(found, intent))) {
       yield `${reader} read ${shown(found)}, which nobody wrote`;
       continue;
     }
     let newest: Version | undefined;
     for (const { version, doneMs } of writes) {
-      if (doneMs < beganMs && (newest === undefined || compare(version, newest) > 0)) newest = version;
+      if (version === undefined || doneMs >= beganMs) continue;
+      if (newest === undefined || compare(version, newest) > 0) newest = version;
     }
     if (newest === undefined) continue;
-    const mayBeNothing = (version: Version): boolean => version.tombstone || version.endsMs <= doneMs;
+    const last = newest;
     // A deletion, or a short life, that was begun and not acknowledged may have come first.
-    const mayHaveEnded = known.some(({ version }) => compare(version, newest) >= 0 && mayBeNothing(version));
-    if (found === undefined ? !mayHaveEnded : compare(found, newest) < 0) {
+    const mayHaveEnded = ({ intent, version }: Write): boolean =>
+      (version === undefined || compare(version, last) >= 0) && (intent.tombstone || intent.endsMs <= doneMs);
+    if (found === undefined ? !known.some(mayHaveEnded) : compare(found, newest) < 0) {
       yield `${reader} read ${shown(found)} at ${beganMs} after ${shown(newest)} was acknowledged`;
     }
   }
@@ -158,8 +168,8 @@ function* lateReads({ reads }: Register): Iterable<string> {
 
 function* manyWinners({ writes }: Register): Iterable<string> {
   const winners = new Map<number, Version>();
-  for (const { version, cas, doneMs } of writes) {
-    if (cas === undefined || !Number.isFinite(doneMs)) continue;
+  for (const { version, cas } of writes) {
+    if (cas === undefined || version === undefined) continue;
     const before = winners.get(cas);
     // Nothing (0) may be swapped again once what was there has ended.
     if (before !== undefined && cas > 0) yield `${shown(before)} and ${shown(version)} both swapped ${cas}`;

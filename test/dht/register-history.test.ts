@@ -22,7 +22,7 @@ function wrong(body: (history: RegisterHistory) => void): string[] {
   return history.violations();
 }
 const written = (history: RegisterHistory, beganMs: number, doneMs: number, what: Version, cas?: number): void =>
-  history.write('a', what, beganMs, cas)(doneMs);
+  history.write('a', what, beganMs, cas)(what.seq, doneMs);
 const read = (history: RegisterHistory, reader: string, beganMs: number, doneMs: number, what?: Version): void =>
   history.read('a', reader, beganMs)(what, doneMs);
 
@@ -173,7 +173,7 @@ describe('a history', () => {
         const acknowledge = history.write('a', versionOf(record), nowMs, cas);
         const result = holdings.put(record, nowMs, { cas });
         if (seq <= 3) old.put(record, nowMs);
-        if (result.ok) acknowledge(nowMs);
+        if (result.ok) acknowledge(record.seq, nowMs);
       }
       return history;
     };
