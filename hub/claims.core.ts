@@ -7,14 +7,16 @@
 import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_RESUME_MAX, HUB_RESUME_TTL_MS } from '../machines/shared/limits.ts';
 
-interface Resume {
+interface Resume<Evidence> {
   readonly peerId: PeerId;
   readonly expiresMs: number;
+  /** Of the proof that the token stands for. */
+  readonly evidence: Evidence | undefined;
 }
 
-export class Claims<Holder> {
+export class Claims<Holder, Evidence = never> {
   readonly #holders = new Map<PeerId, Holder>();
-  readonly #resumes = new Map<string, Resume>();
+  readonly #resumes = new Map<string, Resume<Evidence>>();
   readonly #tokens = new Map<PeerId, string>();
 
   holder(id: PeerId): Holder | undefined {
@@ -46,10 +48,10 @@ export class Claims<Holder> {
   }
 
   /** Keeps a token that stands for a proof of `id`; the id's former one is void. */
-  issueResume(id: PeerId, token: string, nowMs: number): void {
+  issueResume(id: PeerId, token: string, nowMs: number, evidence?: Evidence): void {
     const former = this.#tokens.get(id);
     if (former !== undefined) this.#resumes.delete(former);
-    this.#resumes.set(token, { peerId: id, expiresMs: nowMs + HUB_RESUME_TTL_MS });
+    this.#resumes.set(token, { peerId: id, expiresMs: nowMs + HUB_RESUME_TTL_MS, evidence });
     this.#tokens.set(id, token);
     if (this.#resumes.size <= HUB_RESUME_MAX) return;
     for (const [oldest, resume] of this.#resumes) {
@@ -58,12 +60,12 @@ export class Claims<Holder> {
     }
   }
 
-  /** Uses a token up. True when it stood for a proof of `id` and was still valid. */
-  redeem(id: PeerId, token: string, nowMs: number): boolean {
+  /** Uses a token up. Undefined unless it stood for a proof of `id` and was still valid. */
+  redeem(id: PeerId, token: string, nowMs: number): { readonly evidence: Evidence | undefined } | undefined {
     const resume = this.#resumes.get(token);
-    if (resume === undefined || resume.peerId !== id) return false;
+    if (resume === undefined || resume.peerId !== id) return undefined;
     this.#drop(token, id);
-    return nowMs < resume.expiresMs;
+    return nowMs < resume.expiresMs ? resume : undefined;
   }
 
   /** Drops the tokens that are no longer valid. Insertion order is order of expiry, as all live equally long. */

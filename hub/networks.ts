@@ -10,12 +10,21 @@ import { discoveredFrame, type RawFrame, type Refusal, systemFrame } from './fra
 import type { SessionEnd } from './hub.events.ts';
 import type { Session } from './session.ts';
 
+/** A peer's place at another hub. */
+export interface Home {
+  readonly hub: PeerId;
+  readonly ad: string;
+  readonly isHub: boolean;
+  /** The signature that shows that the peer proved itself to that hub; absent: it did not. */
+  readonly sig: string | undefined;
+}
+
 /** A peer that other hubs serve, in one network. */
 export interface RemotePeer {
   readonly isLocal: false;
   readonly id: PeerId;
   /** The hubs it is announced at, the one that told last first. */
-  homes: readonly { readonly hub: PeerId; readonly ad: string; readonly isHub: boolean; readonly proven: boolean }[];
+  homes: readonly Home[];
 }
 
 /** Whoever is in a network. */

@@ -9,6 +9,7 @@ import { TRUNK_BUFFER_BYTES } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
 import type { PlaceMember } from './networks.ts';
+import type { Evidence } from './proof.ts';
 import { newRate, type RateState } from './rate.core.ts';
 
 /** What a session needs of the switchboard. */
@@ -66,6 +67,8 @@ export class Session implements SessionPort {
   /** Its places in networks; at most HUB_NETWORKS_PER_PEER_MAX. */
   members: PlaceMember[] = [];
   isProven = false;
+  /** For other hubs, where there are any. */
+  evidence: Evidence | undefined;
   failedProofs = 0;
   heardMs: number;
   missedPings = 0;

@@ -36,7 +36,7 @@ import type {
 } from './hub.events.ts';
 import { Networks, outside } from './networks.ts';
 import type { HubSettings } from './options.ts';
-import { type ProofPorts, problemOf } from './proof.ts';
+import { type Evidence, judge, nonceOf, openings, type ProofPorts } from './proof.ts';
 import { charge, retryAfter } from './rate.core.ts';
 import { Registrar } from './registrar.ts';
 import { Session, type SessionHome } from './session.ts';
@@ -47,6 +47,7 @@ const SWEEP_SESSIONS = 256;
 export interface SwitchboardPorts extends ProofPorts {
   readonly clock: MeshClock;
   readonly random: RandomPort;
+  readonly hubId: PeerId;
   toBase64Url(bytes: Uint8Array): string;
   /** Something happened to a session whose chart rests. */
   wake(session: Session, event: SessionEvent): void;
@@ -56,7 +57,7 @@ export interface SwitchboardPorts extends ProofPorts {
 
 export class Switchboard implements SwitchboardPort, SessionHome {
   readonly sessions = new Map<number, Session>();
-  readonly claims = new Claims<Session>();
+  readonly claims = new Claims<Session, Evidence>();
   readonly counters: HubCounters = {
     framesIn: 0,
     framesOut: 0,
@@ -70,11 +71,13 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   readonly #ports: SwitchboardPorts;
   readonly networks: Networks;
   readonly #registrar: Registrar;
+  readonly #openingOf: (session: number) => string;
   #lastId = 0;
 
   constructor(settings: HubSettings, ports: SwitchboardPorts) {
     this.settings = settings;
     this.#ports = ports;
+    this.#openingOf = openings(ports.random.bytes(32));
     this.networks = new Networks(this.sessions, ports.random);
     this.#registrar = new Registrar(this.networks, settings, (fact) => ports.report(fact));
   }
@@ -84,7 +87,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   /** A session for a socket that was let in. Its chart is spawned by the caller, at once. */
   open(socket: WebSocket, peerId: PeerId, host: string | undefined, isNear: boolean): Session {
     this.#lastId++;
-    const nonce = this.#ports.toBase64Url(this.#ports.random.bytes(24));
+    const nonce = nonceOf(this.#ports.hubId, this.#openingOf(this.#lastId));
     const session = new Session({ id: this.#lastId, peerId, socket, nonce, host, isNear }, this);
     this.sessions.set(session.id, session);
     return session;
@@ -227,18 +230,21 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   #prove(session: Session, frame: RawFrame, nowMs: number): void {
     const read = readProve(frame);
     if (!read.ok) return this.#refuse(session, read.refusal, frame);
-    const problem = problemOf(session, read.value, this.claims, this.#ports, nowMs);
-    if (problem !== undefined) {
+    const verdict = judge(session, read.value, this.claims, this.#ports, this.#openingOf(session.id), nowMs);
+    if ('problem' in verdict) {
       session.failedProofs++;
-      this.#refuse(session, { code: 'PROOF_FAILED', message: problem }, frame);
+      this.#refuse(session, { code: 'PROOF_FAILED', message: verdict.problem }, frame);
       if (session.failedProofs >= HUB_PROOF_FAILURES_MAX) session.tell({ type: 'session.close', reason: PROOF_FAILED });
       return;
     }
     session.isProven = true;
+    // Nobody else asks for it where there is no other hub.
+    const evidence = this.networks.abroad === undefined ? undefined : verdict.evidence;
+    session.evidence = evidence;
     const former = this.claims.take(session.peerId, session);
     former?.tell({ type: 'id.lost' });
     const resume = this.#ports.toBase64Url(this.#ports.random.bytes(24));
-    this.claims.issueResume(session.peerId, resume, nowMs);
+    this.claims.issueResume(session.peerId, resume, nowMs, evidence);
     // An announced peer may prove its id later: that changes no mode.
     if (session.gate !== 'open') session.tell({ type: 'id.proven' });
     session.send(systemFrame('proven', { resume, ttlMs: HUB_RESUME_TTL_MS }, session.peerId, nowMs));

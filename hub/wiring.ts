@@ -83,7 +83,7 @@ export function wireHub(options: HubOptions, host: () => HubHost, world: HubWorl
   const wake = (session: SessionPort, event: SessionEvent): void =>
     host().send({ type: 'session.woken', session, event });
   const proof = { verify, peerIdOf, toBase64Url, fromBase64Url };
-  const board = new Switchboard(settings, { clock, random, ...proof, report, wake });
+  const board = new Switchboard(settings, { clock, random, hubId: identity.peerId, ...proof, report, wake });
   const access = new Access(settings, { random, toBase64Url, nowMs: () => board.nowMs() });
   const vitals = new ProcessVitals(() => board.nowMs());
   const http = sourcesOf(settings, board, vitals, options, host);

@@ -7,6 +7,7 @@ import type { RandomPort } from '../../runtime/ports/random.ts';
 import type { Presence } from '../../runtime/ports/signaling.ts';
 import type { SignalType } from '../../runtime/wire/peer-signals.ts';
 import type { HubEvent } from '../hub.events.ts';
+import type { Evidence } from '../proof.ts';
 
 /** What a hub tells all others of itself. A higher `seq` replaces a lower one. */
 export interface Advert {
@@ -56,6 +57,8 @@ export interface PeerPlace {
   readonly p: PeerId;
   /** What `peer-discovered` says of it. */
   readonly ad: { readonly [field: string]: unknown };
+  /** That it proved itself to the hub that tells. */
+  readonly proof?: Evidence;
 }
 
 export type TrunkKind = 'socket' | 'mesh';

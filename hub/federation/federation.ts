@@ -11,7 +11,7 @@ import { hubProofText } from '../../runtime/wire/signaling-frames.ts';
 import { type RawFrame, type Refusal, systemFrame } from '../frames.ts';
 import type { HubEvent, SessionEnd } from '../hub.events.ts';
 import type { Abroad, Networks, PlaceMember, RemotePeer } from '../networks.ts';
-import type { ProofPorts } from '../proof.ts';
+import { isEvidence, type ProofPorts } from '../proof.ts';
 import type { Session } from '../session.ts';
 import type { Acquaintance, FederationPort, Item, MeshCensus, PathPreference, Trunk } from './federation.events.ts';
 import { LEARNT_HUBS_MAX, REMOTE_PEERS_MAX } from './limits.ts';
@@ -98,6 +98,7 @@ export class Federation implements FederationPort, Abroad {
       networks,
       random,
       nowMs,
+      isEvidence: (hub, peer, proof) => isEvidence(hub, peer, proof, parts),
       placesMax: REMOTE_PEERS_MAX,
       hubs: () => this.streams.hubs,
       isReachable: (hub) => this.trunks.graph.isReachable(hub),

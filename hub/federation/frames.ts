@@ -145,7 +145,13 @@ export function dataBody(header: PairHeader, segment: Segment, ack: PairFrame['a
 export const controlBody = (header: PairHeader, what: Pick<PairFrame, 'ack' | 'reset'>): string =>
   JSON.stringify({ ...header, ...what });
 
-const place = { n: network, p: peerId, ad: v.looseObject({}) };
+const evidence = v.object({
+  key: base64url(43),
+  sig: base64url(86),
+  host: v.pipe(v.string(), v.maxLength(300)),
+  opening: base64url(22),
+});
+const place = { n: network, p: peerId, ad: v.looseObject({}), proof: v.exactOptional(evidence) };
 const itemSchema = v.variant('k', [
   v.object({ k: v.literal('snap'), peers: v.array(v.object(place)), last: v.boolean() }),
   v.object({ k: v.literal('join'), ...place, told: v.exactOptional(v.pipe(v.array(peerId), v.maxLength(64))) }),

@@ -15,6 +15,7 @@ import { closest, draw } from '../directory.core.ts';
 import { errorFrame, isObject, type RawFrame, type Refusal, signalFrame } from '../frames.ts';
 import type { SessionEnd } from '../hub.events.ts';
 import type { Networks, PlaceMember, RemotePeer } from '../networks.ts';
+import type { Evidence } from '../proof.ts';
 import type { Item, PeerPlace } from './federation.events.ts';
 import { readItem } from './frames.ts';
 import { TRUNK_BATCH_BYTES, TRUNK_ITEM_BYTES_MAX } from './limits.ts';
@@ -23,6 +24,8 @@ export interface PresenceParts {
   readonly networks: Networks;
   readonly random: RandomPort;
   nowMs(): number;
+  /** The peer proved itself to that hub. */
+  isEvidence(hub: PeerId, peer: PeerId, proof: Evidence): boolean;
   /** Places of peers that one other hub may tell of. */
   readonly placesMax: number;
   /** The hubs with which there is a stream. */
@@ -119,7 +122,7 @@ export class Presence {
       this.#remote
         .get(network)
         ?.get(id)
-        ?.homes.some((home) => home.proven) === true
+        ?.homes.some((home) => home.sig !== undefined) === true
     );
   }
 
@@ -205,10 +208,12 @@ export class Presence {
     }
   }
 
-  #put(hub: PeerId, { n, p, ad }: PeerPlace): { readonly member: PlaceMember; readonly isNew: boolean } | undefined {
+  #put(hub: PeerId, place: PeerPlace): { readonly member: PlaceMember; readonly isNew: boolean } | undefined {
+    const { n, p, ad } = place;
     const isHub = ad['isHub'] === true;
-    const mesh = ad['mesh'];
-    const adText = JSON.stringify({ ...ad, peerId: p, isHub });
+    const sig = this.#sigOf(hub, place);
+    const mesh = isObject(ad['mesh']) ? { mesh: { ...ad['mesh'], proven: sig !== undefined } } : {};
+    const adText = JSON.stringify({ ...ad, ...mesh, peerId: p, isHub });
     if (Buffer.byteLength(adText) > 2 * HUB_ANNOUNCE_DATA_BYTES_MAX) {
       this.counters.malformed++;
       return undefined;
@@ -224,13 +229,23 @@ export class Presence {
     this.#remote.set(n, peers);
     const peer: RemotePeer = peers.get(p) ?? { isLocal: false, id: p, homes: [] };
     const isNew = peer.homes.length === 0;
-    const proven = isObject(mesh) && mesh['proven'] === true;
     // A proven place stays before unproven ones, or anybody could draw a peer’s signals away.
     const others = peer.homes.filter((home) => home.hub !== hub);
-    const ahead = proven ? [] : others.filter((home) => home.proven);
-    peer.homes = [...ahead, { hub, ad: adText, isHub, proven }, ...others.filter((home) => !ahead.includes(home))];
+    const ahead = sig !== undefined ? [] : others.filter((home) => home.sig !== undefined);
+    peer.homes = [...ahead, { hub, ad: adText, isHub, sig }, ...others.filter((home) => !ahead.includes(home))];
     peers.set(p, peer);
     return { member: this.#enter(n, peer), isNew };
+  }
+
+  /** The signature that shows that a peer is proven where a hub says so; each is checked once. */
+  #sigOf(hub: PeerId, { n, p, ad, proof }: PeerPlace): string | undefined {
+    const mesh = ad['mesh'];
+    if (proof === undefined || !isObject(mesh) || mesh['proven'] !== true) return undefined;
+    const known = this.#remote
+      .get(n)
+      ?.get(p)
+      ?.homes.find((home) => home.hub === hub);
+    return known?.sig === proof.sig || this.#parts.isEvidence(hub, p, proof) ? proof.sig : undefined;
   }
 
   /** The peer's member in the directory; a local one of the same id stays in its place. */
@@ -287,9 +302,9 @@ export class Presence {
   #maySpeak(hub: PeerId, network: string, id: PeerId): boolean {
     const homes = this.#remote.get(network)?.get(id)?.homes ?? [];
     const home = homes.find((other) => other.hub === hub);
-    if (home === undefined || home.proven) return home !== undefined;
+    if (home === undefined || home.sig !== undefined) return home !== undefined;
     const owner = this.#parts.networks.directory.networks.get(network)?.members.get(id)?.owner;
-    return !homes.some((other) => other.proven) && (owner?.isLocal !== true || !owner.isProven);
+    return !homes.some((other) => other.sig !== undefined) && (owner?.isLocal !== true || !owner.isProven);
   }
 
   #bounced({ t, n, f, p, a }: Extract<Item, { k: 'bounce' }>): void {
@@ -318,10 +333,11 @@ const TOO_MUCH_WAITS: Refusal = {
 };
 
 /** The hub wrote the text itself, or checked it. */
-const placeOf = (member: PlaceMember): PeerPlace => ({
-  n: member.network.name,
-  p: member.id,
-  ad: JSON.parse(member.ad) as PeerPlace['ad'],
+const placeOf = ({ network, id, ad, owner }: PlaceMember): PeerPlace => ({
+  n: network.name,
+  p: id,
+  ad: JSON.parse(ad) as PeerPlace['ad'],
+  ...(owner.isLocal && owner.evidence !== undefined ? { proof: owner.evidence } : {}),
 });
 
 function attemptIn(data: object): { readonly a?: string } {

@@ -1,5 +1,8 @@
 /** Goal: an id belongs to who proves it; nothing else takes it away, and an old socket's end never touches a newer claim. */
 import { expect, test } from 'vitest';
+import { isEvidence, nonceOf as nonceOfHub, openings } from '../../hub/proof.ts';
+import { fromBase64Url, peerIdOf, toBase64Url, verify } from '../../runtime/identity/index.ts';
+import { hubProofText } from '../../runtime/wire/signaling-frames.ts';
 import { connect, eventOf, idOf, join, newIdentity, nonceOf, proofOf, prove, startHub } from './hub-kit.ts';
 
 test('a second socket with a used id is closed at any first frame but a proof; the holder stays', async () => {
@@ -110,4 +113,20 @@ test('a socket that waits for an id gets it when the holder has gone', async () 
   second.announce();
   await second.settle();
   expect(hub.getPeers()).toMatchObject([{ peerId: idOf(1) }]);
+});
+
+test('a proof for one hub is evidence for others that the peer came to that hub, and of nothing else', async () => {
+  const [here, elsewhere, identity, other] = [newIdentity(), newIdentity(), newIdentity(), newIdentity()];
+  const ports = { verify, peerIdOf, fromBase64Url };
+  const opening = openings(new Uint8Array(32))(7);
+  expect(opening).not.toBe(openings(new Uint8Array(32))(8));
+  const host = 'hub.example:443';
+  const text = hubProofText(host, identity.peerId, nonceOfHub(here.peerId, opening));
+  const sig = toBase64Url(await identity.sign(new TextEncoder().encode(text)));
+  const evidence = { key: toBase64Url(identity.publicKey), sig, host, opening };
+  expect(isEvidence(here.peerId, identity.peerId, evidence, ports)).toBe(true);
+  expect(isEvidence(elsewhere.peerId, identity.peerId, evidence, ports)).toBe(false);
+  expect(isEvidence(here.peerId, other.peerId, evidence, ports)).toBe(false);
+  expect(isEvidence(here.peerId, identity.peerId, { ...evidence, host: 'x' }, ports)).toBe(false);
+  expect(isEvidence(here.peerId, identity.peerId, { ...evidence, key: '' }, ports)).toBe(false);
 });

@@ -142,15 +142,15 @@ describe('claims', () => {
   });
 
   test('a resume token works once, for its id, in its time, and is replaced by the next', () => {
-    const claims = new Claims<number>();
-    claims.issueResume('x', 't1', 0);
-    expect(claims.redeem('y', 't1', 1)).toBe(false);
-    expect(claims.redeem('x', 't1', 1)).toBe(true);
-    expect(claims.redeem('x', 't1', 1)).toBe(false);
+    const claims = new Claims<number, string>();
+    claims.issueResume('x', 't1', 0, 'evidence');
+    expect(claims.redeem('y', 't1', 1)).toBeUndefined();
+    expect(claims.redeem('x', 't1', 1)).toMatchObject({ evidence: 'evidence' });
+    expect(claims.redeem('x', 't1', 1)).toBeUndefined();
     claims.issueResume('x', 't2', 0);
     claims.issueResume('x', 't3', 0);
-    expect(claims.redeem('x', 't2', 1)).toBe(false);
-    expect(claims.redeem('x', 't3', HUB_RESUME_TTL_MS)).toBe(false);
+    expect(claims.redeem('x', 't2', 1)).toBeUndefined();
+    expect(claims.redeem('x', 't3', HUB_RESUME_TTL_MS)).toBeUndefined();
     claims.issueResume('x', 't4', 0);
     claims.issueResume('y', 't5', 10);
     claims.expire(HUB_RESUME_TTL_MS);
@@ -161,8 +161,8 @@ describe('claims', () => {
     const claims = new Claims<number>();
     for (let i = 0; i <= HUB_RESUME_MAX; i++) claims.issueResume(`id${i}`, `t${i}`, 0);
     expect(claims.resumeTokens).toBe(HUB_RESUME_MAX);
-    expect(claims.redeem('id0', 't0', 1)).toBe(false);
-    expect(claims.redeem('id1', 't1', 1)).toBe(true);
+    expect(claims.redeem('id0', 't0', 1)).toBeUndefined();
+    expect(claims.redeem('id1', 't1', 1)).toBeDefined();
   });
 });
 

@@ -11,6 +11,14 @@ const PLACES_MAX = 500;
 const [GOOD, BAD] = [idOf(101), idOf(102)];
 const [TARGET, PEER] = [idOf(1), idOf(2)];
 
+/** Stands for the peer's proof for that hub. */
+const proofOf = (hub: PeerId, peer: PeerId) => ({
+  key: 'k'.repeat(43),
+  sig: `${hub}-${peer}`.padEnd(86, '_'),
+  host: 'hub.example',
+  opening: 'o'.repeat(22),
+});
+
 function setUp() {
   const random = streams(1).fork('presence');
   const networks = new Networks(new Map(), random);
@@ -20,6 +28,7 @@ function setUp() {
     networks,
     random,
     nowMs: () => 0,
+    isEvidence: (hub, peer, { sig }) => sig === proofOf(hub, peer).sig,
     placesMax: PLACES_MAX,
     hubs: () => [GOOD, BAD],
     isReachable: () => true,
@@ -35,8 +44,8 @@ function setUp() {
       '{}',
       false,
     );
-  const joins = (hub: PeerId, p: PeerId, proven: boolean) =>
-    presence.item(hub, { k: 'join', n: 'net', p, ad: { mesh: { v: 1, proven } } });
+  const joins = (hub: PeerId, p: PeerId, proven: boolean, proof = proofOf(hub, p)) =>
+    presence.item(hub, { k: 'join', n: 'net', p, ad: { mesh: { v: 1, proven } }, ...(proven ? { proof } : {}) });
   const signals = (hub: PeerId) => presence.item(hub, { k: 'sig', t: 'offer', n: 'net', f: PEER, p: TARGET, d: {} });
   return { presence, got, sent, local, joins, signals };
 }
@@ -67,6 +76,25 @@ describe('presence', () => {
     here.joins(BAD, PEER, false);
     here.signals(BAD);
     expect([here.got, here.presence.counters.forged]).toEqual([[], 1]);
+  });
+
+  test('a hub that says a peer is proven, without the peer’s proof for it, is not believed', () => {
+    const { presence, got, local, joins, signals } = setUp();
+    local(TARGET, false);
+    joins(GOOD, PEER, true);
+    joins(BAD, PEER, true, proofOf(GOOD, PEER));
+    expect(presence.isProven('net', PEER)).toBe(true);
+    signals(BAD);
+    expect([got, presence.counters.forged]).toEqual([[], 1]);
+    signals(GOOD);
+    expect(got).toHaveLength(1);
+    // It went there and proved itself: the last proof counts.
+    joins(BAD, PEER, true);
+    signals(BAD);
+    expect(got).toHaveLength(2);
+    const alone = setUp();
+    alone.joins(BAD, PEER, true, proofOf(GOOD, PEER));
+    expect(alone.presence.isProven('net', PEER)).toBe(false);
   });
 
   test('one hub tells of so many peers and no more; what it forgot makes room', () => {
