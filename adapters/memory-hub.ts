@@ -200,6 +200,17 @@ export class MemoryHub {
     this.#networks.clear();
   }
 
+  /** Shuts down in order: every peer is told where else to go, and nobody that the others are gone. */
+  drain(hubs: readonly string[]): void {
+    this.#running = false;
+    for (const session of this.#sessions.values()) {
+      session.tell({ type: 'draining', hubs });
+      session.end(1000, 'Server shutting down');
+    }
+    this.#sessions.clear();
+    this.#networks.clear();
+  }
+
   start(): void {
     this.#running = true;
   }

@@ -122,7 +122,11 @@ export class MemoryNetwork {
   /** A way to the hub at `url`. */
   signalingPort(url = 'memory:'): SignalingPort {
     const hub = this.hub(url);
-    return { url, connect: (peerId, onFact) => hub.connect(peerId, onFact) };
+    return {
+      url,
+      elsewhere: (other) => (this.#hubs.has(other) ? this.signalingPort(other) : undefined),
+      connect: (peerId, onFact) => hub.connect(peerId, onFact),
+    };
   }
 
   /** Link ends that are not closed: 0 when a test has cleaned up. */

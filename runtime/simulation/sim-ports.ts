@@ -104,6 +104,7 @@ export class SimPorts {
     const base = this.world.network.signalingPort(url);
     return {
       url,
+      elsewhere: (other) => (base.elsewhere?.(other) === undefined ? undefined : this.signaling(other)),
       connect: (peerId, onFact) => {
         const connection = new SimConnection(this, onFact, (gone) => this.#connections.delete(gone));
         this.#connections.add(connection);
