@@ -41,8 +41,9 @@ export interface LookupContext extends LookupInput {
   readonly askedAll: number;
   /** At most DHT_PATHS_MAX x DHT_ROUNDS_MAX. */
   readonly answers: readonly PathAnswer[];
-  /** Who answered with what is no record of this key. */
-  readonly liars: readonly PeerId[];
+  /** The record that is being checked, and the one that was found to hold. What came meanwhile is neither. */
+  readonly checking: DhtRecord | undefined;
+  readonly verified: DhtRecord | undefined;
 }
 
 export interface LookupOutput {

@@ -18,7 +18,8 @@ export const blankLookup = (input: LookupInput): LookupContext => ({
   isLonely: false,
   askedAll: 0,
   answers: [],
-  liars: [],
+  checking: undefined,
+  verified: undefined,
 });
 
 export function absorb(context: LookupContext, answer: PathAnswer): Partial<LookupContext> {
@@ -26,25 +27,26 @@ export function absorb(context: LookupContext, answer: PathAnswer): Partial<Look
   return isNew ? { answers: [...context.answers, answer] } : {};
 }
 
-/** Answers that count: those of peers that were not caught lying. */
-const honest = ({ answers, liars }: LookupContext): PathAnswer[] => answers.filter(({ by }) => !liars.includes(by));
-
 /** The newest record of all answers; checked only when all else is settled. */
 export function newest(context: LookupContext): DhtRecord | undefined {
   let best: DhtRecord | undefined;
-  for (const { record } of honest(context)) {
+  for (const { record } of context.answers) {
     if (record !== undefined && (best === undefined || compareRecords(record, best) > 0)) best = record;
   }
   return best;
 }
 
-/** The record did not hold its check: whoever gave it is heard no more. */
-export function disown(context: LookupContext): Partial<LookupContext> {
-  const false_ = newest(context);
-  const liars = honest(context).flatMap(({ record, by }) =>
-    record !== undefined && false_ !== undefined && compareRecords(record, false_) === 0 ? [by] : [],
-  );
-  return { liars: [...context.liars, ...liars] };
+/**
+ * The record did not hold its check: whoever answered with it is as good as one who has none. Who that was nobody knows, since
+ * every peer on the way could have said it in another's name.
+ */
+export function disown({ answers, checking }: LookupContext): Partial<LookupContext> {
+  const others = answers.map((answer): PathAnswer => {
+    const { record, ...rest } = answer;
+    const isForged = record !== undefined && checking !== undefined && compareRecords(record, checking) === 0;
+    return isForged ? { ...rest, found: false } : answer;
+  });
+  return { answers: others, checking: undefined };
 }
 
 const ofRound = (context: LookupContext): PathAnswer[] =>
@@ -56,8 +58,8 @@ export const isRoundOver = (context: LookupContext): boolean =>
 
 /** Nothing that may still come would change much. */
 export function isSettled(context: LookupContext): boolean {
-  const found = honest(context).filter(({ record }) => record !== undefined);
-  if (context.goal === 'nodes') return agreeOnClosest(honest(context));
+  const found = context.answers.filter(({ record }) => record !== undefined);
+  if (context.goal === 'nodes') return agreeOnClosest(context.answers);
   if (found.some(({ record }) => record?.kind === 'immutable')) return true;
   return new Set(found.map(({ by }) => by)).size >= QUORUM;
 }
@@ -78,7 +80,7 @@ function agreeOnClosest(answers: readonly PathAnswer[]): boolean {
 /** Everybody that answers named, the closest to the key first. */
 export function nodesOf(context: LookupContext): PeerId[] {
   const named = new Set<PeerId>();
-  for (const { nodes, by } of honest(context)) {
+  for (const { nodes, by } of context.answers) {
     named.add(by);
     for (const node of nodes) named.add(node);
   }
@@ -88,7 +90,7 @@ export function nodesOf(context: LookupContext): PeerId[] {
 /** Whether another round may find more: nothing was found, or not even an answer came. */
 export function mayAskAgain(context: LookupContext): boolean {
   if (context.round >= DHT_ROUNDS_MAX) return false;
-  if (context.goal === 'nodes') return honest(context).length === 0;
+  if (context.goal === 'nodes') return context.answers.length === 0;
   return newest(context) === undefined;
 }
 
@@ -105,8 +107,7 @@ export function peersToAsk(context: LookupContext): PeerId[] {
 }
 
 export function outputOf(context: LookupContext): LookupOutput {
-  const record = newest(context);
-  const answers = honest(context);
+  const { answers, verified: record } = context;
   const has = (answer: PathAnswer): boolean =>
     record !== undefined && answer.record !== undefined && isSameVersion(answer.record, record);
   const found = answers.filter((answer) => answer.record !== undefined);

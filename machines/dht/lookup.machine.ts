@@ -23,6 +23,7 @@ import {
   outputOf,
   peersToAsk,
 } from './lookup.core.ts';
+import type { DhtRecord } from './records.core.ts';
 
 const report = (make: (context: LookupContext) => LookupReport) =>
   sendParent<LookupContext, LookupEvent, undefined, LookupReport, LookupEvent>(({ context }) => make(context));
@@ -56,12 +57,14 @@ export const lookupMachine = setup({
       answered: context.answers.length,
       found: context.answers.filter(({ found }) => found).length,
     })),
+    chooseRecord: assign(({ context }) => ({ checking: newest(context) })),
     check: report((context) => ({
       type: 'lookup.checks',
       lookup: context.lookup,
       // The guard of the only way in has seen one.
-      record: newest(context) as NonNullable<ReturnType<typeof newest>>,
+      record: context.checking as DhtRecord,
     })),
+    accept: assign(({ context }) => ({ verified: context.checking })),
     disown: assign(({ context }) => disown(context)),
   },
   guards: {
@@ -112,11 +115,11 @@ export const lookupMachine = setup({
     },
     verifying: {
       description: 'The actor is verifying the newest record: its key and its signature.',
-      entry: 'check',
+      entry: ['chooseRecord', 'check'],
       on: {
         'path.answered': { actions: 'absorb' },
         'record.checked': [
-          { guard: 'holds', target: 'found' },
+          { guard: 'holds', target: 'found', actions: 'accept' },
           { target: 'waiting', actions: 'disown', description: 'Somebody lied; the others are heard on.' },
         ],
       },

@@ -44,6 +44,10 @@ export const DHT_CALL_MS = 2_000;
 /** Peers that are asked to store a record, one after the other, and versions that are tried when others write too. */
 export const DHT_STORE_HOLDERS = 4;
 export const DHT_STORE_TRIES = 8;
+/** Others that a writer gives its record to by itself. */
+export const DHT_STORE_ALSO = 2;
+/** Keys of which a reader remembers the newest version that it saw. */
+export const DHT_SEEN_RECORDS_MAX = 1_024;
 /** Records that never change are kept by those whom they pass, for so long, and so many. */
 export const DHT_CACHE_MS = 60_000;
 export const DHT_CACHE_MAX = 128;

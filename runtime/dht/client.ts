@@ -4,8 +4,21 @@
  * given to their holders again.
  */
 import type { LookupOutput } from '../../machines/dht/dht.events.ts';
-import { type DhtRecord, isExpired, isTombstone, type RecordKey, seqOf } from '../../machines/dht/records.core.ts';
-import { DHT_OWN_MAX, DHT_STORE_HOLDERS, DHT_STORE_TRIES } from '../../machines/shared/dht-routing-limits.ts';
+import {
+  type DhtRecord,
+  isExpired,
+  isTombstone,
+  type RecordKey,
+  seqOf,
+  supersedes,
+} from '../../machines/dht/records.core.ts';
+import {
+  DHT_OWN_MAX,
+  DHT_SEEN_RECORDS_MAX,
+  DHT_STORE_ALSO,
+  DHT_STORE_HOLDERS,
+  DHT_STORE_TRIES,
+} from '../../machines/shared/dht-routing-limits.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { MeshError } from '../errors.ts';
 import type { MeshClock } from '../ports/clock.ts';
@@ -45,14 +58,43 @@ export class Client {
   readonly #options: ClientOptions;
   /** Records of ours that stood when they were written, the oldest first. */
   readonly #own = new Map<RecordKey, DhtRecord>();
+  /** The newest version of each key that we were told or wrote, the one of long ago first: a reader never goes back. */
+  readonly #seen = new Map<RecordKey, DhtRecord>();
   #isStopped = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
   }
 
-  lookup(goal: 'value' | 'nodes', key: RecordKey): Steps<LookupOutput> {
-    return until((done) => this.#options.lookups.start(goal, key, done));
+  /** What was found, or what we know to be newer: its holders are given that. */
+  *lookup(goal: 'value' | 'nodes', key: RecordKey): Steps<LookupOutput> {
+    const output = yield* until<LookupOutput>((done) => this.#options.lookups.start(goal, key, done));
+    if (goal === 'nodes') return output;
+    const { record, holders, outdated } = output;
+    const known = this.#known(key);
+    if (known !== undefined && (record === undefined || supersedes(known, record))) {
+      return { ...output, record: known, holders: [], outdated: [...holders, ...outdated] };
+    }
+    if (record !== undefined) this.#note(record);
+    return output;
+  }
+
+  /** Values that never change cannot go back. */
+  #note(record: DhtRecord): void {
+    if (record.kind === 'immutable') return;
+    this.#seen.delete(record.key);
+    this.#seen.set(record.key, record);
+    for (const oldest of this.#seen.keys()) {
+      if (this.#seen.size <= DHT_SEEN_RECORDS_MAX) break;
+      this.#seen.delete(oldest);
+    }
+  }
+
+  #known(key: RecordKey): DhtRecord | undefined {
+    const record = this.#seen.get(key);
+    if (record === undefined || !isExpired(record, this.#options.clock.now())) return record;
+    this.#seen.delete(key);
+    return undefined;
   }
 
   placeOf(address: DhtAddress, kind?: DhtPutOptions['kind']): Place {
@@ -73,19 +115,12 @@ export class Client {
     if (record === undefined) {
       return { ...where, found: false, value: undefined, kind: undefined, seq: 0, writer: undefined, deleted: false };
     }
-    this.#correct(output, record);
+    // Whoever should hold this version and answered with an older one, or none, is given it.
+    this.#copyTo(record, output.outdated);
     const { kind, writer } = record;
     const version = { kind, seq: seqOf(record), writer };
     if (isTombstone(record)) return { ...where, ...version, found: false, value: undefined, deleted: true };
     return { ...where, ...version, found: true, value: yield* this.valueOf(record), deleted: false };
-  }
-
-  /** Whoever should hold the newest version and answered with an older one, or none, is given it. */
-  #correct({ outdated }: LookupOutput, record: DhtRecord): void {
-    const body = writeRecords([record]);
-    for (const peer of outdated) {
-      if (peer !== this.#options.self) this.#options.calls.call(peer, 'copy', body, () => undefined);
-    }
   }
 
   /** The value of a record, its parts fetched. Throws VALUE_INCOMPLETE. */
@@ -178,25 +213,50 @@ export class Client {
   }
 
   /**
-   * Gives a record to the peer closest to its key, which copies it; to the next one where that does not answer; and, where none
-   * of them is reached, to whoever a path towards the key ends with.
+   * Gives a record to the peer closest to its key, which copies it; to the next one where that does not answer, or refuses for
+   * no reason that it can show; and, where none of them takes it, to whoever a path towards the key ends with.
    */
   *#store(record: DhtRecord, cas: number | undefined, nodes: readonly PeerId[]): Steps<Stored> {
     const body = writeStore({ record, cas });
     const { calls } = this.#options;
-    for (const node of [...nodes.slice(0, DHT_STORE_HOLDERS), undefined]) {
+    const closest = nodes.slice(0, DHT_STORE_HOLDERS);
+    let refusal: Stored | undefined;
+    for (const node of [...closest, undefined]) {
       const answer = yield* until<CallResult>((done) => {
         if (node === undefined) calls.callClosest(record.key, 'store', body, done);
         else calls.call(node, 'store', body, done);
       });
       if (this.#isStopped) return failed(new MeshError('LEFT', 'The mesh was left.'));
-      if (answer?.outcome === 'done') return { ok: true, holders: new Set(answer.nodes).size };
+      if (answer?.outcome === 'done') {
+        this.#note(record);
+        // One that says it copied it may lie: two others have it from ourselves.
+        this.#copyTo(record, closest.filter((other) => other !== node).slice(0, DHT_STORE_ALSO));
+        return { ok: true, holders: new Set(answer.nodes).size };
+      }
       const refused = answer?.outcome === 'refused' ? readRefused(answer.body) : undefined;
       if (refused === undefined) continue;
-      const { code, seq } = refused;
-      return { ok: false, error: refusalError(code, seq), seq, isOutrun: code === 'STALE' };
+      const { code, seq, held } = refused;
+      refusal = { ok: false, error: refusalError(code, seq), seq, isOutrun: code === 'STALE' };
+      if (yield* this.#isShown(record, held)) return refusal;
     }
-    return failed(new MeshError('NO_HOLDER', `Nobody close to ${record.key} confirmed to hold it.`));
+    return refusal ?? failed(new MeshError('NO_HOLDER', `Nobody close to ${record.key} confirmed to hold it.`));
+  }
+
+  /** A holder that says it has another version shows it. */
+  *#isShown({ key }: DhtRecord, held: DhtRecord | undefined): Steps<boolean> {
+    if (held?.key !== key) return false;
+    const { records, clock } = this.#options;
+    const isRight = (yield* settled(records.check(held, clock.now()))) === undefined;
+    const known = this.#known(key);
+    if (isRight && (known === undefined || supersedes(held, known))) this.#note(held);
+    return isRight;
+  }
+
+  #copyTo(record: DhtRecord, peers: readonly PeerId[]): void {
+    const body = writeRecords([record]);
+    for (const peer of peers) {
+      if (peer !== this.#options.self) this.#options.calls.call(peer, 'copy', body, () => undefined);
+    }
   }
 
   #keepOwn(record: DhtRecord): void {
@@ -227,6 +287,7 @@ export class Client {
   stop(): void {
     this.#isStopped = true;
     this.#own.clear();
+    this.#seen.clear();
   }
 }
 
