@@ -99,7 +99,7 @@ export const SIMULATE_FLAGS = [
   count('gets', 0, 1_000_000, 'dht, dht-churn: gets in their time', '300'),
   count('paths', 1, DHT_PATHS_MAX, 'Paths of a lookup', String(DHT_PATHS)),
   count('holders', 1, DHT_K_MAX, 'Holders of a record', String(DHT_K)),
-  share('hostile', 'hostile: peers that attack', '0.2'),
+  share('hostile', 'hostile, dht-liars: peers that attack, or lie', '0.2'),
   { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, default: 'all', describe: 'hostile: how' },
   { kind: 'switch', name: 'dawn', describe: 'hostile: they come first and begin at once' },
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),

@@ -1,7 +1,9 @@
 /** What happens in the scenarios of the DHT: records are put, then sought, while nothing else happens or peers come and go. */
+import { liar } from './dht-liars.ts';
 import { DhtWorkload } from './dht-workload.ts';
 import type { Progress, ScenarioRun } from './scenario.ts';
-import type { ScenarioName } from './scenario-options.ts';
+import type { ScenarioName, ScenarioOptions } from './scenario-options.ts';
+import type { PeerSetup } from './simulation-options.ts';
 
 export type DhtScenario = Extract<ScenarioName, `dht${string}`>;
 type Act = (run: ScenarioRun) => Generator<Progress, void>;
@@ -49,9 +51,21 @@ function* seek(run: ScenarioRun, eachSecond: () => void): Generator<Progress, vo
   }
 }
 
+/** Every so many of those who join lies, from the first put on. */
+export function setupOf({ scenario, hostile }: ScenarioOptions, nth: number): PeerSetup {
+  const liars = Math.floor((nth + 1) * hostile);
+  const isLiar = scenario === 'dht-liars' && liars > Math.floor(nth * hostile);
+  return isLiar ? { adversary: liar(liars - 1) } : {};
+}
+
 export const DHT_ACTS: Record<DhtScenario, Act> = {
   *dht(run) {
     yield* seek(run, () => undefined);
+  },
+
+  *'dht-liars'(run) {
+    yield* seek(run, () => undefined);
+    run.notes.liars = run.simulation.living().filter(({ role }) => role !== undefined).length;
   },
 
   *'dht-churn'(run) {

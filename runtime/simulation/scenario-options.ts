@@ -14,6 +14,7 @@ export const SCENARIOS = {
   restart: 'the hubs are killed and come back',
   dht: 'records are put, then sought by others, and some written again',
   'dht-churn': 'the same while peers crash, leave and join',
+  'dht-liars': 'the same while a share of the peers drops, alters, or gives out what is old, or holds nothing',
   hostile: 'a share of the peers attacks the others, in one way or in all; broadcasts of the honest',
 } as const;
 export type ScenarioName = keyof typeof SCENARIOS;

@@ -2,7 +2,7 @@
  * Scenarios: what a run does with a simulation, second by second. Every knob is plain data, so that a result can be
  * repeated from its own options. Owns the order of events only; what they mean is the simulation's business.
  */
-import { DHT_ACTS } from './dht-acts.ts';
+import { DHT_ACTS, setupOf } from './dht-acts.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import { components } from './graph.ts';
 import { type SeededRandom, sample } from './random-streams.ts';
@@ -111,7 +111,7 @@ export class ScenarioRun {
     for (let i = 0; i < options.peers; i++) {
       const dueMs = Math.round((options.joinOverMs * i) / options.peers);
       if (dueMs > simulation.nowMs) yield* this.pass(dueMs - simulation.nowMs);
-      if (this.siege === undefined) simulation.addPeer();
+      if (this.siege === undefined) simulation.addPeer(setupOf(options, i));
       else this.siege.add(simulation, i);
     }
     yield* this.pass(Math.max(0, options.joinOverMs - simulation.nowMs));
