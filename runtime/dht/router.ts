@@ -45,6 +45,7 @@ export interface Answerer {
 export type Taker = (answer: DhtAnswer) => void;
 
 const NOTHING = new Uint8Array(0);
+const NOBODY: ReadonlySet<PeerId> = new Set();
 
 export class Router {
   readonly #options: RouterOptions;
@@ -109,19 +110,27 @@ export class Router {
   }
 
   /** Gives a body to whoever is closest to the target as far as one path leads. */
-  give(id: QuestionId, verb: DhtVerb, target: PeerId, body: Uint8Array): void {
+  give(id: QuestionId, verb: DhtVerb, target: PeerId, body: Uint8Array, except = NOBODY): PeerId | undefined {
     const { detours } = this.#options;
-    this.#pass({ type: 'DHT_ASK', id, path: 0, verb, target, exact: false, detours, way: [], body });
+    return this.#pass({ type: 'DHT_ASK', id, path: 0, verb, target, exact: false, detours, way: [], body }, except);
   }
 
   /** Asks one peer, which may be ourselves. An `unreached` answer comes in a later turn at the earliest. */
-  ask(id: QuestionId, path: number, verb: DhtVerb, target: PeerId, body: Uint8Array = NOTHING): void {
+  ask(
+    id: QuestionId,
+    path: number,
+    verb: DhtVerb,
+    target: PeerId,
+    body: Uint8Array = NOTHING,
+    except = NOBODY,
+  ): PeerId | undefined {
     const { self } = this.#options;
     // One peer is harder to find than the surroundings of a key.
     const detours = DHT_DETOURS_MAX;
     const ask: DhtAsk = { type: 'DHT_ASK', id, path, verb, target, exact: true, detours, way: [], body };
-    if (target === self) this.#answer(ask);
-    else this.#pass(ask);
+    if (target !== self) return this.#pass(ask, except);
+    this.#answer(ask);
+    return undefined;
   }
 
   // ---- on the way --------------------------------------------------------------------------------------------------
@@ -134,7 +143,7 @@ export class Router {
     if (exact ? target === self : this.#answersNow(ask)) return this.#answer(ask);
     if (way.length >= DHT_HOPS_MAX) return this.#end(ask);
     if (!exact) this.#note(id);
-    this.#pass(ask);
+    this.#pass(ask, NOBODY);
   }
 
   /** Once a question: its other paths go on to others who hold the record. */
@@ -155,19 +164,23 @@ export class Router {
     return tried;
   }
 
-  /** Hands a question on, or ends it here. */
-  #pass(ask: DhtAsk): void {
+  /** Hands a question on, by none of `except` if there are others, and tells by whom; or ends it here. */
+  #pass(ask: DhtAsk, except: ReadonlySet<PeerId>): PeerId | undefined {
     const { self, links, send, count } = this.#options;
     const way = [...ask.way, self];
-    const tried = ask.exact ? new Set<PeerId>() : this.#note(ask.id);
+    const tried = ask.exact ? undefined : this.#note(ask.id);
     const known = this.links();
-    const hop = nextHop(ask.target, known, way, tried) ?? nextHop(ask.target, known, way, new Set());
-    if (hop === undefined || (!hop.isCloser && ask.detours === 0)) return this.#end(ask);
-    const entry = links.get(hop.next);
-    const detours = hop.isCloser ? ask.detours : ask.detours - 1;
-    if (entry === undefined || !send(entry, { ...ask, detours, way })) return this.#end(ask);
-    tried.add(hop.next);
+    const avoided = new Set([...except, ...(tried ?? [])]);
+    const hop = nextHop(ask.target, known, way, avoided) ?? nextHop(ask.target, known, way, NOBODY);
+    const entry = hop === undefined || (!hop.isCloser && ask.detours === 0) ? undefined : links.get(hop.next);
+    const detours = hop?.isCloser ? ask.detours : ask.detours - 1;
+    if (entry === undefined || !send(entry, { ...ask, detours, way })) {
+      this.#end(ask);
+      return undefined;
+    }
+    tried?.add(entry.remote);
     if (ask.way.length > 0) count('dht.relayed');
+    return entry.remote;
   }
 
   #end(ask: DhtAsk): void {
