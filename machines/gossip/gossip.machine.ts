@@ -1,13 +1,18 @@
 /**
  * The gossip chart: how messages flow over one link.
  *
- * Owns: the mode of the link in the data plane: full flow, held back, or muted.
+ * Owns: the mode of the link in the data plane, and with it the waits: for what both ends compare, for a way that broke, for a
+ * neighbour that does not read or says rubbish.
  * Refuses to know: single messages; the exchange carries those and tells facts only.
  * Spawned by: the mesh, as `gossip:<id>`, when a link opens. Ends: stopped when its link is gone.
- * Happy path: forwarding, for the life of the link.
+ * Happy path: syncing, then forwarding for the life of the link.
+ *
+ * Plumtree's lazy push and repair (Leitão, Pereira and Rodrigues, SRDS 2007), with digests as in Demers et al., Epidemic
+ * Algorithms (PODC 1987): announcements mend single losses, comparing mends all at once.
  */
 import { sendParent, setup } from 'xstate';
 import type { LinkMode } from '../../runtime/ports/exchange.ts';
+import { REPAIRING_MS, SYNCING_MS } from '../shared/gossip-limits.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { MUTE_MS } from '../shared/limits.ts';
 
@@ -15,11 +20,27 @@ export interface GossipInput {
   readonly remote: PeerId;
 }
 export type GossipEvent =
+  /** Both ends have the same, as far as their digests told. */
+  | { readonly type: 'link.synced' }
+  /** We were away, or the neighbour was: what passed meanwhile is to be compared. */
+  | { readonly type: 'link.stale' }
+  /** We ask this neighbour for more messages one by one than single losses make: the way by which they should come is broken. */
+  | { readonly type: 'link.lagging' }
   /** The send buffer of the link passed its high mark, or fell below the low one. */
   | { readonly type: 'link.congested' }
   | { readonly type: 'link.drained' }
   /** The neighbour sent more rubbish than MISBEHAVIOUR_MAX in MISBEHAVIOUR_WINDOW_MS. */
   | { readonly type: 'link.misbehaved' };
+
+/** What the exchange tells of a link for this chart. */
+export const GOSSIP_EVENTS = [
+  'link.synced',
+  'link.stale',
+  'link.lagging',
+  'link.congested',
+  'link.drained',
+  'link.misbehaved',
+] as const satisfies readonly GossipEvent['type'][];
 
 /** What the chart tells the mesh, which passes it on to the exchange. */
 export interface GossipReport {
@@ -38,31 +59,48 @@ const report = (mode: LinkMode) =>
 export const gossipMachine = setup({
   types: { context: {} as GossipInput, events: {} as GossipEvent, input: {} as GossipInput },
   actions: {
+    compare: report('syncing'),
     forward: report('forwarding'),
     holdBack: report('congested'),
+    repair: report('repairing'),
     mute: report('muted'),
   },
-  delays: { muteTime: MUTE_MS },
+  delays: { syncTime: SYNCING_MS, repairTime: REPAIRING_MS, muteTime: MUTE_MS },
 }).createMachine({
   id: 'gossip',
   description: 'The flow of messages over one link.',
   context: ({ input }) => input,
-  initial: 'forwarding',
+  initial: 'syncing',
+  on: { 'link.misbehaved': '.muted' },
   states: {
+    syncing: {
+      description: 'The actor is syncing: digests were exchanged, what either end lacks is fetched; new messages flow.',
+      entry: 'compare',
+      on: { 'link.synced': 'forwarding', 'link.congested': 'congested' },
+      after: { syncTime: 'forwarding' },
+    },
     forwarding: {
       description: 'The actor is forwarding whatever is new.',
       entry: 'forward',
-      on: { 'link.congested': 'congested', 'link.misbehaved': 'muted' },
+      on: { 'link.congested': 'congested', 'link.lagging': 'repairing', 'link.stale': 'syncing' },
     },
     congested: {
-      description: 'The actor is congested: messages wait in a bounded queue until the link drained.',
+      description:
+        'The actor is congested: messages wait in a bounded queue until the link drained, others are only announced.',
       entry: 'holdBack',
-      on: { 'link.drained': 'forwarding', 'link.misbehaved': 'muted' },
+      on: { 'link.drained': 'forwarding' },
+    },
+    repairing: {
+      description: 'The actor is repairing: the link is grafted once, and what is missing is asked for many at a time.',
+      entry: 'repair',
+      on: { 'link.congested': 'congested' },
+      after: { repairTime: 'syncing' },
     },
     muted: {
       description: 'The actor is muted: messages of this neighbour are dropped for a while, control still flows.',
       entry: 'mute',
-      after: { muteTime: 'forwarding' },
+      on: { 'link.misbehaved': { description: 'It is muted already: more rubbish makes it no longer.' } },
+      after: { muteTime: 'syncing' },
     },
   },
 });

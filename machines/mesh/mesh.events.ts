@@ -4,6 +4,7 @@ import type {
   BroadcastOutgoing,
   DeliveredMessage,
   DeliveryReceipt,
+  LinkMode,
   OutgoingOptions,
   RoomInfo,
 } from '../../runtime/ports/exchange.ts';
@@ -179,6 +180,7 @@ export type ExchangeFact =
   | ({ readonly type: 'room.changed' } & RoomInfo)
   /** Our network changed, or we did not run for a while. */
   | { readonly type: 'environment.changed'; readonly change: EnvironmentChange }
+  | { readonly type: 'link.synced' | 'link.stale' | 'link.lagging'; readonly remote: PeerId }
   | { readonly type: 'link.congested'; readonly remote: PeerId }
   | { readonly type: 'link.drained'; readonly remote: PeerId }
   | { readonly type: 'link.misbehaved'; readonly remote: PeerId }
@@ -201,7 +203,7 @@ export type ExchangeCommand =
   /** We went to another network: no word of the last one's root counts. */
   | { readonly type: 'exchange.moved' }
   | DhtOrder
-  | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: 'forwarding' | 'congested' | 'muted' }
+  | { readonly type: 'link.mode'; readonly remote: PeerId; readonly mode: LinkMode }
   | Extract<MeshCommand, { type: 'mesh.broadcast' | 'mesh.direct' }>;
 
 export interface ExchangeInput {

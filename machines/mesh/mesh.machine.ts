@@ -13,7 +13,7 @@ import { dhtMachine } from '../dht/dht.machine.ts';
 import { lookupMachine } from '../dht/lookup.machine.ts';
 import { discoveryMachine } from '../discovery/discovery.machine.ts';
 import { evictionMachine } from '../eviction/eviction.machine.ts';
-import { gossipMachine } from '../gossip/gossip.machine.ts';
+import { GOSSIP_EVENTS, gossipMachine } from '../gossip/gossip.machine.ts';
 import { peerMachine } from '../peer/peer.machine.ts';
 import {
   FALLBACK_AFTER_MS,
@@ -129,7 +129,7 @@ export const meshMachine = setup({
       work.effects.push({ do: 'send', to: 'exchange', event: { type: 'link.mode', remote, mode } });
     }),
     passToGossip: step((work, event) => {
-      const { type, remote } = as(event, 'link.congested', 'link.drained', 'link.misbehaved');
+      const { type, remote } = as(event, ...GOSSIP_EVENTS);
       if (work.context.slots[remote]?.phase !== 'linked') return;
       work.effects.push({ do: 'send', to: `gossip:${remote}`, event: { type } });
     }),
@@ -251,9 +251,7 @@ export const meshMachine = setup({
         'peer.demanded': { guard: 'dialsOnDemand', actions: 'connect' },
         'beacon.changed': { actions: 'noteBeacon' },
         'environment.changed': { actions: 'heedEnvironment' },
-        'link.congested': { actions: 'passToGossip' },
-        'link.drained': { actions: 'passToGossip' },
-        'link.misbehaved': { actions: 'passToGossip' },
+        'link.*': { actions: 'passToGossip' },
         inbox: { actions: 'deliver' },
         'room.*': { actions: 'tell' },
         'dht.*': { actions: 'passDht' },

@@ -88,3 +88,11 @@ export const CONFIRMERS_MAX_IN_ALL = 20_000;
 export const CONFIRM_UPS_MAX = 4;
 /** Frames of confirmations that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
 export const CONFIRMS_MAX = 2_048;
+
+// ---- modes of a link -------------------------------------------------------------------------------------------------
+/** What two ends compare when a link opens is fetched by then, or the next digest tells again. */
+export const SYNCING_MS = 5_000;
+/** More asked of one neighbour one by one in GRAFTS_WINDOW_MS means a broken way, not single losses; so long many are asked for at once. */
+export const GRAFTS_MAX = 32;
+export const GRAFTS_WINDOW_MS = 1_000;
+export const REPAIRING_MS = 2_000;

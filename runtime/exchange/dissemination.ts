@@ -68,7 +68,14 @@ export class Dissemination {
     this.#self = ports.identity.peerId;
     this.#counters = counters;
     this.spreader = new Spreader({
-      ...{ self: this.#self, clock: ports.clock, random: ports.random, links, send: options.send },
+      ...{
+        self: this.#self,
+        clock: ports.clock,
+        random: ports.random,
+        links,
+        send: options.send,
+        report: options.report,
+      },
       count: (name, by) => counters.add(name, by),
       push: (entry, part) => this.#pushGossip(entry, part),
       asked: (id, entry) => this.#confirmations.asked(id, entry),
@@ -286,7 +293,7 @@ export class Dissemination {
     if (goesNow) this.#options.batches.push(entry, part);
     const isTaken = goesNow || entry.hold(part);
     if (!isTaken) this.#counters.add('dropped.queueFull');
-    if (entry.mode !== 'forwarding') return isTaken;
+    if (!entry.flows) return isTaken;
     // Nobody else would send what was held back while there was no room a moment ago, or what waited for this link.
     const hasRoom = !entry.isFull && (goesNow || entry.flush(this.#ports.clock.now()));
     if (!hasRoom) this.#options.report({ type: 'link.congested', remote: entry.remote });

@@ -175,9 +175,9 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.get(remote);
     if (entry === undefined) return;
     entry.mode = mode;
-    if (mode === 'forwarding' && !entry.flush(this.#ports.clock.now())) {
-      this.#report({ type: 'link.congested', remote });
-    }
+    const nowMs = this.#ports.clock.now();
+    if (entry.flows && !entry.flush(nowMs)) this.#report({ type: 'link.congested', remote });
+    else if (mode === 'syncing') this.#dissemination.spreader.sync(entry, nowMs);
   }
 
   drained(...[remote, attempt]: Parameters<Exchange['drained']>): void {

@@ -6,7 +6,14 @@
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
 import { DHT_MESSAGES_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { STRAYS_MAX } from '../../machines/shared/direct-limits.ts';
-import { ANNOUNCED_MAX, ASKED_MAX, CONFIRMS_MAX, DIGESTS_MAX } from '../../machines/shared/gossip-limits.ts';
+import {
+  ANNOUNCED_MAX,
+  ASKED_MAX,
+  CONFIRMS_MAX,
+  DIGESTS_MAX,
+  GRAFTS_MAX,
+  GRAFTS_WINDOW_MS,
+} from '../../machines/shared/gossip-limits.ts';
 import type { AttemptId, MessageId, PeerId } from '../../machines/shared/ids.ts';
 import {
   CONTROL_BUFFER_MAX_BYTES,
@@ -70,6 +77,12 @@ export class LinkEntry {
   slot = 0;
   /** What it is told that we have, soon. */
   readonly announcements = new Map<MessageId, Announcement>();
+  /** Messages that it has, by its digest, and that have not come; whether there are none, and when it was told what we have. */
+  readonly lacking = new Set<MessageId>();
+  isSynced = false;
+  comparedMs = Number.NEGATIVE_INFINITY;
+  /** What it is asked for one by one. */
+  readonly graftBudget = new Budget(GRAFTS_MAX, GRAFTS_WINDOW_MS);
   readonly announceBudget = new Budget(ANNOUNCED_MAX, MISBEHAVIOUR_WINDOW_MS);
   readonly askBudget = new Budget(ASKED_MAX, MISBEHAVIOUR_WINDOW_MS);
   readonly confirmBudget = new Budget(CONFIRMS_MAX, MISBEHAVIOUR_WINDOW_MS);
@@ -111,6 +124,11 @@ export class LinkEntry {
   /** Messages may be sent on it. */
   get carries(): boolean {
     return this.admitted && !this.retired;
+  }
+
+  /** Nothing is held back, and its messages are heard. */
+  get flows(): boolean {
+    return this.mode !== 'congested' && this.mode !== 'muted';
   }
 
   /** Sends one encoded message, behind what was gathered. */

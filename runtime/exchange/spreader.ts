@@ -4,7 +4,6 @@
  * out on which link.
  */
 import { mayPassOn } from '../../machines/gossip/intake.core.ts';
-import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
 import {
   adopt,
   createTrees,
@@ -38,6 +37,7 @@ import {
   remember,
   type Window,
 } from '../../machines/gossip/window.core.ts';
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import {
   ANNOUNCE_AFTER_MS,
   ANNOUNCE_LATE_AFTER_MS,
@@ -54,6 +54,7 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { RandomPort } from '../ports/random.ts';
 import { encodeMessage } from '../wire/codec.ts';
 import type { Announcement, Digest, Graft, IHave, Message, Prune, Want } from '../wire/messages.ts';
+import { Asking } from './asking.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 
 export interface SpreaderOptions {
@@ -63,32 +64,39 @@ export interface SpreaderOptions {
   readonly links: LinkTable;
   readonly count: (name: string, by?: number) => void;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
+  readonly report: (fact: ExchangeFact) => void;
   /** Sends a GOSSIP now or when the link has room. False when it never will. */
   readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
   /** A neighbour is given a message that it is to confirm. */
   readonly asked: (id: MessageId, entry: LinkEntry) => void;
 }
 
+/** A digest sent so lately need not be sent again. */
+const COMPARED_MS = 1_000;
+
 export class Spreader {
   readonly #options: SpreaderOptions;
   readonly #links: LinkTable;
   readonly #window = createWindow();
   readonly #trees = createTrees();
-  readonly #missing = createMissing();
+  readonly #asking: Asking;
   /** The message that came last, if nothing is known yet of a tree of its source's. */
   #beginner: MessageId | undefined;
   /** When we broadcast last, at most OWN_TREE_AFTER of them. */
   readonly #saidMs: number[] = [];
   readonly #early = { waitMs: ANNOUNCE_AFTER_MS, timer: undefined as unknown };
   readonly #late = { waitMs: ANNOUNCE_LATE_AFTER_MS, timer: undefined as unknown };
-  #askTimer: unknown;
-  #askAtMs = Number.POSITIVE_INFINITY;
   #digestAtMs: number;
-  #stopped = false;
 
   constructor(options: SpreaderOptions) {
     this.#options = options;
     this.#links = options.links;
+    const { clock, links, count, send, report } = options;
+    const graft = (id: TreeId, entry: LinkEntry): void => {
+      const known = this.#knownTree(id);
+      if (known !== undefined) setEager(known, entry.slot);
+    };
+    this.#asking = new Asking({ clock, links, count, send, report, graft });
     this.#digestAtMs = options.clock.now() + DIGEST_MS;
   }
 
@@ -119,7 +127,7 @@ export class Spreader {
     if (!kept.shared) return;
     this.#beginner = kept.tree === SHARED || !this.#trees.own.has(kept.tree) ? id : undefined;
     if (entry === undefined) return;
-    this.#missing.delete(id);
+    this.#asking.came(id);
     // What is scattered takes links that belong to no tree.
     if (kept.tree === SHARED && kept.hops <= SCATTER_HOPS) return;
     adopt(treeOf(this.#trees, kept.tree, kept.atMs), kept.tree, entry.slot, kept.hops);
@@ -201,17 +209,18 @@ export class Spreader {
     const { clock, count } = this.#options;
     const nowMs = clock.now();
     if (!entry.announceBudget.take(nowMs, entries.length)) return count('dropped.overBudget');
-    for (const { id, tree, hops } of entries) {
+    for (const announcement of entries) {
+      const { id, hops } = announcement;
       const kept = this.#window.seen.get(id);
       // It has it: our own word of it is of use only where the way by us is shorter.
       if (kept === undefined || kept.hops + 1 >= hops - 1) entry.announcements.delete(id);
       if (kept === undefined) {
-        if (!announced(this.#missing, id, tree, entry.remote, repair, nowMs)) count('dropped.missingFull');
+        this.#asking.announced(entry, announcement, repair, nowMs);
       } else if (!repair && kept.shared && kept.hops > 0) {
         this.#improve(entry, kept.tree, hops, nowMs);
       }
     }
-    this.#awaitMissing();
+    this.#asking.await();
   }
 
   #improve(entry: LinkEntry, id: TreeId, hops: number, nowMs: number): void {
@@ -224,44 +233,6 @@ export class Spreader {
   }
 
   // ---- what is missing ---------------------------------------------------------------------------------------------
-
-  #awaitMissing(): void {
-    const { clock } = this.#options;
-    const atMs = nextDueMs(this.#missing) ?? Number.POSITIVE_INFINITY;
-    if (this.#stopped || atMs >= this.#askAtMs) return;
-    clock.clearTimeout(this.#askTimer);
-    this.#askAtMs = atMs;
-    this.#askTimer = clock.setTimeout(this.#ask, Math.max(0, atMs - clock.now()));
-  }
-
-  readonly #ask = (): void => {
-    const { clock, send, count } = this.#options;
-    this.#askTimer = undefined;
-    this.#askAtMs = Number.POSITIVE_INFINITY;
-    const nowMs = clock.now();
-    const { asks, lost } = due(this.#missing, nowMs);
-    const wanted = new Map<LinkEntry, MessageId[]>();
-    for (const { id, tree, to, isRepair } of asks) {
-      const entry = this.#links.get(to);
-      if (!entry?.carries || entry.mode === 'muted') continue;
-      if (isRepair) {
-        const ids = wanted.get(entry);
-        if (ids === undefined) wanted.set(entry, [id]);
-        else ids.push(id);
-        continue;
-      }
-      const known = this.#knownTree(tree);
-      if (known !== undefined) setEager(known, entry.slot);
-      send(entry, { type: 'GRAFT', tree, id });
-    }
-    for (const [entry, ids] of wanted) {
-      for (let at = 0; at < ids.length; at += ANNOUNCE_MAX) {
-        send(entry, { type: 'WANT', ids: ids.slice(at, at + ANNOUNCE_MAX) });
-      }
-    }
-    if (lost > 0) count('lost.announced', lost);
-    this.#awaitMissing();
-  };
 
   onGraft(entry: LinkEntry, { tree, id }: Graft): void {
     const { clock, count } = this.#options;
@@ -321,8 +292,23 @@ export class Spreader {
 
   /** We were away: everybody is asked what passed meanwhile. */
   catchUp(nowMs: number): void {
-    for (const entry of this.#links.all())
-      if (entry.carries) this.#options.send(entry, this.#digest(nowMs, false, true));
+    for (const entry of this.#links.all()) {
+      if (!entry.carries) continue;
+      this.#compare(entry, nowMs);
+      if (entry.mode === 'forwarding') this.#options.report({ type: 'link.stale', remote: entry.remote });
+    }
+  }
+
+  /** The chart of a link wants to know whether both ends have the same. It may have been told just now. */
+  sync(entry: LinkEntry, nowMs: number): void {
+    if (nowMs - entry.comparedMs > COMPARED_MS) this.#compare(entry, nowMs);
+    else if (entry.isSynced) this.#asking.synced(entry);
+  }
+
+  #compare(entry: LinkEntry, nowMs: number): void {
+    entry.comparedMs = nowMs;
+    this.#asking.forget(entry);
+    this.#options.send(entry, this.#digest(nowMs, false, true));
   }
 
   #digest(nowMs: number, answer: boolean, fresh: boolean): Digest {
@@ -341,6 +327,7 @@ export class Spreader {
       this.#options.send(entry, { type: 'IHAVE', repair: true, entries });
     }
     if (isLacking && !digest.answer) this.#options.send(entry, this.#digest(nowMs, true, true));
+    if (!isLacking && entry.lacking.size === 0) this.#asking.synced(entry);
   }
 
   // ---- links -------------------------------------------------------------------------------------------------------
@@ -357,18 +344,20 @@ export class Spreader {
       takeTrunk(this.#trees, entry.slot, nowMs);
       entry.gather(encodeMessage({ type: 'GRAFT', tree: SHARED }), nowMs);
     }
+    entry.comparedMs = nowMs;
     entry.gather(encodeMessage(this.#digest(nowMs, true, true)), nowMs);
   }
 
   /** We belong to another network now: what was said in the last one is none of its business. */
   moved(): void {
     disownAll(this.#window);
-    this.#missing.clear();
+    this.#asking.clear();
   }
 
   /** A link is gone. Whoever hung on it alone hangs on to another one at once. */
   linkDown(entry: LinkEntry): void {
     entry.announcements.clear();
+    this.#asking.forget(entry);
     for (const id of dropSlot(this.#trees, entry.slot)) {
       const tree = this.#trees.own.get(id) as Tree;
       const spare = this.#links.at(useSpare(tree, id));
@@ -396,10 +385,9 @@ export class Spreader {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#options.clock.clearTimeout(this.#early.timer);
     this.#options.clock.clearTimeout(this.#late.timer);
-    this.#options.clock.clearTimeout(this.#askTimer);
+    this.#asking.stop();
   }
 }
 

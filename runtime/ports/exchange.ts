@@ -26,7 +26,7 @@ export type LinkFact =
 export type ChannelFact = LinkFact | { readonly type: 'proof.received'; readonly proof: Proof };
 
 /** How gossip treats a link. */
-export type LinkMode = 'forwarding' | 'congested' | 'muted';
+export type LinkMode = 'syncing' | 'forwarding' | 'congested' | 'repairing' | 'muted';
 
 export interface DeliveredMessage {
   readonly from: PeerId;

@@ -152,6 +152,7 @@ const commandTexts = [
       to: PEER_A,
       data: { $bytes: 'AQI=' },
       room: 'r',
+      topic: 't',
       owner: PEER_B,
       text: 'x',
     }),

@@ -1,6 +1,7 @@
 /** Goal: the gossip chart reaches every state, takes every transition, and tells the mesh each change of mode once. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { gossipMachine } from '../../machines/gossip/gossip.machine.ts';
+import { GOSSIP_EVENTS, gossipMachine } from '../../machines/gossip/gossip.machine.ts';
+import { REPAIRING_MS, SYNCING_MS } from '../../machines/shared/gossip-limits.ts';
 import { MUTE_MS } from '../../machines/shared/limits.ts';
 import { Coverage, fakePorts, reachable, runUnderParent } from './harness.ts';
 
@@ -14,32 +15,71 @@ describe('the gossip chart', () => {
     expect([...reachable(gossipMachine, { remote: REMOTE })].sort()).toEqual([...coverage.allStates].sort());
   });
 
-  it('holds back while congested and forwards again when drained', () => {
-    const run = start();
-    expect(run.take()).toEqual([mode('forwarding')]);
-    run.send({ type: 'link.congested' });
-    run.send({ type: 'link.congested' });
-    expect(run.take()).toEqual([mode('congested')]);
-    run.send({ type: 'link.drained' });
-    expect(run.take()).toEqual([mode('forwarding')]);
-    run.send({ type: 'link.drained' });
-    expect(run.take()).toEqual([]);
+  it('begins by comparing, and forwards when both have the same, or when it took too long', () => {
+    const quick = start();
+    expect(quick.take()).toEqual([mode('syncing')]);
+    quick.send({ type: 'link.synced' });
+    expect(quick.take()).toEqual([mode('forwarding')]);
+    const slow = start();
+    slow.take();
+    slow.clock.runFor(SYNCING_MS - 1);
+    expect(slow.take()).toEqual([]);
+    slow.clock.runFor(1);
+    expect(slow.take()).toEqual([mode('forwarding')]);
+    slow.send({ type: 'link.stale' });
+    expect(slow.take()).toEqual([mode('syncing')]);
+    for (const run of [quick, slow]) run.stop();
+    expect([quick.clock.pending, slow.clock.pending]).toEqual([0, 0]);
   });
 
-  it.each(['link.congested', undefined])('mutes from any mode (%s) for a while, whatever comes meanwhile', (before) => {
-    const run = start();
-    if (before !== undefined) run.send({ type: before });
-    run.take();
-    run.send({ type: 'link.misbehaved' });
-    expect(run.take()).toEqual([mode('muted')]);
-    for (const type of ['link.congested', 'link.drained', 'link.misbehaved']) run.send({ type });
-    run.clock.runFor(MUTE_MS - 1);
-    expect(run.take()).toEqual([]);
-    run.clock.runFor(1);
-    expect(run.take()).toEqual([mode('forwarding')]);
-    run.stop();
-    expect(run.clock.pending).toBe(0);
+  it('holds back while congested, from any mode that flows, and forwards again when drained', () => {
+    for (const before of [undefined, 'link.synced', 'link.lagging']) {
+      const run = start();
+      run.send({ type: 'link.synced' });
+      if (before !== undefined) run.send({ type: before });
+      else run.send({ type: 'link.stale' });
+      run.take();
+      run.send({ type: 'link.congested' });
+      run.send({ type: 'link.congested' });
+      expect(run.take()).toEqual([mode('congested')]);
+      run.send({ type: 'link.drained' });
+      expect(run.take()).toEqual([mode('forwarding')]);
+      run.send({ type: 'link.drained' });
+      expect(run.take()).toEqual([]);
+      run.stop();
+    }
   });
+
+  it('repairs a broken way for a while, then compares', () => {
+    const run = start();
+    run.send({ type: 'link.synced' });
+    run.take();
+    run.send({ type: 'link.lagging' });
+    run.send({ type: 'link.lagging' });
+    expect(run.take()).toEqual([mode('repairing')]);
+    run.clock.runFor(REPAIRING_MS);
+    expect(run.take()).toEqual([mode('syncing')]);
+    run.stop();
+  });
+
+  it.each(['link.synced', 'link.congested', 'link.lagging', undefined])(
+    'mutes from any mode (%s) for a while, whatever comes meanwhile, then compares',
+    (before) => {
+      const run = start();
+      if (before === 'link.lagging') run.send({ type: 'link.synced' });
+      if (before !== undefined) run.send({ type: before });
+      run.take();
+      run.send({ type: 'link.misbehaved' });
+      expect(run.take()).toEqual([mode('muted')]);
+      for (const type of GOSSIP_EVENTS) run.send({ type });
+      run.clock.runFor(MUTE_MS - 1);
+      expect(run.take()).toEqual([]);
+      run.clock.runFor(1);
+      expect(run.take()).toEqual([mode('syncing')]);
+      run.stop();
+      expect(run.clock.pending).toBe(0);
+    },
+  );
 });
 
 afterAll(() => {

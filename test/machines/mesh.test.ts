@@ -1,6 +1,7 @@
 /** Goal: the mesh chart reaches every state and takes every transition, by what its children say and what the app asks. */
 import './mesh-fallback.ts';
 import { afterAll, describe, expect, it } from 'vitest';
+import { GOSSIP_EVENTS } from '../../machines/gossip/gossip.machine.ts';
 import { meshMachine } from '../../machines/mesh/mesh.machine.ts';
 import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../../machines/shared/limits.ts';
 import { fakePorts, reachable, transientStates } from './harness.ts';
@@ -307,6 +308,16 @@ describe('the mesh chart', () => {
     const invited = { type: 'room.invited', room: 'r', owner: peer(1) } as const;
     for (const event of [gap, invited]) mesh.send(event);
     expect(mesh.emitted.slice(-2)).toEqual([gap, invited]);
+  });
+
+  it('hands what is told of a link to its gossip chart, as long as there is one', () => {
+    const mesh = joined();
+    link(mesh, 1);
+    for (const type of GOSSIP_EVENTS) mesh.send({ type, remote: peer(1) });
+    expect(mesh.told(`gossip:${peer(1)}`)).toEqual([...GOSSIP_EVENTS]);
+    mesh.send({ type: 'link.synced', remote: peer(9) });
+    mesh.send({ type: 'environment.changed', change: { type: 'network', cut: false } });
+    expect(mesh.told(`signaling:${HUB}`).length).toBeGreaterThan(0);
   });
 
   it('leaves when all are gone, or in time when somebody is not, and before it joined', () => {

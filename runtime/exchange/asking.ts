@@ -1,0 +1,139 @@
+/**
+ * What neighbours have and we have not: whom to ask, when, and in what form. The rules are in `missing.core.ts`; this owns their
+ * state and timer, and tells the charts of links when a neighbour gave all that was lacking, or is asked for too much one by one.
+ */
+import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
+import type { TreeId } from '../../machines/gossip/trees.core.ts';
+import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
+import { ANNOUNCE_MAX } from '../../machines/shared/gossip-limits.ts';
+import type { MessageId } from '../../machines/shared/ids.ts';
+import type { MeshClock } from '../ports/clock.ts';
+import type { Announcement, Message } from '../wire/messages.ts';
+import type { LinkEntry, LinkTable } from './link-table.ts';
+
+export interface AskingOptions {
+  readonly clock: MeshClock;
+  readonly links: LinkTable;
+  readonly count: (name: string, by?: number) => void;
+  readonly send: (entry: LinkEntry, message: Message) => boolean;
+  readonly report: (fact: ExchangeFact) => void;
+  /** From now on messages of this tree come whole over this link. */
+  readonly graft: (tree: TreeId, entry: LinkEntry) => void;
+}
+
+export class Asking {
+  readonly #options: AskingOptions;
+  readonly #missing = createMissing();
+  /** Messages that some link still owes since its ends compared. */
+  #lacking = 0;
+  #timer: unknown;
+  #atMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(options: AskingOptions) {
+    this.#options = options;
+  }
+
+  /** A neighbour has a message that we have not. `isRepair`: found by a digest. */
+  announced(entry: LinkEntry, { id, tree }: Announcement, isRepair: boolean, nowMs: number): void {
+    if (!announced(this.#missing, id, tree, entry.remote, isRepair, nowMs)) {
+      return this.#options.count('dropped.missingFull');
+    }
+    if (!isRepair || entry.lacking.has(id)) return;
+    entry.lacking.add(id);
+    this.#lacking++;
+  }
+
+  /** It came, by whatever way. */
+  came(id: MessageId): void {
+    this.#missing.delete(id);
+    if (this.#lacking === 0) return;
+    for (const entry of this.#options.links.all()) {
+      if (!entry.lacking.delete(id)) continue;
+      this.#lacking--;
+      if (entry.lacking.size === 0) this.synced(entry);
+    }
+  }
+
+  /** Nothing is lacking of what this neighbour has. */
+  synced(entry: LinkEntry): void {
+    entry.isSynced = true;
+    if (entry.mode === 'syncing') this.#options.report({ type: 'link.synced', remote: entry.remote });
+  }
+
+  /** What it owed is forgotten: its ends compare anew, or it is gone. */
+  forget(entry: LinkEntry): void {
+    entry.isSynced = false;
+    this.#lacking -= entry.lacking.size;
+    entry.lacking.clear();
+  }
+
+  clear(): void {
+    this.#missing.clear();
+    for (const entry of this.#options.links.all()) this.forget(entry);
+  }
+
+  /** Looks again when the first of what is missing is due. */
+  await(): void {
+    const { clock } = this.#options;
+    const atMs = nextDueMs(this.#missing) ?? Number.POSITIVE_INFINITY;
+    if (this.#stopped || atMs >= this.#atMs) return;
+    clock.clearTimeout(this.#timer);
+    this.#atMs = atMs;
+    this.#timer = clock.setTimeout(this.#ask, Math.max(0, atMs - clock.now()));
+  }
+
+  readonly #ask = (): void => {
+    const { clock, links, send, count, graft } = this.#options;
+    this.#timer = undefined;
+    this.#atMs = Number.POSITIVE_INFINITY;
+    const nowMs = clock.now();
+    const { asks, lost } = due(this.#missing, nowMs);
+    const wanted = new Map<LinkEntry, MessageId[]>();
+    const grafted = new Map<LinkEntry, Set<TreeId>>();
+    for (const { id, tree, to, isRepair } of asks) {
+      const entry = links.get(to);
+      if (!entry?.carries || entry.mode === 'muted') continue;
+      if (!isRepair) {
+        graft(tree, entry);
+        if (!this.#isLagging(entry, nowMs)) {
+          send(entry, { type: 'GRAFT', tree, id });
+          continue;
+        }
+        addTo(grafted, entry, tree);
+      }
+      const ids = wanted.get(entry);
+      if (ids === undefined) wanted.set(entry, [id]);
+      else ids.push(id);
+    }
+    for (const [entry, trees] of grafted) for (const tree of trees) send(entry, { type: 'GRAFT', tree });
+    for (const [entry, ids] of wanted) this.#want(entry, ids);
+    if (lost > 0) count('lost.announced', lost);
+    this.await();
+  };
+
+  /** So much is asked of this neighbour that it is asked for many at a time. */
+  #isLagging(entry: LinkEntry, nowMs: number): boolean {
+    if (entry.mode === 'repairing') return true;
+    if (entry.graftBudget.take(nowMs)) return false;
+    if (entry.mode === 'forwarding') this.#options.report({ type: 'link.lagging', remote: entry.remote });
+    return false;
+  }
+
+  #want(entry: LinkEntry, ids: readonly MessageId[]): void {
+    for (let at = 0; at < ids.length; at += ANNOUNCE_MAX) {
+      this.#options.send(entry, { type: 'WANT', ids: ids.slice(at, at + ANNOUNCE_MAX) });
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#options.clock.clearTimeout(this.#timer);
+  }
+}
+
+function addTo(sets: Map<LinkEntry, Set<TreeId>>, entry: LinkEntry, tree: TreeId): void {
+  const set = sets.get(entry);
+  if (set === undefined) sets.set(entry, new Set([tree]));
+  else set.add(tree);
+}
