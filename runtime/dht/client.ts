@@ -40,6 +40,8 @@ export interface ClientOptions {
   readonly records: Records;
   readonly lookups: Lookups;
   readonly calls: Calls;
+  /** Holders of a record. */
+  readonly k: number;
   /** What the next version of a key must exceed, as we know it. */
   readonly seqAt: (key: RecordKey) => number;
 }
@@ -229,8 +231,7 @@ export class Client {
       if (this.#isStopped) return failed(new MeshError('LEFT', 'The mesh was left.'));
       if (answer?.outcome === 'done') {
         this.#note(record);
-        // One that says it copied it may lie: two others have it from ourselves.
-        this.#copyTo(record, closest.filter((other) => other !== node).slice(0, DHT_STORE_ALSO));
+        this.#copyTo(record, this.#others(nodes, node, answer.nodes));
         return { ok: true, holders: new Set(answer.nodes).size };
       }
       const refused = answer?.outcome === 'refused' ? readRefused(answer.body) : undefined;
@@ -240,6 +241,15 @@ export class Client {
       if (yield* this.#isShown(record, held)) return refusal;
     }
     return refusal ?? failed(new MeshError('NO_HOLDER', `Nobody close to ${record.key} confirmed to hold it.`));
+  }
+
+  /**
+   * Who has the record from ourselves: some, since one that says it copied it may lie, and all who are closest and whom it did
+   * not know, as in meshes of few links.
+   */
+  #others(nodes: readonly PeerId[], stored: PeerId | undefined, confirmed: readonly PeerId[]): PeerId[] {
+    const others = nodes.slice(0, this.#options.k).filter((node) => node !== stored);
+    return others.filter((node, index) => index < DHT_STORE_ALSO || !confirmed.includes(node));
   }
 
   /** A holder that says it has another version shows it. */

@@ -94,7 +94,7 @@ export class Dht implements DhtPort {
     const find = (key: RecordKey): DhtRecord | undefined => this.#holder.find(key);
     this.#lookups = new Lookups({ ...shared, paths: settings.paths, find, report: options.report });
     const seqAt = (key: RecordKey): number => holdings.seqAt(key, clock.now());
-    this.#client = new Client({ ...shared, network, lookups: this.#lookups, seqAt });
+    this.#client = new Client({ ...shared, network, k: settings.k, lookups: this.#lookups, seqAt });
     this.#subscriptions = new Subscriptions({
       ...shared,
       seek: (key, found) => this.#seek(key, found),
