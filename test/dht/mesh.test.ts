@@ -213,6 +213,31 @@ describe('a peer', () => {
     }
   });
 
+  it('that subscribed hears of every version while those who hold it die one after the other', () => {
+    const { world, all } = meshes(14);
+    const [ada, bob] = all as [MeshActor, MeshActor];
+    put(world, ada, 'watched', 0);
+    const heard: unknown[] = [];
+    bob.dht.subscribe('watched', ({ value }) => heard.push(value));
+    world.clock.runFor(3_000);
+    const key = ada.dht.keyOf('watched');
+    for (let i = 1; i <= 5; i++) {
+      // The closest of those who are left: it decided who wrote last, and tells of it.
+      const living = all.filter((mesh) => mesh !== ada && mesh !== bob && mesh.getSnapshot().status === 'active');
+      const [closest] = byDistance(
+        key,
+        living.map(({ peerId }) => peerId),
+      );
+      const victim = living.find(({ peerId }) => peerId === closest) as MeshActor;
+      world.network.vanish(victim.peerId);
+      victim.stop();
+      put(world, ada, 'watched', i);
+      world.clock.runFor(8_000);
+    }
+    world.clock.runFor(12_000);
+    expect(heard).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it('that dies takes nothing with it', () => {
     const { world, all } = meshes(5);
     const [ada, bob, ...others] = all as [MeshActor, MeshActor, MeshActor, MeshActor, MeshActor];

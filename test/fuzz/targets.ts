@@ -16,9 +16,11 @@ import {
   refusalOfType,
   signalFrame,
 } from '../../hub/frames.ts';
+import type { DhtRecord } from '../../machines/dht/records.core.ts';
 import { readChatLine } from '../../runtime/cli/chat-protocol.ts';
 import { PEER_COMMANDS, readCommandLine } from '../../runtime/cli/peer-protocol.ts';
 import { platformCrypto } from '../../runtime/crypto/index.ts';
+import * as bodies from '../../runtime/dht/bodies.ts';
 import { MeshError } from '../../runtime/errors.ts';
 import { identityFromSeed } from '../../runtime/identity/index.ts';
 import type { PeerSignal } from '../../runtime/ports/signaling.ts';
@@ -170,6 +172,32 @@ const chatTexts = [
   '/accept text',
   '/help',
 ];
+const DHT_RECORD: DhtRecord = {
+  ...{ kind: 'open', name: 'n', seq: 3, tombstone: false, key: PEER_A, writer: PEER_B, form: 'value' },
+  ...{ value: new Uint8Array(20), writtenAtMs: 1_700_000_000_000, ttlMs: 60_000, signature: SIGNATURE },
+};
+const DHT_BODIES = [
+  bodies.writeRecords([DHT_RECORD, DHT_RECORD]),
+  bodies.writeStore({ record: DHT_RECORD, cas: 7 }),
+  bodies.writeRefused({ code: 'STALE', seq: 3, held: DHT_RECORD }),
+  bodies.writeOffer([DHT_RECORD, DHT_RECORD]),
+  bodies.writeWatch({ key: PEER_A, ttlMs: 5_000 }),
+];
+
+/** Whatever a stranger's body is read as: no reader throws, and records that are read can be written. */
+function runDhtBody(input: Input): boolean {
+  const body = typeof input === 'string' ? new TextEncoder().encode(input) : input;
+  const read = [bodies.readStore, bodies.readRefused, bodies.readOffer, bodies.readWatch, bodies.readKey].map((r) =>
+    r(body),
+  );
+  bodies.readWanted(body, 10);
+  const records = bodies.readRecords(body);
+  if (records !== undefined && !isDeepStrictEqual(bodies.readRecords(bodies.writeRecords(records)), records)) {
+    throw broken('records');
+  }
+  return records !== undefined || read.some((one) => one !== undefined);
+}
+
 const controls = [
   { kind: 'key', room: 'r', epoch: 7, key: new Uint8Array(32), members: [PEER_A, PEER_B] },
   { kind: 'ask', room: 'r' },
@@ -296,6 +324,12 @@ export async function targets(): Promise<readonly Target[]> {
       files: ['wire/codec.ts', 'wire/schemas.ts', 'wire/msgpack-cursor.ts'],
       samples: [...frames, ...carried],
       run: runFrame,
+    },
+    {
+      name: 'dht bodies',
+      files: ['dht/bodies.ts', 'wire/record.ts'],
+      samples: DHT_BODIES,
+      run: runDhtBody,
     },
     { name: 'envelope', files: ['wire/envelope.ts'], samples: envelopes, run: runEnvelope },
     {
