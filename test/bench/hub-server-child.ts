@@ -44,8 +44,7 @@ const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delay.enable();
 // What is beyond an interval of the histogram is delay.
 const lagMs = (ns: number): number => Math.max(0, ns / 1e6 - RESOLUTION_MS);
-process.on('message', (how: ReportKind) => {
-  if (how === 'collect') globalThis.gc?.();
+function report(how: ReportKind): void {
   const { user, system } = process.cpuUsage();
   const { heapUsed, external, rss } = process.memoryUsage();
   process.send?.({
@@ -57,6 +56,17 @@ process.on('message', (how: ReportKind) => {
     lagMaxMs: lagMs(delay.max),
   } satisfies ServerReport);
   if (how === 'fresh') delay.reset();
+}
+process.on('message', (how: ReportKind) => {
+  if (how !== 'collect') return report(how);
+  // Sockets that were closed are let go of a few turns later, and in two goes.
+  let goes = 3;
+  const collect = (): void => {
+    globalThis.gc?.();
+    if (--goes === 0) report(how);
+    else setTimeout(collect, 50);
+  };
+  collect();
 });
 process.on('disconnect', () => process.exit(0));
 process.send?.({ url });

@@ -44,11 +44,11 @@ async function measure(kind: ServerKind, seconds: number, count: number, bytes: 
     });
     for (let n = 0; n < 16; n++) socket.send(frame);
   });
-  const start = await server.report('collect');
+  const start = await server.report('look');
   const relayedAtStart = relayed;
   const startMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-  const end = await server.report('collect');
+  const end = await server.report('look');
   const elapsedMs = performance.now() - startMs;
   isOver = true;
   const done = relayed - relayedAtStart;
