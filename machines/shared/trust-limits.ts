@@ -36,6 +36,8 @@ export const SESSIONS_MAX = 256;
  * of it. Meanwhile it takes further ways by itself.
  */
 export const OFFER_INTERVAL_MS = 2_000;
+/** The same keys are offered again for so long. */
+export const OFFER_LATE_MS = 10_000;
 /** Messages of one peer that could not be read, of which it is told when there are keys: it says them again. */
 export const UNREAD_MAX = 64;
 /** Messages, and their bytes, that wait for keys to be agreed on; and as many that wait for their receipts. */

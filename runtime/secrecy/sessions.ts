@@ -15,6 +15,7 @@
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
 import {
   OFFER_INTERVAL_MS,
+  OFFER_LATE_MS,
   SESSION_LATE_MS,
   SESSION_MS,
   SESSIONS_MAX,
@@ -56,7 +57,9 @@ interface Session {
 interface Offer {
   readonly secret: Uint8Array;
   readonly key: Uint8Array;
-  readonly atMs: number;
+  readonly madeMs: number;
+  /** When it was said last. */
+  saidMs: number;
 }
 
 interface Peer {
@@ -130,15 +133,20 @@ export class Sessions {
     return data;
   }
 
-  /** Offers keys, unless that was done a moment ago. */
+  /** Offers keys, unless that was done a moment ago. The same ones for a while: an answer to any of these offers will do. */
   offer(to: PeerId): void {
     const { crypto, random, clock, send } = this.#options;
     const peer = this.#peer(to);
-    const atMs = clock.now();
-    if (peer.offer !== undefined && atMs - peer.offer.atMs < OFFER_INTERVAL_MS) return;
-    wipe(peer.offer?.secret);
+    const nowMs = clock.now();
+    const before = peer.offer;
+    if (before !== undefined && nowMs - before.saidMs < OFFER_INTERVAL_MS) return;
+    if (before !== undefined && nowMs - before.madeMs < OFFER_LATE_MS) {
+      before.saidMs = nowMs;
+      return send(to, 'offer', before.key);
+    }
+    wipe(before?.secret);
     const secret = random.bytes(KEY_BYTES);
-    peer.offer = { secret, key: crypto.agreementKey(secret), atMs };
+    peer.offer = { secret, key: crypto.agreementKey(secret), madeMs: nowMs, saidMs: nowMs };
     send(to, 'offer', peer.offer.key);
   }
 
@@ -255,7 +263,7 @@ export class Sessions {
         if (!isAlive) wipe(session.sealing, session.opening);
         return isAlive;
       });
-      if (peer.offer !== undefined && nowMs - peer.offer.atMs > SESSION_LATE_MS) {
+      if (peer.offer !== undefined && nowMs - peer.offer.madeMs > SESSION_LATE_MS) {
         wipe(peer.offer.secret);
         peer.offer = undefined;
       }

@@ -4,7 +4,13 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROOM_LATE_MS, SESSION_LATE_MS, SESSION_MS } from '../../machines/shared/trust-limits.ts';
+import {
+  OFFER_INTERVAL_MS,
+  OFFER_LATE_MS,
+  ROOM_LATE_MS,
+  SESSION_LATE_MS,
+  SESSION_MS,
+} from '../../machines/shared/trust-limits.ts';
 import { nobleCrypto } from '../../runtime/crypto/noble-crypto.ts';
 import { nodeCrypto } from '../../runtime/crypto/node-crypto.ts';
 import type { CryptoPort } from '../../runtime/ports/crypto.ts';
@@ -166,6 +172,26 @@ describe('two peers', () => {
     expect([of('a').count, of('b').count]).toEqual([0, 0]);
     stop();
     expect(clock.pending).toBe(0);
+  });
+
+  it('agree by an answer that took longer than an offer is repeated after', () => {
+    const { of, post, mail, clock, deliver, stop } = world('ab', 'slow');
+    of('a').offer(idOf('b'));
+    deliver(mail.shift() as (typeof mail)[number]);
+    const late = mail.splice(0);
+    clock.runFor(OFFER_INTERVAL_MS);
+    of('a').offer(idOf('b'));
+    mail.push(...late);
+    post();
+    const sealed = of('a').seal(idOf('b'), 'id', new Uint8Array([3])) as Uint8Array;
+    expect(of('b').open(idOf('a'), 'id', sealed)).toEqual(new Uint8Array([3]));
+    // Keys of which nobody heard are not offered for ever.
+    of('b').offer('d'.repeat(40));
+    const [first] = mail.splice(0);
+    clock.runFor(OFFER_LATE_MS);
+    of('b').offer('d'.repeat(40));
+    expect(mail[0]?.payload).not.toEqual(first?.payload);
+    stop();
   });
 
   it('agree between Node and a browser', () => {
