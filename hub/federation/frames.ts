@@ -70,7 +70,8 @@ const routedSchema = v.object({
   from: peerId,
   to: peerId,
   hops: v.pipe(natural, v.maxValue(TRUNK_HOPS_MAX)),
-  mac: v.exactOptional(v.pipe(v.string(), v.maxLength(64))),
+  // Goes on as it came: no character of it may end a text or a line.
+  mac: v.exactOptional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))),
 });
 const base64url = (chars: number) => v.pipe(v.string(), v.regex(/^[\w-]*$/), v.length(chars));
 const pairSchema = v.object({

@@ -51,6 +51,8 @@ export const HUBS_NAMED_MAX = 8;
 export const HUB_URL_CHARS_MAX = 256;
 /** From the socket's start to the hub's `connected`. */
 export const HUB_CONNECT_TIMEOUT_MS = 10_000;
+/** The same at a hub that a draining one named, while others are left to try. Guess. */
+export const HUB_MOVE_TIMEOUT_MS = 3_000;
 /** From `prove` to `proven`. */
 export const HUB_PROOF_TIMEOUT_MS = 5_000;
 /** A ping to the hub when nothing was heard for this long; twice without an answer: the socket is dead. */
@@ -372,6 +374,10 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   ['what comes late to a peer that was away is known to it', SEEN_MS >= AWAY_MS + SILENT_AFTER_MS + PING_AFTER_MS],
   ['messages are remembered as long as they live', SEEN_MS >= MESSAGE_TTL_MS],
   ['clients are back within 10 s of a hub restart', RECONNECT_MAX_MS * 2 <= 10_000],
+  [
+    'a named hub that does not answer leaves time for the next',
+    HUB_MOVE_TIMEOUT_MS * 2 + RECONNECT_MIN_MS * 2 <= 10_000,
+  ],
   ['an SDP fits a hub frame', SDP_CHARS_MAX <= HUB_MAX_MESSAGE_BYTES],
   ['a slow reader is cut before a polite one', HUB_SLOW_TIMEOUT_MS < HUB_CLOSE_TIMEOUT_MS],
   ['a drain outlasts a close', HUB_DRAIN_TIMEOUT_MS > HUB_CLOSE_TIMEOUT_MS],

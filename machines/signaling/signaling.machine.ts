@@ -12,6 +12,7 @@ import type { SignalingPort } from '../../runtime/ports/signaling.ts';
 import {
   DRAIN_TIMEOUT_MS,
   HUB_CONNECT_TIMEOUT_MS,
+  HUB_MOVE_TIMEOUT_MS,
   HUB_PING_MS,
   HUB_PROOF_TIMEOUT_MS,
   RECONNECT_MAX_MS,
@@ -136,7 +137,7 @@ export const signalingMachine = setup({
     isProofOptional: ({ context }) => context.challenge?.proof !== 'required',
   },
   delays: {
-    connectTimeout: HUB_CONNECT_TIMEOUT_MS,
+    connectTimeout: ({ context }) => (context.places.length > 0 ? HUB_MOVE_TIMEOUT_MS : HUB_CONNECT_TIMEOUT_MS),
     proofTimeout: HUB_PROOF_TIMEOUT_MS,
     pingInterval: HUB_PING_MS,
     pongTimeout: HUB_PING_MS,

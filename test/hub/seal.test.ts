@@ -158,6 +158,18 @@ test('what is invented in the name of a hub is not heard, sealed with whatever, 
   expect(b.got).toEqual(['first', 'second']);
 });
 
+test('the line that says where a frame goes holds nothing that could change where it goes', () => {
+  const [from, to] = [createIdentity().peerId, createIdentity().peerId];
+  const frame = { from, to, hops: 3, mac: 'A'.repeat(22), body: '{"born":1}\n{"born":2}' };
+  expect(parseTrunkFrame(routedText(frame))).toEqual({ type: 'hub-frame', ...frame });
+  for (const mac of ['', '"', `","to":"${from}`, 'A\n', 'A\\', 'A'.repeat(65)]) {
+    expect(parseTrunkFrame(`${JSON.stringify({ ...frame, type: 'hub-frame', mac })}\n{}`)).toBeUndefined();
+  }
+  for (const text of ['', '\n', '{}\n{}', routedText(frame).split('\n')[0] as string]) {
+    expect(parseTrunkFrame(text)).toBeUndefined();
+  }
+});
+
 test('what is repeated, and what was for another hub, is not heard again', async () => {
   const middle = await linked();
   const { a, b } = middle;

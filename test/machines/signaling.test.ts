@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   DRAIN_TIMEOUT_MS,
   HUB_CONNECT_TIMEOUT_MS,
+  HUB_MOVE_TIMEOUT_MS,
   HUB_PING_MS,
   HUB_PROOF_TIMEOUT_MS,
   RECONNECT_MAX_MS,
@@ -240,6 +241,18 @@ describe('the signaling chart', () => {
     run.send({ type: 'hub.draining', hubs: [] });
     expect(run.value).toBe('backingOff');
     expect(types()).toEqual(['hub.lost']);
+  });
+
+  it('does not wait long for a named hub that says nothing', () => {
+    const { run, reconnect, socket } = open();
+    run.send({ type: 'hub.draining', hubs: ['memory:b'] });
+    run.take();
+    run.clock.runFor(HUB_MOVE_TIMEOUT_MS);
+    expect(run.take()).toEqual([{ type: 'hub.lost', url: 'memory:', reason: 'no answer in time' }]);
+    reconnect();
+    expect((socket.last.input as { port: { url: string } }).port.url).toBe('memory:');
+    run.clock.runFor(HUB_MOVE_TIMEOUT_MS);
+    expect(run.take()).toEqual([]);
   });
 
   it('does not run from one draining hub to the next without a pause', () => {
