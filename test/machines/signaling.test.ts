@@ -230,9 +230,10 @@ describe('the signaling chart', () => {
     run.send(welcome());
     types();
     // Elsewhere its own hub is as good as any.
-    run.send({ type: 'hub.draining', hubs: ['memory:b'] });
     run.clock.runFor(RECONNECT_MAX_MS);
+    run.send({ type: 'hub.draining', hubs: ['memory:b'] });
     run.send(welcome());
+    run.clock.runFor(RECONNECT_MAX_MS);
     run.send({ type: 'hub.draining', hubs: ['memory:'] });
     expect([dialed(), run.value]).toEqual(['memory:', { session: 'connecting' }]);
     run.send(welcome());
