@@ -22,7 +22,13 @@ export {
 export { PeerClock } from './simulation/peer-clock.ts';
 export { int, pick, type RandomStreams, SeededRandom, sample, shuffle, streams } from './simulation/random-streams.ts';
 export type { TraceLine, TraceSink } from './simulation/recorder.ts';
-export { type HistoryCounts, type Intent, RegisterHistory, type Version } from './simulation/register-history.ts';
+export {
+  type HistoryCounts,
+  type HistoryViolation,
+  type Intent,
+  RegisterHistory,
+  type Version,
+} from './simulation/register-history.ts';
 export {
   runScenario,
   type Sample,

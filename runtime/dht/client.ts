@@ -208,8 +208,9 @@ export class Client {
         this.#keepOwn(record);
         return { key, seq: seq + 1, holders: stored.holders };
       }
-      // Somebody else wrote meanwhile: ours is the next version, unless it was to follow a certain one.
-      if (!stored.isOutrun || options.cas !== undefined || tries >= DHT_STORE_TRIES) throw stored.error;
+      // Somebody else wrote meanwhile: ours is the next version. Where it was to follow a certain one its holder has looked at
+      // that first: what it follows is there, and only the number was used before, by a version that is gone.
+      if (!stored.isOutrun || tries >= DHT_STORE_TRIES) throw stored.error;
       seq = Math.max(seq + 1, stored.seq);
     }
   }

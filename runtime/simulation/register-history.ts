@@ -5,7 +5,8 @@
  * What is checked, key by key, by the versions' order (seq, then writer, a deletion before a value):
  * - *read what was written*: a read that began after a write was acknowledged gives that version or a newer one; nothing only
  *   where the newest one acknowledged is a deletion, or may have ended. What it gives somebody wrote, and had begun to write.
- * - *never backwards*: no reader gets an older version than it got before.
+ * - *never backwards*: no reader gets an older version than it got before. What is written where everything has ended may count
+ *   anew, and is no older version.
  * - *gone*: nothing is read after its end.
  * - *one winner*: of the writes that swapped what they had read for something else, one a version was acknowledged.
  */
@@ -50,6 +51,15 @@ export interface HistoryCounts {
   /** Swaps that were acknowledged. */
   readonly swaps: number;
 }
+
+/** What a register never does: `forged` reads, `stale` ones, `backward` ones, those of what had `ended`, and more than one of the `winners`. */
+export interface HistoryViolation {
+  readonly kind: 'forged' | 'stale' | 'backward' | 'ended' | 'winners';
+  readonly key: string;
+  readonly detail: string;
+}
+
+type Found = Omit<HistoryViolation, 'key'>;
 
 /** A read or write that is under way. */
 type Ended<Result> = (result: Result, nowMs: number) => void;
@@ -110,40 +120,49 @@ export class RegisterHistory {
     };
   }
 
-  /** What no register would have done, in sentences; none in a right history. */
-  violations(): string[] {
+  /** What no register would have done; nothing in a right history. */
+  violations(): HistoryViolation[] {
     return [...this.#registers].flatMap(([key, register]) =>
-      [...staleReads(register), ...backwardReads(register), ...lateReads(register), ...manyWinners(register)].map(
-        (sentence) => `${key}: ${sentence}`,
+      [...wrongReads(register), ...backwardReads(register), ...lateReads(register), ...manyWinners(register)].map(
+        (found) => ({ key, ...found }),
       ),
     );
   }
 }
 
-function* staleReads({ writes, reads }: Register): Iterable<string> {
+function* wrongReads({ writes, reads }: Register): Iterable<Found> {
   for (const { reader, found, beganMs, doneMs } of reads) {
     const known = writes.filter((write) => write.beganMs <= doneMs);
-    if (found !== undefined && !known.some(({ intent }) => isOf(found, intent))) {
-      yield `${reader} read ${shown(found)}, which nobody wrote`;
+    const write = found && known.find(({ intent }) => isOf(found, intent));
+    if (found !== undefined && write === undefined) {
+      yield { kind: 'forged', detail: `${reader} read ${shown(found)}, which nobody wrote` };
       continue;
     }
     let newest: Version | undefined;
+    let newestMs = 0;
     for (const { version, doneMs } of writes) {
       if (version === undefined || doneMs >= beganMs) continue;
-      if (newest === undefined || compare(version, newest) > 0) newest = version;
+      if (newest !== undefined && compare(version, newest) <= 0) continue;
+      newest = version;
+      newestMs = doneMs;
     }
     if (newest === undefined) continue;
     const last = newest;
     // A deletion, or a short life, that was begun and not acknowledged may have come first.
     const mayHaveEnded = ({ intent, version }: Write): boolean =>
       (version === undefined || compare(version, last) >= 0) && (intent.tombstone || intent.endsMs <= doneMs);
-    if (found === undefined ? !known.some(mayHaveEnded) : compare(found, newest) < 0) {
-      yield `${reader} read ${shown(found)} at ${beganMs} after ${shown(newest)} was acknowledged`;
+    // What was written after a version had ended, by somebody who saw nothing there, begins to count anew.
+    const isOld = write !== undefined && write.beganMs < newestMs;
+    if (found === undefined ? !known.some(mayHaveEnded) : compare(found, newest) < 0 && isOld) {
+      yield {
+        kind: 'stale',
+        detail: `${reader} read ${shown(found)} at ${beganMs} after ${shown(newest)} was acknowledged`,
+      };
     }
   }
 }
 
-function* backwardReads({ reads }: Register): Iterable<string> {
+function* backwardReads({ writes, reads }: Register): Iterable<Found> {
   const newest = new Map<string, Read & { readonly found: Version }>();
   const inOrder = [...reads].sort((a, b) => a.doneMs - b.doneMs);
   for (const read of inOrder) {
@@ -151,28 +170,39 @@ function* backwardReads({ reads }: Register): Iterable<string> {
     if (found === undefined) continue;
     const before = newest.get(reader);
     // Reads that ran side by side may give what they like.
-    if (before !== undefined && before.doneMs <= beganMs && compare(found, before.found) < 0) {
-      yield `${reader} read ${shown(found)} at ${beganMs} after it had read ${shown(before.found)}`;
+    const isOld = (before: Read): boolean =>
+      writes.some(({ intent, beganMs }) => isOf(found, intent) && beganMs < before.doneMs);
+    if (before !== undefined && before.doneMs <= beganMs && compare(found, before.found) < 0 && isOld(before)) {
+      yield {
+        kind: 'backward',
+        detail: `${reader} read ${shown(found)} at ${beganMs} after it had read ${shown(before.found)}`,
+      };
     }
     if (before === undefined || compare(found, before.found) > 0) newest.set(reader, { ...read, found });
   }
 }
 
-function* lateReads({ reads }: Register): Iterable<string> {
+function* lateReads({ reads }: Register): Iterable<Found> {
   for (const { reader, found, beganMs } of reads) {
     if (found === undefined) continue;
-    if (found.tombstone) yield `${reader} read ${shown(found)} as if it were a value`;
-    if (beganMs >= found.endsMs) yield `${reader} read ${shown(found)} at ${beganMs}, which ended at ${found.endsMs}`;
+    if (found.tombstone) yield { kind: 'ended', detail: `${reader} read ${shown(found)} as if it were a value` };
+    if (beganMs < found.endsMs) continue;
+    yield {
+      kind: 'ended',
+      detail: `${reader} read ${shown(found)} at ${beganMs}, which ended at ${found.endsMs}`,
+    };
   }
 }
 
-function* manyWinners({ writes }: Register): Iterable<string> {
+function* manyWinners({ writes }: Register): Iterable<Found> {
   const winners = new Map<number, Version>();
   for (const { version, cas } of writes) {
     if (cas === undefined || version === undefined) continue;
     const before = winners.get(cas);
     // Nothing (0) may be swapped again once what was there has ended.
-    if (before !== undefined && cas > 0) yield `${shown(before)} and ${shown(version)} both swapped ${cas}`;
+    if (before !== undefined && cas > 0) {
+      yield { kind: 'winners', detail: `${shown(before)} and ${shown(version)} both swapped ${cas}` };
+    }
     winners.set(cas, version);
   }
 }

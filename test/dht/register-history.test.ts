@@ -19,7 +19,7 @@ const version = (seq: number, change: Partial<Version> = {}): Version => ({
 function wrong(body: (history: RegisterHistory) => void): string[] {
   const history = new RegisterHistory();
   body(history);
-  return history.violations();
+  return history.violations().map(({ detail }) => detail);
 }
 const written = (history: RegisterHistory, beganMs: number, doneMs: number, what: Version, cas?: number): void =>
   history.write('a', what, beganMs, cas)(what.seq, doneMs);

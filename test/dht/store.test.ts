@@ -93,3 +93,22 @@ it('a store that is none is refused', () => {
   const store = {} as NonNullable<MeshOptions['store']>;
   expect(() => memoryWorld(1).make('anna', { store })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
 });
+
+it('what has ended can be written again, and only where nothing stands', async () => {
+  const world = memoryWorld('ended');
+  const { anna, ben } = (await linked(world, { anna: {}, ben: {} })) as { anna: MeshActor; ben: MeshActor };
+  for (const value of [1, 2, 3])
+    expect(await now(world, anna.dht.put('a', value, { ttlMs: 2_000 }))).toMatchObject({ seq: value });
+  await pass(world, 3_000);
+  expect(await now(world, ben.dht.get('a'))).toMatchObject({ found: false, seq: 0 });
+  // Its number goes on where the one that ended had come to.
+  expect(
+    await now(
+      world,
+      ben.dht.update('a', (before) => `after ${String(before)}`),
+    ),
+  ).toMatchObject({ seq: 4 });
+  expect(await now(world, anna.dht.get('a'))).toMatchObject({ value: 'after undefined' });
+  expect(await now(world, anna.dht.put('a', 5, { cas: 0 }))).toMatchObject({ code: 'CAS_FAILED' });
+  for (const mesh of [anna, ben]) mesh.stop();
+});
