@@ -1,5 +1,7 @@
 /** Bounds and timers of the DHT's routing and of its copies. What bounds records is in `dht-limits.ts`. Marked as in `limits.ts`. */
 
+/** The feature in HELLO of whoever takes part. */
+export const DHT_FEATURE = 'dht';
 /** Holders of a record: mainline's k. More make the way to the first one shorter and each write dearer. */
 export const DHT_K = 8;
 export const DHT_K_MAX = 20;

@@ -4,6 +4,7 @@
  */
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { LinkPortCommand, LinkPortFact, LinkPortInput } from '../../machines/peer/peer.events.ts';
+import { DHT_FEATURE } from '../../machines/shared/dht-routing-limits.ts';
 import type { AttemptId } from '../../machines/shared/ids.ts';
 import { EARLY_FRAMES_MAX, NONCE_BYTES } from '../../machines/shared/limits.ts';
 import { SIGNED_FEATURE } from '../../machines/shared/trust-limits.ts';
@@ -204,6 +205,7 @@ class Channels {
     const features = [
       ...(ports.link.capabilities.restart ? ['restart'] : []),
       ...(ports.signing ? [SIGNED_FEATURE] : []),
+      ...(ports.dht === undefined ? [] : [DHT_FEATURE]),
     ];
     const goesOn = resume === undefined ? {} : { resume };
     const hello = { type: 'HELLO', peerId, attempt, mark, random, cap, features, ...goesOn } as const;

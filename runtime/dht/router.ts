@@ -4,7 +4,13 @@
  * the paths of one where they meet. A question that is lost with a link is not sought: who asked asks again on other paths.
  */
 import { closestKnown, firstHops, isHolder, nextHop, type RoutingLink } from '../../machines/dht/routing.core.ts';
-import { DHT_DETOURS_MAX, DHT_HOPS_MAX, DHT_K_MAX, DHT_SEEN_MAX } from '../../machines/shared/dht-routing-limits.ts';
+import {
+  DHT_DETOURS_MAX,
+  DHT_FEATURE,
+  DHT_HOPS_MAX,
+  DHT_K_MAX,
+  DHT_SEEN_MAX,
+} from '../../machines/shared/dht-routing-limits.ts';
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
 import { byDistance } from '../../machines/shared/xor.ts';
 import type { LinkEntry, LinkTable } from '../exchange/link-table.ts';
@@ -64,13 +70,19 @@ export class Router {
 
   // ---- what we know of others --------------------------------------------------------------------------------------
 
-  /** Links that carry; silent ones only when there are no others. */
+  /** Links that carry, to peers that take part; silent ones only when there are no others. */
   links(): RoutingLink[] {
     const lively: RoutingLink[] = [];
     const quiet: RoutingLink[] = [];
+    const absent = new Set<PeerId>();
     for (const entry of this.#options.links.all()) {
-      if (!entry.carries) continue;
-      (entry.alarm === 'none' ? lively : quiet).push({ id: entry.remote, neighbours: entry.neighbours });
+      if (entry.carries && !entry.features.includes(DHT_FEATURE)) absent.add(entry.remote);
+    }
+    for (const entry of this.#options.links.all()) {
+      if (!entry.carries || absent.has(entry.remote)) continue;
+      // Of those who are no neighbours of ours nobody tells us whether they take part.
+      const neighbours = absent.size === 0 ? entry.neighbours : entry.neighbours.filter(({ id }) => !absent.has(id));
+      (entry.alarm === 'none' ? lively : quiet).push({ id: entry.remote, neighbours });
     }
     return lively.length > 0 ? lively : quiet;
   }

@@ -282,6 +282,7 @@ class MeshExchange implements RunningExchange {
     if (!UNCHARGED.has(message.type) && !entry.charge(this.#ports.clock.now())) return this.count('dropped.overBudget');
     switch (message.type) {
       case 'HELLO':
+        entry.features = message.features;
         if (!entry.admitted) entry.tell({ type: 'hello.received', hello: message });
         return;
       case 'PROOF':

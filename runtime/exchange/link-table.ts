@@ -54,6 +54,8 @@ export class LinkEntry {
   readonly session = new Session();
   readonly tell: (fact: ChannelFact) => void;
   admitted = false;
+  /** What it said that it can do. */
+  features: readonly string[] = [];
   /** The other end said CLOSE: it wants nothing more. */
   farewelled = false;
   /** CLOSE went out: what still arrives is taken in, nothing more is sent. */

@@ -69,7 +69,7 @@ export interface Hello {
   readonly random: boolean;
   /** Links the sender keeps at most, 2 to 50. */
   readonly cap: number;
-  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. `signed`: its messages are, and it takes no others; both ends must agree. */
+  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. `signed`: its messages are, and it takes no others; both ends must agree. `dht`: it takes part in the DHT. */
   readonly features: readonly string[];
   /** Attempt of the first link in the row that this one goes on with; the field is left out of a link that begins. */
   readonly resume?: AttemptId;

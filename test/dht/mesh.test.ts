@@ -200,6 +200,18 @@ describe('a peer', () => {
     }
   });
 
+  it('that takes part is found around those who do not', () => {
+    const world = memoryWorld('some');
+    const all = Array.from({ length: 16 }, (_, i) => world.make(`p${i}`, { features: { dht: i % 4 !== 0 } }).start());
+    world.clock.runFor(15_000);
+    const able = all.filter((_, i) => i % 4 !== 0);
+    for (const [i, mesh] of able.entries()) put(world, mesh, `from ${i}`, i);
+    for (const [i, mesh] of able.entries()) {
+      const other = (i * 5 + 1) % able.length;
+      expect(get(world, mesh, `from ${other}`).value).toBe(other);
+    }
+  });
+
   it('alone keeps what it puts, and gives it to those who come', () => {
     const world = memoryWorld('alone');
     const ada = world.make('ada').start();
