@@ -4,7 +4,7 @@
  */
 import type { DhtFact, DhtReport, LookupOutput, LookupReport } from '../dht/dht.events.ts';
 import { emit } from './ledger.core.ts';
-import type { MeshContext, MeshSent, MeshWork } from './mesh.events.ts';
+import type { MeshSent, MeshWork } from './mesh.events.ts';
 
 const tell = (work: MeshWork, to: string, event: MeshSent): void => void work.effects.push({ do: 'send', to, event });
 
@@ -51,5 +51,3 @@ export const onLookupDone = (work: MeshWork, output: LookupOutput): void =>
 
 export const onLookupFailed = (work: MeshWork, id: string): void =>
   tell(work, 'exchange', { type: 'lookup.failed', lookup: Number(id) });
-
-export type { MeshContext };

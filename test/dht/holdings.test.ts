@@ -262,6 +262,8 @@ describe('quotas', () => {
           0, 0, 0, 0, 0,
         ]);
       }),
+      // The same draws each time: few of them fill a holder.
+      { seed: 3, numRuns: 300 },
     );
     expect([...codes].sort()).toEqual(expect.arrayContaining(['FULL', 'STALE', 'WRITER_QUOTA']));
   });
