@@ -4,6 +4,7 @@
  */
 import { DHT_ACTS, setupOf } from './dht-acts.ts';
 import { type Figures, figuresOf } from './figures.ts';
+import { GOSSIP_ACTS } from './gossip-acts.ts';
 import { components } from './graph.ts';
 import { type SeededRandom, sample } from './random-streams.ts';
 import type { TraceSink } from './recorder.ts';
@@ -215,7 +216,11 @@ export class ScenarioRun {
   }
 
   /** Broadcasts evenly over `ms` while `each` runs once a second. */
-  *broadcasting(ms: number, each: () => void = () => undefined): Generator<Progress, void> {
+  *broadcasting(
+    ms: number,
+    each: () => void = () => undefined,
+    broadcasts: number = this.options.broadcasts,
+  ): Generator<Progress, void> {
     const { options, simulation } = this;
     const startMs = simulation.nowMs;
     const honest = this.some(1).filter(({ role }) => role === undefined);
@@ -228,12 +233,12 @@ export class ScenarioRun {
         ticks++;
         each();
       }
-      while (said < options.broadcasts && spent >= (ms * said) / options.broadcasts) {
+      while (said < broadcasts && spent >= (ms * said) / broadcasts) {
         const source = pickRunning(sources, said) ?? pickRunning(simulation.living(), said);
         if (source !== undefined) simulation.broadcast(source);
         said++;
       }
-      const dueMs = said < options.broadcasts ? (ms * said) / options.broadcasts : ms;
+      const dueMs = said < broadcasts ? (ms * said) / broadcasts : ms;
       yield* this.pass(Math.max(1, Math.ceil(Math.min(dueMs, ticks * 1_000, ms) - spent)));
     }
   }
@@ -273,6 +278,7 @@ type Act = (run: ScenarioRun) => Generator<Progress, void>;
 
 const ACTS: Record<ScenarioName, Act> = {
   ...DHT_ACTS,
+  ...GOSSIP_ACTS,
 
   *join(run) {
     run.enter('living');

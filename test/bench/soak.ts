@@ -9,6 +9,7 @@
 import { returning } from '../hub/returning.ts';
 import { rollingRestart } from '../hub/rolling.ts';
 import { DHT_SOAK, dhtOfProcesses } from '../integration/dht-scenarios.ts';
+import { gossipOfProcesses } from '../integration/gossip-scenarios.ts';
 import * as scenarios from '../integration/scenarios.ts';
 import { medianOf } from './report.ts';
 
@@ -27,6 +28,7 @@ const all: Readonly<Record<string, Scenario>> = {
   ends: () => scenarios.endsByItself(),
   'ends-five': () => scenarios.endsByItself(5),
   'ends-without-hub': () => scenarios.endsWithoutHub(),
+  gossip: () => gossipOfProcesses(),
   dht: () => dhtOfProcesses(DHT_SOAK, (what) => console.error(what)),
   returning: () => returning(1_000),
   rolling: () => rollingRestart({ clients: 300, links: 'memory', peerToPeer: true }),
