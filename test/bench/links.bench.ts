@@ -9,9 +9,8 @@
  * 4,096 messages, on the way, whatever it sends through. Prints one JSON line a figure.
  */
 import { createHubActor } from '../../hub/index.ts';
-import { createMeshActor, type MeshActor } from '../../runtime/create-mesh.ts';
-import type { Link } from '../../runtime/ports/link.ts';
 import { bareClass, openBare, openLinks, portOf } from './links-ends.ts';
+import { adapterWay, bareWay, meshWay, rate, type Way } from './links-ways.ts';
 import { figure, medianOf } from './report.ts';
 
 const [implementation = 'roamhq', roundsText = '3', messagesText = '20000'] = process.argv.slice(2);
@@ -19,127 +18,6 @@ const rounds = Number(roundsText);
 const messages = Number(messagesText);
 const print = (...given: Parameters<typeof figure>): void => console.log(JSON.stringify(figure(...given)));
 const named = (what: string): string => `${implementation}: ${what}`;
-
-/** A way to send frames of one end to the other. */
-interface Way {
-  send(bytes: Uint8Array): void;
-  /** Called with each frame that arrives. */
-  arrived: () => void;
-  /** Sends a frame of 64 B to the other end and gets one back. */
-  pingPong(): Promise<void>;
-  close(): Promise<void>;
-}
-
-async function bareWay(): Promise<Way> {
-  const pair = await openBare(await bareClass(implementation));
-  const [from, to] = pair.channels;
-  const echo = new Uint8Array(64);
-  let isPinging = false;
-  const way: Way = {
-    send: (bytes) => from.send(bytes as Uint8Array<ArrayBuffer>),
-    arrived: () => undefined,
-    pingPong: () =>
-      new Promise((resolve) => {
-        isPinging = true;
-        from.onmessage = () => resolve();
-        from.send(echo);
-      }),
-    close: async () => pair.close(),
-  };
-  to.onmessage = () => {
-    if (isPinging) to.send(echo);
-    else way.arrived();
-  };
-  return way;
-}
-
-async function adapterWay(): Promise<Way> {
-  let back: (() => void) | undefined;
-  let right: Link | undefined;
-  const echo = new Uint8Array(64);
-  const ends = await openLinks(portOf(implementation), (side) => {
-    if (side === 'left') back?.();
-    else if (back !== undefined) right?.send(echo);
-    else way.arrived();
-  });
-  const { left } = ends;
-  right = ends.right;
-  const way: Way = {
-    send: (bytes) => {
-      if (!left.send(bytes)) throw new Error('The link did not take a frame');
-    },
-    arrived: () => undefined,
-    pingPong: () =>
-      new Promise((resolve) => {
-        back = resolve;
-        left.send(echo);
-      }),
-    close: () => ends.close(),
-  };
-  return way;
-}
-
-const linked = (mesh: MeshActor): Promise<unknown> => new Promise((resolve) => mesh.on('peer.connected', resolve));
-
-async function meshWay(url: string, network: string, signing: boolean): Promise<Way> {
-  const rtc = portOf(implementation);
-  const [a, b] = [0, 1].map(() => createMeshActor({ signaling: url, network, rtc, signing })) as [MeshActor, MeshActor];
-  const links = [linked(a), linked(b)];
-  await Promise.all([a.start().joined(), b.start().joined()]);
-  await Promise.all(links);
-  let back: (() => void) | undefined;
-  const echo = new Uint8Array(64);
-  const way: Way = {
-    send: (bytes) => void a.broadcast(bytes),
-    arrived: () => undefined,
-    pingPong: () =>
-      new Promise((resolve) => {
-        back = resolve;
-        a.broadcast(echo);
-      }),
-    close: async () => {
-      await Promise.all([a.leave(), b.leave()]);
-      rtc.dispose?.();
-    },
-  };
-  a.on('message', () => back?.());
-  b.on('message', () => {
-    if (back !== undefined) b.broadcast(echo);
-    else way.arrived();
-  });
-  return way;
-}
-
-const WINDOW_BYTES = 1_048_576;
-const WINDOW_MESSAGES = 4_096;
-
-/** Sends `count` frames of `size`, so many at a time as fit the window. Resolves with frames a second. */
-async function rate(way: Way, size: number, count: number): Promise<number> {
-  const frame = new Uint8Array(size).fill(7);
-  const window = Math.min(WINDOW_MESSAGES, Math.floor(WINDOW_BYTES / size));
-  let sent = 0;
-  let arrived = 0;
-  let done: () => void = () => undefined;
-  const all = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  const more = (): void => {
-    while (sent < count && sent - arrived < window) {
-      way.send(frame);
-      sent++;
-    }
-  };
-  way.arrived = () => {
-    arrived++;
-    if (arrived === count) done();
-    // A quarter of the window at a time: nobody sends one by one.
-    else if (sent - arrived <= window * 0.75) more();
-  };
-  const startMs = performance.now();
-  more();
-  await all;
-  return count / ((performance.now() - startMs) / 1_000);
-}
 
 async function pingPong(way: Way): Promise<number> {
   const times: number[] = [];
@@ -171,10 +49,10 @@ async function main(): Promise<void> {
   const { url } = await hub.start().listening();
   const taken: { bare: Rates; adapter: Rates; mesh: Rates; signed: Rates }[] = [];
   for (let round = 0; round < rounds; round++) {
-    const bare = await measure(await bareWay(), 16_000);
-    const adapter = await measure(await adapterWay(), 16_000);
-    const mesh = await measure(await meshWay(url, `bench-${round}`, false), 15_000);
-    const signed = await measure(await meshWay(url, `bench-signed-${round}`, true), 15_000);
+    const bare = await measure(await bareWay(implementation), 16_000);
+    const adapter = await measure(await adapterWay(implementation), 16_000);
+    const mesh = await measure(await meshWay(implementation, url, `bench-${round}`, false), 15_000);
+    const signed = await measure(await meshWay(implementation, url, `bench-signed-${round}`, true), 15_000);
     taken.push({ bare, adapter, mesh, signed });
   }
   const middle = (key: keyof Rates, way: 'bare' | 'adapter' | 'mesh' | 'signed'): number =>

@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['signing.bench.ts', '5000', '256'],
     ['signing.bench.ts', '1000', '15000'],
   ],
+  gossip: [['gossip.bench.ts', '3', '20000']],
   node: [['node.bench.ts', '10', '400', '15']],
   links: [
     ['links.bench.ts', 'simple-peer'],

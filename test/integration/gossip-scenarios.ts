@@ -70,7 +70,7 @@ export function gossipOfProcesses(soak: GossipSoak = GOSSIP_SOAK): Promise<Figur
     );
     const peers: FleetPeer[] = [];
     for (const program of launched) {
-      const lines = await program.linesOf({ event: 'joined' }, soak.peersEach);
+      const lines = await program.linesOf({ event: 'joined' }, soak.peersEach, { waitMs: 120_000 });
       for (const line of lines) peers.push({ program, index: Number(line['peer']), peerId: String(line['peerId']) });
     }
     await oneComponent(peers);
