@@ -156,6 +156,16 @@ describe('an acknowledgement', () => {
     expect(batches.map((batch) => batch.length).slice(0, 2)).toEqual([2, 1]);
   });
 
+  it('comes for each record of one who puts the next as soon as the last is kept', async () => {
+    const shelf = new Map<string, Uint8Array>();
+    const { holdings, keeper } = new Holder(memoryStore({ shelf }));
+    for (let number = 1; number <= 100; number++) {
+      holdings.put(numbered(number), Date.now());
+      await keeper.settled();
+      expect(shelf.size).toBe(Math.min(number, KEPT_KEYS));
+    }
+  });
+
   it('is refused when the store fails; nothing is lost once it works again', async () => {
     const shelf = new Map<string, Uint8Array>();
     const { store, next } = slowStore(shelf);
@@ -177,7 +187,7 @@ describe('an acknowledgement', () => {
     expect(shelf.size).toBe(2);
   });
 
-  it('holds against a kill in the middle of writing', async () => {
+  it('holds against a kill in the middle of writing', { timeout: 60_000 }, async () => {
     const all = await killMany(3);
     expect(all.flatMap(({ wrong }) => wrong)).toEqual([]);
     expect(all.at(-1)?.acknowledged).toBeGreaterThan(10);
