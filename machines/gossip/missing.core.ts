@@ -1,6 +1,7 @@
 /**
  * Messages that neighbours announced and that have not come: whom to ask for them, and when. Asking grafts the link into the
- * tree; what a digest showed to be missing is asked for without that.
+ * tree; what a digest showed to be missing is asked for without that. Each neighbour has its share of the table: who announces
+ * what there is not takes no place from others.
  *
  * The state is mutable and belongs to the exchange.
  */
@@ -11,6 +12,7 @@ import {
   GRAFT_RETRY_MS,
   GRAFT_TRIES_MAX,
   MISSING_MAX,
+  MISSING_SHARES,
 } from '../shared/gossip-limits.ts';
 import type { MessageId, PeerId } from '../shared/ids.ts';
 import { SHARED, type TreeId } from './trees.core.ts';
@@ -19,15 +21,27 @@ interface Wanted {
   readonly tree: TreeId;
   /** Found by a digest. */
   readonly isRepair: boolean;
+  /** Who said so first: it stands in its share. */
+  readonly holder: PeerId;
   /** Who has it and was not asked yet, in the order in which they said so. */
   readonly from: PeerId[];
   tries: number;
   dueMs: number;
 }
 
-export type Missing = Map<MessageId, Wanted>;
+export interface Missing {
+  readonly wanted: Map<MessageId, Wanted>;
+  /** How many stand in the share of each neighbour. */
+  readonly held: Map<PeerId, number>;
+  /** Nothing is due before. */
+  nextMs: number;
+}
 
-export const createMissing = (): Missing => new Map();
+export const createMissing = (): Missing => ({
+  wanted: new Map(),
+  held: new Map(),
+  nextMs: Number.POSITIVE_INFINITY,
+});
 
 /** One request to be sent. */
 export interface Ask {
@@ -37,49 +51,67 @@ export interface Ask {
   readonly isRepair: boolean;
 }
 
-/** A neighbour has a message that we have not. False when too many are missing already. */
+/** A neighbour, one of so many, has a message that we have not. False when it named too many already. */
 export function announced(
   missing: Missing,
-  id: MessageId,
-  tree: TreeId,
-  from: PeerId,
-  isRepair: boolean,
+  { id, tree, from, isRepair }: Omit<Ask, 'to'> & { readonly from: PeerId },
+  links: number,
   nowMs: number,
 ): boolean {
-  const wanted = missing.get(id);
-  if (wanted !== undefined) {
-    if (wanted.from.length < GRAFT_TRIES_MAX && !wanted.from.includes(from)) wanted.from.push(from);
+  const { wanted, held } = missing;
+  const known = wanted.get(id);
+  if (known !== undefined) {
+    if (known.from.length < GRAFT_TRIES_MAX && !known.from.includes(from)) known.from.push(from);
     return true;
   }
-  if (missing.size >= MISSING_MAX) return false;
-  const waitMs = tree === SHARED && !isRepair ? GRAFT_AFTER_SHARED_MS : GRAFT_AFTER_MS;
-  missing.set(id, { tree, isRepair, from: [from], tries: 0, dueMs: nowMs + waitMs });
+  const holds = held.get(from) ?? 0;
+  if (wanted.size >= MISSING_MAX || holds >= MISSING_MAX / Math.max(MISSING_SHARES, links)) return false;
+  const dueMs = nowMs + (tree === SHARED && !isRepair ? GRAFT_AFTER_SHARED_MS : GRAFT_AFTER_MS);
+  wanted.set(id, { tree, isRepair, holder: from, from: [from], tries: 0, dueMs });
+  held.set(from, holds + 1);
+  missing.nextMs = Math.min(missing.nextMs, dueMs);
   return true;
+}
+
+/** It came, or is given up. */
+export function settle({ wanted, held }: Missing, id: MessageId): void {
+  const one = wanted.get(id);
+  if (one === undefined) return;
+  wanted.delete(id);
+  const holds = (held.get(one.holder) ?? 1) - 1;
+  if (holds > 0) held.set(one.holder, holds);
+  else held.delete(one.holder);
 }
 
 /** Whom to ask now. What nobody else is known to have, or was asked for in vain GRAFT_TRIES_MAX times, is given up. */
 export function due(missing: Missing, nowMs: number): { readonly asks: readonly Ask[]; readonly lost: number } {
   const asks: Ask[] = [];
   let lost = 0;
-  for (const [id, wanted] of missing) {
-    if (wanted.dueMs > nowMs) continue;
-    const to = wanted.from.shift();
-    if (to === undefined || wanted.tries >= GRAFT_TRIES_MAX) {
-      missing.delete(id);
-      lost++;
-      continue;
+  missing.nextMs = Number.POSITIVE_INFINITY;
+  for (const [id, wanted] of missing.wanted) {
+    if (wanted.dueMs <= nowMs) {
+      const { from, tree, isRepair } = wanted;
+      const to = from.shift();
+      if (to === undefined || wanted.tries >= GRAFT_TRIES_MAX) {
+        settle(missing, id);
+        lost++;
+        continue;
+      }
+      wanted.tries++;
+      // The last one gets the time of a slow link.
+      wanted.dueMs = nowMs + (from.length > 0 ? GRAFT_RETRY_MS : GRAFT_RETRY_MS * 8);
+      asks.push({ id, tree, to, isRepair });
     }
-    wanted.tries++;
-    // The last one gets the time of a slow link.
-    wanted.dueMs = nowMs + (wanted.from.length > 0 ? GRAFT_RETRY_MS : GRAFT_RETRY_MS * 8);
-    asks.push({ id, tree: wanted.tree, to, isRepair: wanted.isRepair });
+    missing.nextMs = Math.min(missing.nextMs, wanted.dueMs);
   }
   return { asks, lost };
 }
 
 /** When to look again; undefined when nothing is missing. */
-export function nextDueMs(missing: Missing): number | undefined {
-  let next: number | undefined;
-  for (const { dueMs } of missing.values()) if (next === undefined || dueMs < next) next = dueMs;
-  return next;
+export const nextDueMs = ({ wanted, nextMs }: Missing): number | undefined => (wanted.size === 0 ? undefined : nextMs);
+
+export function clearMissing(missing: Missing): void {
+  missing.wanted.clear();
+  missing.held.clear();
+  missing.nextMs = Number.POSITIVE_INFINITY;
 }

@@ -27,8 +27,12 @@ export const GRAFT_AFTER_SHARED_MS = 400;
 /** The next one who announced it is asked after. */
 export const GRAFT_RETRY_MS = 150;
 export const GRAFT_TRIES_MAX = 8;
-/** Announced messages that may be missing at once. */
-export const MISSING_MAX = 4_096;
+/**
+ * Announced messages that may be missing at once, and the shares of it: one neighbour's announcements take one at most, with more
+ * links less. A share holds what one digest has a neighbour name (REPAIR_MAX).
+ */
+export const MISSING_MAX = 8_192;
+export const MISSING_SHARES = 8;
 /** Announced ids, and requests for messages, that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
 export const ANNOUNCED_MAX = 20_000;
 export const ASKED_MAX = 4_096;

@@ -2,7 +2,7 @@
  * What neighbours have and we have not: whom to ask, when, and in what form. The rules are in `missing.core.ts`; this owns their
  * state and timer, and tells the charts of links when a neighbour gave all that was lacking, or is asked for too much one by one.
  */
-import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
+import { announced, clearMissing, createMissing, due, nextDueMs, settle } from '../../machines/gossip/missing.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { ANNOUNCE_MAX } from '../../machines/shared/gossip-limits.ts';
@@ -36,9 +36,9 @@ export class Asking {
 
   /** A neighbour has a message that we have not. `isRepair`: found by a digest. */
   announced(entry: LinkEntry, { id, tree }: Announcement, isRepair: boolean, nowMs: number): void {
-    if (!announced(this.#missing, id, tree, entry.remote, isRepair, nowMs)) {
-      return this.#options.count('dropped.missingFull');
-    }
+    const { links, count } = this.#options;
+    const ask = { id, tree, from: entry.remote, isRepair };
+    if (!announced(this.#missing, ask, links.size, nowMs)) return count('dropped.missingFull');
     if (!isRepair || entry.lacking.has(id)) return;
     entry.lacking.add(id);
     this.#lacking++;
@@ -46,7 +46,7 @@ export class Asking {
 
   /** It came, by whatever way. */
   came(id: MessageId): void {
-    this.#missing.delete(id);
+    settle(this.#missing, id);
     if (this.#lacking === 0) return;
     for (const entry of this.#options.links.all()) {
       if (!entry.lacking.delete(id)) continue;
@@ -69,7 +69,7 @@ export class Asking {
   }
 
   clear(): void {
-    this.#missing.clear();
+    clearMissing(this.#missing);
     for (const entry of this.#options.links.all()) this.forget(entry);
   }
 

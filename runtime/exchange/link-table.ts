@@ -305,6 +305,10 @@ export class LinkTable {
     return free < 0 ? this.#slots.length : free;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Places in use are below this. */
   get slots(): number {
     return this.#slots.length;

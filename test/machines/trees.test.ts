@@ -1,6 +1,6 @@
 /** Goal: the rules of the trees: who is a parent, what a lost link leaves, whom to ask for what is missing. */
 import { describe, expect, it } from 'vitest';
-import { announced, createMissing, due, nextDueMs } from '../../machines/gossip/missing.core.ts';
+import { announced, createMissing, due, nextDueMs, settle } from '../../machines/gossip/missing.core.ts';
 import {
   adopt,
   createTrees,
@@ -25,6 +25,7 @@ import {
   GRAFT_AFTER_SHARED_MS,
   GRAFT_RETRY_MS,
   MISSING_MAX,
+  MISSING_SHARES,
   WINDOW_BYTES_MAX,
 } from '../../machines/shared/gossip-limits.ts';
 import { BEACON_INTERVAL_MS } from '../../machines/shared/limits.ts';
@@ -101,10 +102,12 @@ describe('a tree', () => {
 describe('what is missing', () => {
   it('is asked for later in the shared tree, then of the next who announced it, then given up', () => {
     const missing = createMissing();
-    announced(missing, id(1), SHARED, 'x', false, 0);
-    announced(missing, id(2), SOURCE, 'x', false, 0);
-    announced(missing, id(2), SOURCE, 'y', false, 10);
-    announced(missing, id(2), SOURCE, 'y', false, 20);
+    const say = (n: number, tree: string, from: string, nowMs: number): boolean =>
+      announced(missing, { id: id(n), tree, from, isRepair: false }, 8, nowMs);
+    say(1, SHARED, 'x', 0);
+    say(2, SOURCE, 'x', 0);
+    say(2, SOURCE, 'y', 10);
+    say(2, SOURCE, 'y', 20);
     expect(nextDueMs(missing)).toBe(GRAFT_AFTER_MS);
     expect(due(missing, GRAFT_AFTER_MS).asks).toEqual([{ id: id(2), tree: SOURCE, to: 'x', isRepair: false }]);
     expect(due(missing, GRAFT_AFTER_SHARED_MS).asks.map(({ to }) => to)).toEqual(['x']);
@@ -113,11 +116,25 @@ describe('what is missing', () => {
     expect(nextDueMs(missing)).toBeUndefined();
   });
 
-  it('is bounded', () => {
+  it('is bounded, and no neighbour takes the place of another', () => {
     const missing = createMissing();
-    for (let n = 0; n < MISSING_MAX; n++) expect(announced(missing, id(n), SHARED, 'x', false, 0)).toBe(true);
-    expect(announced(missing, id(MISSING_MAX), SHARED, 'x', false, 0)).toBe(false);
-    expect(missing.size).toBe(MISSING_MAX);
+    const say = (n: number, from: string, links: number): boolean =>
+      announced(missing, { id: id(n), tree: SHARED, from, isRepair: false }, links, 0);
+    const share = MISSING_MAX / MISSING_SHARES;
+    let n = 0;
+    for (let held = 0; held < share; held++) expect(say(n++, 'x', 1)).toBe(true);
+    expect(say(n, 'x', 1)).toBe(false);
+    expect(say(n, 'y', 2)).toBe(true);
+    settle(missing, id(0));
+    expect(say(++n, 'x', 2), 'what came makes room').toBe(true);
+    for (let other = 0; other < 16; other++) {
+      for (let held = 0; held < share; held++) say(++n, `z${other}`, 16);
+      expect(missing.held.get(`z${other}`) ?? 0).toBeLessThanOrEqual(MISSING_MAX / 16);
+    }
+    expect(missing.wanted.size).toBeLessThanOrEqual(MISSING_MAX);
+    due(missing, 1e9);
+    due(missing, 2e9);
+    expect([missing.wanted.size, missing.held.size]).toEqual([0, 0]);
   });
 });
 
