@@ -4,6 +4,7 @@
  */
 import type { Observable } from 'rxjs';
 import type { LookupProgress, RecordChange } from '../machines/dht/dht.events.ts';
+import type { StatusCode } from '../machines/mesh/mesh.events.ts';
 import type { MessageId, PeerId } from '../machines/shared/ids.ts';
 import type { DhtMethods } from './dht/methods.ts';
 import type { MeshError } from './errors.ts';
@@ -69,6 +70,7 @@ export interface MeshOptions {
   readonly random?: RandomPort;
 }
 
+export type { StatusCode } from '../machines/mesh/mesh.events.ts';
 export type MeshState = 'idle' | 'joining' | 'joined' | 'isolated' | 'leaving' | 'left';
 export type LinkRole = 'near' | 'far' | 'random' | 'spare';
 
@@ -170,7 +172,7 @@ export interface MeshEvents {
   /** `at`: the other hub to which the one of `url` sent us as it shut down. */
   'hub.connected': { readonly url: string; readonly at?: string };
   'hub.disconnected': { readonly url: string; readonly reason: string };
-  'status.changed': { readonly level: 'info' | 'warn' | 'error'; readonly code: string; readonly message: string };
+  'status.changed': { readonly level: 'info' | 'warn' | 'error'; readonly code: StatusCode; readonly message: string };
   joined: { readonly ms: number };
   left: { readonly reason: string };
   /** The answer to a command event that carried a `ref`. */

@@ -231,6 +231,17 @@ export type MeshEvent =
   | { readonly type: 'operation.began' }
   | { readonly type: 'operation.ended' };
 
+/** What `status.changed` tells. */
+export type StatusCode =
+  | 'ISOLATED'
+  | 'REJOINED'
+  | 'VISITING'
+  | 'RETURNED'
+  | 'HUB_UNREACHABLE'
+  | 'HUB_REFUSED'
+  | 'EVICTION_HANDED_OVER'
+  | 'EVICTION_OVERFULL';
+
 export type MeshEmitted =
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'peer.discovered'; readonly remote: PeerId; readonly legacy: boolean }
@@ -255,7 +266,7 @@ export type MeshEmitted =
   | {
       readonly type: 'status.changed';
       readonly level: 'info' | 'warn' | 'error';
-      readonly code: string;
+      readonly code: StatusCode;
       readonly message: string;
     }
   | { readonly type: 'joined'; readonly ms: number }

@@ -93,7 +93,11 @@ describe('news of hubs', () => {
     const news = new HubNews();
     const [url = '', other = ''] = urls;
     expect(news.take({ type: 'hub.connected', url }, urls)).toEqual({ kind: 'news', text: `* hub ${url} is there` });
-    const refused = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: UNAUTHORIZED: bye` };
+    const refused = {
+      ...vain(url),
+      code: 'HUB_REFUSED' as const,
+      message: `${url} refused a frame: UNAUTHORIZED: bye`,
+    };
     expect(news.take(refused, urls)).toEqual({ kind: 'quiet' });
     expect(news.take({ type: 'hub.disconnected', url, reason: 'bye' }, urls)).toEqual({
       kind: 'news',
@@ -113,7 +117,11 @@ describe('news of hubs', () => {
   it('tells once that a hub refuses our proof, with its reason', () => {
     const news = new HubNews();
     const [url = ''] = urls;
-    const refused = { ...vain(url), code: 'HUB_REFUSED', message: `${url} refused a frame: PROOF_FAILED: not my name` };
+    const refused = {
+      ...vain(url),
+      code: 'HUB_REFUSED' as const,
+      message: `${url} refused a frame: PROOF_FAILED: not my name`,
+    };
     const unreachable = { ...vain(url), message: `${url}: PROOF_FAILED: not my name` };
     expect([refused, unreachable, refused, unreachable].map((event) => news.take(event, urls))).toEqual([
       { kind: 'quiet' },
@@ -124,7 +132,8 @@ describe('news of hubs', () => {
   });
 
   it('leaves everything else to others', () => {
-    const refused = { ...vain('ws://a:1'), code: 'HUB_REFUSED', message: 'ws://a:1 refused a frame: RATE_LIMITED: x' };
+    const message = 'ws://a:1 refused a frame: RATE_LIMITED: x';
+    const refused = { ...vain('ws://a:1'), code: 'HUB_REFUSED' as const, message };
     expect(new HubNews().take(refused, urls)).toEqual({ kind: 'other' });
     expect(new HubNews().take({ type: 'peers.changed', connected: [] }, urls)).toEqual({ kind: 'other' });
   });
