@@ -143,9 +143,6 @@ const NOTHING = new Uint8Array(0);
 /** Whether `a` takes the place of `b`, another copy of the same key. */
 export const supersedes = (a: DhtRecord, b: DhtRecord): boolean => compareRecords(a, b) > 0;
 
-/** The one of two copies that stands: commutative, associative and idempotent. */
-export const mergeRecords = (a: DhtRecord, b: DhtRecord): DhtRecord => (supersedes(b, a) ? b : a);
-
 /** Both are the same content, however long they live: a subscriber who saw one need not hear of the other. */
 export const isSameVersion = (a: DhtRecord, b: DhtRecord): boolean => a.kind === b.kind && orderVersions(a, b) === 0;
 

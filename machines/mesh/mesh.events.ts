@@ -30,7 +30,7 @@ import type { GossipEvent, GossipReport } from '../gossip/gossip.machine.ts';
 import type { Gap } from '../gossip/ordered.core.ts';
 import type { PeerCommand, PeerEnd, PeerInput, PeerReport, PeerSignalEvent } from '../peer/peer.events.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../shared/ids.ts';
-import type { Effect, Work } from '../shared/work.ts';
+import type { Work } from '../shared/work.ts';
 import type { SignalingEvent, SignalingInput, SignalingReport } from '../signaling/signaling.events.ts';
 
 export interface MeshSettings {
@@ -309,6 +309,5 @@ export type MeshSent =
   | LookupEvent
   | ExchangeCommand;
 
-export type MeshEffect = Effect<MeshSpawn, MeshSent, MeshEmitted>;
 export type MeshWork = Work<MeshContext, MeshSpawn, MeshSent, MeshEmitted>;
 export type { SignalingFact };

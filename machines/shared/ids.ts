@@ -16,11 +16,9 @@ export type MessageId = string;
 const PEER_ID = /^[0-9a-f]{40}$/;
 const ATTEMPT_ID = /^[0-9a-f]{20}$/;
 const OPERATION_ID = /^[0-9a-f]{16}$/;
-const MESSAGE_ID = /^[0-9a-f]{32}$/;
 
 export const isPeerId = (value: unknown): value is PeerId => typeof value === 'string' && PEER_ID.test(value);
 export const isAttemptId = (value: unknown): value is AttemptId => typeof value === 'string' && ATTEMPT_ID.test(value);
-export const isMessageId = (value: unknown): value is MessageId => typeof value === 'string' && MESSAGE_ID.test(value);
 export const isOperationId = (value: unknown): value is OperationId =>
   typeof value === 'string' && OPERATION_ID.test(value);
 

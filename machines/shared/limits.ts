@@ -154,8 +154,7 @@ export const PARTED_MS = 60_000;
 /** The first probe after joining. Guess: joining is over, beacons have settled. */
 export const ISLAND_FIRST_PROBE_MS = 10_000;
 export const ISLAND_ADMIT_INTERVAL_MS = 60_000;
-/** The passive view is exchanged with one neighbour this often (±20 %). HyParView's 3 active and 4 passive ids, and oneself. */
-export const SHUFFLE_INTERVAL_MS = 30_000;
+/** Peers told in one shuffle of the passive view: HyParView's 3 active and 4 passive ids, and oneself. */
 export const SHUFFLE_MAX = 8;
 
 // ---- wire ----------------------------------------------------------------------------------------------------------

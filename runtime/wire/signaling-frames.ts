@@ -2,7 +2,6 @@
  * The JSON text frames between a client and a hub of the Pigeon family, with our additions. Types only for what travels;
  * the hub validates what clients send, the WebSocket adapter what hubs send.
  */
-import type { PeerSignal, Presence } from '../ports/signaling.ts';
 
 /** Error codes of a hub's `error` frame. */
 export type HubErrorCode =
@@ -34,20 +33,6 @@ export const HUB_PROOF_LABEL = 'xstate-mesh/hub/1';
 /** The bytes a peer signs to prove its id to a hub, as text. */
 export const hubProofText = (host: string, peerId: string, nonce: string): string =>
   `${HUB_PROOF_LABEL}\n${host}\n${peerId}\n${nonce}`;
-
-/** `data.mesh` of a signal: the PeerSignal less what the frame's own `data` carries (sdp, candidate and its fields). */
-export type SignalExtension = { readonly v: 1 } & (PeerSignal extends infer S
-  ? S extends PeerSignal
-    ? Omit<S, 'sdp' | 'candidate' | 'sdpMid' | 'sdpMLineIndex' | 'usernameFragment'>
-    : never
-  : never);
-
-export interface AnnounceData {
-  readonly peerId: string;
-  readonly isHub?: boolean;
-  readonly mesh?: Presence;
-  readonly [field: string]: unknown;
-}
 
 /** Client to hub. A `fromPeerId` is ignored: the hub stamps the socket's own id. */
 export interface ClientFrame {

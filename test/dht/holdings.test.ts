@@ -1,13 +1,7 @@
 /** What a holder holds: never an older version, never a deleted one, never more than its quotas, one winner of those who swap. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type DhtRecord,
-  isExpired,
-  mergeRecords,
-  type OpenRecord,
-  refusedTime,
-} from '../../machines/dht/records.core.ts';
+import { type DhtRecord, isExpired, type OpenRecord, refusedTime } from '../../machines/dht/records.core.ts';
 import {
   FLOORS_MAX,
   HOLDING_OVERHEAD_BYTES,
@@ -16,7 +10,7 @@ import {
   TOMBSTONE_TTL_MS,
 } from '../../machines/shared/dht-limits.ts';
 import { chargeOf, Holdings } from '../../runtime/dht/holdings.ts';
-import { copiesOf, NOW_MS, WRITERS } from './record-kit.ts';
+import { copiesOf, mergeRecords, NOW_MS, WRITERS } from './record-kit.ts';
 
 const KEYS = ['0a', '0b', '0c'].map((pair) => pair.repeat(20));
 const KEY = KEYS[0] as string;

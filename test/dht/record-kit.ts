@@ -1,6 +1,6 @@
 /** Records drawn at random: few keys, writers, versions and values, so that copies collide in every way. */
 import * as fc from 'fast-check';
-import type { DhtRecord } from '../../machines/dht/records.core.ts';
+import { type DhtRecord, supersedes } from '../../machines/dht/records.core.ts';
 import { RECORD_TTL_MAX_MS } from '../../machines/shared/dht-limits.ts';
 
 export const WRITERS = ['1a'.repeat(20), '2b'.repeat(20), '3c'.repeat(20)];
@@ -29,3 +29,6 @@ export const copiesOf = (kind: DhtRecord['kind'], key = 'ab'.repeat(20)): fc.Arb
 export const anyCopy = fc
   .constantFrom<DhtRecord['kind'][]>('immutable', 'mutable', 'open')
   .chain((kind) => copiesOf(kind));
+
+/** The one of two copies that stands. */
+export const mergeRecords = (a: DhtRecord, b: DhtRecord): DhtRecord => (supersedes(b, a) ? b : a);

@@ -6,7 +6,6 @@ import {
   type DhtRecord,
   isExpired,
   isSameVersion,
-  mergeRecords,
   type OpenRecord,
   refusedShape,
   refusedTime,
@@ -18,7 +17,7 @@ import {
   RECORD_TTL_MAX_MS,
   TOMBSTONE_TTL_MS,
 } from '../../machines/shared/dht-limits.ts';
-import { anyCopy, copiesOf, NOW_MS, WRITERS } from './record-kit.ts';
+import { anyCopy, copiesOf, mergeRecords, NOW_MS, WRITERS } from './record-kit.ts';
 
 const open = (change: Partial<OpenRecord> = {}): OpenRecord => ({
   kind: 'open',
