@@ -4,13 +4,23 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { PeerId } from '../machines/shared/ids.ts';
-import { HUB_ID_OPENS_KEPT, HUB_RATE_WINDOW_MS } from '../machines/shared/limits.ts';
+import { HUB_ID_OPENS_KEPT, HUB_PLAIN_PER_IP_MAX, HUB_RATE_WINDOW_MS } from '../machines/shared/limits.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import { addressKey, isLoopback } from './admission.core.ts';
 import type { HubSettings } from './options.ts';
 import { Tickets } from './tickets.core.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** One more under `key`; the result takes it away again. */
+function count(counts: Map<string, number>, key: string): () => void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+  return () => {
+    const left = (counts.get(key) ?? 1) - 1;
+    if (left > 0) counts.set(key, left);
+    else counts.delete(key);
+  };
+}
 
 export interface AccessPorts {
   readonly random: RandomPort;
@@ -24,8 +34,10 @@ export class Access {
   readonly #tokenDigest: Buffer | undefined;
   readonly #tickets = new Tickets();
   readonly #perAddress = new Map<string, number>();
-  /** Sockets opened under an id in the current window. */
-  #opens = new Map<PeerId, number>();
+  /** TCP connections, whatever became of them. */
+  readonly #connections = new Map<string, number>();
+  /** Sockets opened under an id, from one address, in the current window. */
+  #opens = new Map<string, number>();
   #windowMs = 0;
 
   constructor(settings: HubSettings, ports: AccessPorts) {
@@ -55,25 +67,36 @@ export class Access {
     return ticket !== undefined && this.#tickets.redeem(ticket, peerId, this.#ports.nowMs());
   }
 
+  #isExempt(address: string): boolean {
+    return this.#settings.isLoopbackExempt && isLoopback(address);
+  }
+
   isAddressFull(address: string): boolean {
-    const { isLoopbackExempt, perIpMax } = this.#settings;
-    if (isLoopbackExempt && isLoopback(address)) return false;
-    return (this.#perAddress.get(addressKey(address)) ?? 0) >= perIpMax;
+    return !this.#isExempt(address) && (this.#perAddress.get(addressKey(address)) ?? 0) >= this.#settings.perIpMax;
   }
 
   /** Counts a socket of this address; the result ends the count. */
   enter(address: string): () => void {
-    const key = addressKey(address);
-    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-    return () => {
-      const left = (this.#perAddress.get(key) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(key, left);
-      else this.#perAddress.delete(key);
-    };
+    return count(this.#perAddress, addressKey(address));
   }
 
-  /** Counts one more socket under this id. True when it is one too many in this window. */
-  isIdHasty(peerId: PeerId): boolean {
+  /**
+   * Counts a TCP connection of this address; the result ends the count. Undefined: it is one too many. Requests that never end
+   * must not take the places of those who come after. Behind a proxy all have its address, and it does the counting.
+   */
+  connect(address: string): (() => void) | undefined {
+    const key = addressKey(address);
+    const { perIpMax, trustProxy } = this.#settings;
+    const max = perIpMax + HUB_PLAIN_PER_IP_MAX;
+    if (!trustProxy && !this.#isExempt(address) && (this.#connections.get(key) ?? 0) >= max) return undefined;
+    return count(this.#connections, key);
+  }
+
+  /**
+   * Counts one more socket under this id from this address. True when it is one too many in this window. Counted for each
+   * address: else anybody could keep a peer from coming back by opening sockets under its id.
+   */
+  isIdHasty(peerId: PeerId, address: string): boolean {
     const { perIdRate } = this.#settings;
     if (perIdRate === 0) return false;
     const nowMs = this.#ports.nowMs();
@@ -82,8 +105,9 @@ export class Access {
       this.#windowMs = nowMs;
       this.#opens = new Map();
     }
-    const opens = (this.#opens.get(peerId) ?? 0) + 1;
-    this.#opens.set(peerId, opens);
+    const key = `${peerId} ${addressKey(address)}`;
+    const opens = (this.#opens.get(key) ?? 0) + 1;
+    this.#opens.set(key, opens);
     return opens > perIdRate;
   }
 }

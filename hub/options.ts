@@ -48,11 +48,11 @@ export interface HubOptions {
   readonly authToken?: string;
   /** Origins that browsers may come from: `*`, one, several with commas, or a list. Default `*`. */
   readonly corsOrigin?: string | readonly string[];
-  /** Sockets of one address (IPv6: of one /64), 1 to 100,000. Default 64, loopback exempt; when set, for loopback too. */
+  /** Sockets of one address (IPv6: of one /64), 1 to 100,000. Default 64, loopback exempt; when set, for loopback too. TCP connections: 64 more. */
   readonly perIpMax?: number;
   /** Frames of one socket in 10 s, 0 (no limit) to 1,000,000. Default 500. */
   readonly rateLimit?: number;
-  /** Sockets opened under one peer id in 10 s, 0 (no limit) to 10,000. Default 30. */
+  /** Sockets opened under one peer id from one address in 10 s, 0 (no limit) to 10,000. Default 30. */
   readonly perIdRate?: number;
   /** Peers of one network at this hub, 0 (no limit) to 100,000. Default 0. */
   readonly perNetworkMax?: number;

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type CallbackActorLogic, fromCallback } from 'xstate';
@@ -39,6 +40,8 @@ import type { Switchboard } from './switchboard.ts';
 
 /** A request whose headers do not come within this time is cut: sockets that never speak must not pile up. */
 const HEADERS_TIMEOUT_MS = 10_000;
+/** Node looks for them each 30 s by default. */
+const HEADERS_CHECK_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Plain HTTP connections beside the sockets: health checks must get through when the hub is full. */
 const SPARE_CONNECTIONS = 512;
@@ -161,7 +164,16 @@ class HubServer {
       answerHttp(request, response, settings, http, access);
     };
     const { tls } = settings;
-    const server = tls === undefined ? createServer(listener) : createTlsServer(readPair(tls), listener);
+    const patience = { connectionsCheckingInterval: HEADERS_CHECK_MS, handshakeTimeout: HEADERS_TIMEOUT_MS };
+    const server =
+      tls === undefined
+        ? createServer(patience, listener)
+        : createTlsServer({ ...readPair(tls), ...patience }, listener);
+    server.on('connection', (socket: Socket) => {
+      const left = access.connect(socket.remoteAddress ?? '');
+      if (left === undefined) socket.destroy();
+      else socket.once('close', left);
+    });
     // Clients that speak no TLS, or trust another one: their socket ends, which is all there is to say.
     server.on('tlsClientError', ignoreError);
     server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -260,7 +272,7 @@ class HubServer {
       const message = `This hub holds at most ${settings.maxConnections} connections.`;
       return { code: 'TOO_MANY_CONNECTIONS', reason: 'Maximum connections reached', message, retryAfterMs };
     }
-    if (access.isIdHasty(guest.peerId)) {
+    if (access.isIdHasty(guest.peerId, guest.address)) {
       const message = `At most ${settings.perIdRate} connections under one peer id in 10 s.`;
       return { code: 'RATE_LIMITED', reason: 'Too many connections of this peer', message, retryAfterMs };
     }

@@ -294,6 +294,8 @@ export const HUB_MAX_MESSAGE_BYTES = 65_536;
 /** `maxPayload` of the socket: between one and four times the limit a frame is refused and the socket stays. */
 export const HUB_PAYLOAD_FACTOR = 4;
 export const HUB_PER_IP_MAX = 64;
+/** TCP connections of one address beyond those that sockets may be: plain requests, and such as are not whole yet. Guess. */
+export const HUB_PLAIN_PER_IP_MAX = 64;
 export const HUB_RATE_LIMIT = 500;
 export const HUB_RATE_WINDOW_MS = 10_000;
 /** Windows above the rate limit after which the socket is closed. */
@@ -328,7 +330,7 @@ export const HUB_REFUSALS_MAX = 256;
 /** Sessions under one supervisor (spawning is quadratic in siblings), and supervisors at most. */
 export const HUB_SESSIONS_PER_SHARD = 64;
 export const HUB_SHARDS_MAX = 64;
-/** Sockets opened under one id in a rate window; 0 = no limit. A client comes back after 0.5 s at the soonest. Guess. */
+/** Sockets opened under one id from one address in a rate window; 0 = no limit. A client comes back after 0.5 s at the soonest. Guess. */
 export const HUB_PER_ID_RATE = 30;
 /** Ids whose openings are counted. */
 export const HUB_ID_OPENS_KEPT = 100_000;

@@ -1,6 +1,9 @@
 /** Goal: a client that keeps to no rule costs the hub no more than its own socket, and an operator's slip costs nothing. */
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { connect, eventOf, idOf, join, startHub } from './hub-kit.ts';
+import { HUB_PLAIN_PER_IP_MAX } from '../../machines/shared/limits.ts';
+import { connect, eventOf, HubClient, idOf, join, startHub } from './hub-kit.ts';
 
 describe('control frames', () => {
   it('a flood of pings counts as frames do and ends its socket', async () => {
@@ -26,6 +29,32 @@ describe('control frames', () => {
     const answer = new Promise((resolve) => client.socket.once('pong', (data) => resolve(String(data))));
     client.socket.ping('here');
     expect(await answer).toBe('here');
+  });
+});
+
+describe('places', () => {
+  it('who opens sockets under the id of another from elsewhere does not keep it from coming back', async () => {
+    const { url } = await startHub({ perIdRate: 2 });
+    for (let i = 0; i < 2; i++) await connect(url, idOf(1), { localAddress: '127.0.0.2' });
+    const refused = new HubClient(url, idOf(1), { localAddress: '127.0.0.2' });
+    expect(await refused.next('error')).toMatchObject({ code: 'RATE_LIMITED' });
+    await connect(url, idOf(1));
+  });
+
+  it('connections that never become requests are cut beyond the share of their address; others come in', async () => {
+    const { url, port } = await startHub({ perIpMax: 2 });
+    const silent = Array.from({ length: 2 + HUB_PLAIN_PER_IP_MAX }, () =>
+      createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.2' }),
+    );
+    for (const socket of silent) socket.resume(); // else it would not notice its end
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    const last = createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
+    last.on('error', () => undefined); // a reset is as good as an end
+    last.resume();
+    await once(last, 'close');
+    expect(silent.filter((socket) => socket.destroyed)).toEqual([]);
+    await connect(url, idOf(1));
+    for (const socket of silent) socket.destroy();
   });
 });
 
