@@ -1,0 +1,8 @@
+/** The besieged hub in a process of its own, with the limits it would have among strangers: loopback addresses count too. */
+import { createHubActor } from '../../../hub/index.ts';
+import { HUB_PER_IP_MAX } from '../../../machines/shared/limits.ts';
+
+const hub = createHubActor({ port: 0, perIpMax: HUB_PER_IP_MAX });
+const { url } = await hub.start().listening();
+process.on('disconnect', () => process.exit(0));
+process.send?.(url);
