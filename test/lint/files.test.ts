@@ -12,8 +12,9 @@ const texts = filesOf(
   [...PRODUCT, 'examples', 'test', 'docs', '.ci', '.github'],
   (path) => /\.(?:ts|mjs|js|json|md|html|css|yml|yaml|svg)$/.test(path) || path.startsWith('.ci/'),
 );
+// In a second working tree of one clone `.git` is a file, which names the first one.
 const top: readonly Source[] = readdirSync(ROOT, { withFileTypes: true })
-  .filter((entry) => entry.isFile())
+  .filter((entry) => entry.isFile() && entry.name !== '.git')
   .map(({ name }) => ({ path: name, text: readFileSync(join(ROOT, name), 'utf8') }));
 
 /** The hosts packages come from: the public one, and that of this machine. */
