@@ -33,6 +33,13 @@ export const GRAFT_TRIES_MAX = 8;
  */
 export const MISSING_MAX = 8_192;
 export const MISSING_SHARES = 8;
+/**
+ * A neighbour that announced a message and was asked for it has so long to give it: as long as a link may be silent before it counts
+ * as lost. So many of one neighbour are watched at once; a broken one counts as so many faults. Guess.
+ */
+export const PROMISE_MS = 10_000;
+export const PROMISES_MAX = 256;
+export const BROKEN_PROMISE_FAULTS = 8;
 /** Announced ids, and requests for messages, that one neighbour may send in MISBEHAVIOUR_WINDOW_MS; more are ignored. */
 export const ANNOUNCED_MAX = 20_000;
 export const ASKED_MAX = 4_096;

@@ -3,9 +3,10 @@
  * state and timer, and tells the charts of links when a neighbour gave all that was lacking, or is asked for too much one by one.
  */
 import { announced, clearMissing, createMissing, due, nextDueMs, settle } from '../../machines/gossip/missing.core.ts';
+import { asked, broken } from '../../machines/gossip/promises.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import { ANNOUNCE_MAX } from '../../machines/shared/gossip-limits.ts';
+import { ANNOUNCE_MAX, BROKEN_PROMISE_FAULTS } from '../../machines/shared/gossip-limits.ts';
 import type { MessageId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { Announcement, Message } from '../wire/messages.ts';
@@ -17,6 +18,8 @@ export interface AskingOptions {
   readonly count: (name: string, by?: number) => void;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly report: (fact: ExchangeFact) => void;
+  /** A neighbour did what no honest one does; it counts as so many faults. */
+  readonly fault: (entry: LinkEntry, weight: number) => void;
   /** From now on messages of this tree come whole over this link. */
   readonly graft: (tree: TreeId, entry: LinkEntry) => void;
 }
@@ -71,6 +74,7 @@ export class Asking {
   clear(): void {
     clearMissing(this.#missing);
     for (const entry of this.#options.links.all()) this.forget(entry);
+    this.forgive();
   }
 
   /** Looks again when the first of what is missing is due. */
@@ -95,6 +99,8 @@ export class Asking {
       const entry = links.get(to);
       if (!entry?.carries || entry.mode === 'muted') continue;
       if (!isRepair) {
+        // What a digest named may have been over soon after: only a fresh announcement is a promise.
+        asked(entry.promises, id, nowMs);
         graft(tree, entry);
         if (!this.#isLagging(entry, nowMs)) {
           send(entry, { type: 'GRAFT', tree, id });
@@ -124,6 +130,24 @@ export class Asking {
     for (let at = 0; at < ids.length; at += ANNOUNCE_MAX) {
       this.#options.send(entry, { type: 'WANT', ids: ids.slice(at, at + ANNOUNCE_MAX) });
     }
+  }
+
+  /** Time passes: who gave nothing of what it had announced and was asked for is charged, unless its link is in trouble. */
+  holdToWord(nowMs: number): void {
+    const { links, count, fault } = this.#options;
+    for (const entry of links.all()) {
+      if (entry.promises.owed.size === 0) continue;
+      if (entry.alarm !== 'none' || entry.mode === 'muted') entry.promises.owed.clear();
+      const late = broken(entry.promises, nowMs);
+      if (late === 0) continue;
+      count('brokenPromises', late);
+      fault(entry, late * BROKEN_PROMISE_FAULTS);
+    }
+  }
+
+  /** We were away: what did not come meanwhile is nobody's fault. */
+  forgive(): void {
+    for (const { promises } of this.#options.links.all()) promises.owed.clear();
   }
 
   stop(): void {

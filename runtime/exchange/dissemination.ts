@@ -2,6 +2,7 @@
  * Messages that spread through the mesh: what comes is looked at once, found authentic, opened, delivered and passed on; what
  * is ours comes from `origination.ts` and goes out. Owns the seen cache.
  */
+import { gave } from '../../machines/gossip/promises.core.ts';
 import { SHARED } from '../../machines/gossip/trees.core.ts';
 import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
@@ -42,7 +43,7 @@ export interface DisseminationOptions {
   /** Messages for the app, at most INBOX_MAX. */
   readonly deliver: (messages: readonly DeliveredMessage[]) => void;
   /** A neighbour sent what no honest one sends. */
-  readonly fault: (entry: LinkEntry) => void;
+  readonly fault: (entry: LinkEntry, weight?: number) => void;
 }
 
 export class Dissemination {
@@ -75,6 +76,7 @@ export class Dissemination {
         links,
         send: options.send,
         report: options.report,
+        fault: options.fault,
       },
       count: (name, by) => counters.add(name, by),
       push: (entry, part) => this.#pushGossip(entry, part),
@@ -164,6 +166,7 @@ export class Dissemination {
     const before = this.spreader.kept(envelope.id);
     if (before !== undefined) return this.#repeated(entry, envelope.id, before, gossip);
     const { id, part } = envelope;
+    gave(entry.promises, id, true, this.#ports.clock.now());
     // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
     this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
     if (!deliver) this.#confirmations.received(id, false);
@@ -188,6 +191,7 @@ export class Dissemination {
   }
 
   #repeated(entry: LinkEntry, id: MessageId, before: Kept, gossip: Gossip): void {
+    gave(entry.promises, id, false, this.#ports.clock.now());
     if (before.confirms) this.#confirmations.repeated(id, entry);
     this.#counters.addType('dropped', 'duplicate');
     if (!before.shared) {

@@ -75,7 +75,7 @@ class MeshExchange implements RunningExchange {
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     const { identity, signing } = ports;
     const authenticity = new Authenticity({ identity, signing });
-    const fault = (entry: LinkEntry): void => this.#fault(entry);
+    const fault = (entry: LinkEntry, weight?: number): void => this.#fault(entry, weight);
     this.#upkeep = new Upkeep({
       ...shared,
       ...{ authenticity, fault, count, logger: ports.logger },
@@ -355,8 +355,8 @@ class MeshExchange implements RunningExchange {
     else if (entry.queue.length > 0) this.setMode(entry.remote, entry.mode);
   }
 
-  #fault(entry: LinkEntry): void {
-    if (!entry.fault(this.#ports.clock.now())) return;
+  #fault(entry: LinkEntry, weight = 1): void {
+    if (!entry.fault(this.#ports.clock.now(), weight)) return;
     this.count('misbehaved');
     if (entry.admitted) this.#report({ type: 'link.misbehaved', remote: entry.remote });
   }

@@ -3,6 +3,7 @@
  * exchange, never seen by a chart.
  */
 
+import { createPromises } from '../../machines/gossip/promises.core.ts';
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
 import { DHT_MESSAGES_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { STRAYS_MAX } from '../../machines/shared/direct-limits.ts';
@@ -83,6 +84,8 @@ export class LinkEntry {
   readonly lacking = new Set<MessageId>();
   isSynced = false;
   comparedMs = Number.NEGATIVE_INFINITY;
+  /** What it announced, was asked for, and did not give yet. */
+  readonly promises = createPromises();
   /** What it is asked for one by one. */
   readonly graftBudget = new Budget(GRAFTS_MAX, GRAFTS_WINDOW_MS);
   readonly announceBudget = new Budget(ANNOUNCED_MAX, MISBEHAVIOUR_WINDOW_MS);
@@ -276,14 +279,15 @@ export class LinkEntry {
     return this.#controls <= CONTROL_MESSAGES_MAX;
   }
 
-  /** Counts something no honest neighbour sends. True when it was once too often. */
-  fault(nowMs: number): boolean {
+  /** Counts something no honest neighbour does. True when it was once too often. */
+  fault(nowMs: number, weight: number): boolean {
     if (nowMs - this.#faultsSinceMs > MISBEHAVIOUR_WINDOW_MS) {
       this.#faults = 0;
       this.#faultsSinceMs = nowMs;
     }
-    this.#faults++;
-    return this.#faults === MISBEHAVIOUR_MAX;
+    const before = this.#faults;
+    this.#faults += weight;
+    return before < MISBEHAVIOUR_MAX && this.#faults >= MISBEHAVIOUR_MAX;
   }
 }
 

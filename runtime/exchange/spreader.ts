@@ -37,7 +37,6 @@ import {
   remember,
   type Window,
 } from '../../machines/gossip/window.core.ts';
-import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import {
   ANNOUNCE_AFTER_MS,
   ANNOUNCE_LATE_AFTER_MS,
@@ -45,26 +44,21 @@ import {
   DIGEST_MS,
   OWN_TREE_AFTER,
   OWN_TREE_WINDOW_MS,
+  PROMISE_MS,
   REPAIR_MAX,
   SCATTER_BYTES_MAX,
   SCATTER_HOPS,
 } from '../../machines/shared/gossip-limits.ts';
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
-import type { MeshClock } from '../ports/clock.ts';
 import type { RandomPort } from '../ports/random.ts';
 import { encodeMessage } from '../wire/codec.ts';
-import type { Announcement, Digest, Graft, IHave, Message, Prune, Want } from '../wire/messages.ts';
-import { Asking } from './asking.ts';
+import type { Announcement, Digest, Graft, IHave, Prune, Want } from '../wire/messages.ts';
+import { Asking, type AskingOptions } from './asking.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 
-export interface SpreaderOptions {
+export interface SpreaderOptions extends Omit<AskingOptions, 'graft'> {
   readonly self: PeerId;
-  readonly clock: MeshClock;
   readonly random: RandomPort;
-  readonly links: LinkTable;
-  readonly count: (name: string, by?: number) => void;
-  readonly send: (entry: LinkEntry, message: Message) => boolean;
-  readonly report: (fact: ExchangeFact) => void;
   /** Sends a GOSSIP now or when the link has room. False when it never will. */
   readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
   /** A neighbour is given a message that it is to confirm. */
@@ -91,12 +85,11 @@ export class Spreader {
   constructor(options: SpreaderOptions) {
     this.#options = options;
     this.#links = options.links;
-    const { clock, links, count, send, report } = options;
     const graft = (id: TreeId, entry: LinkEntry): void => {
       const known = this.#knownTree(id);
       if (known !== undefined) setEager(known, entry.slot);
     };
-    this.#asking = new Asking({ clock, links, count, send, report, graft });
+    this.#asking = new Asking({ ...options, graft });
     this.#digestAtMs = options.clock.now() + DIGEST_MS;
   }
 
@@ -146,6 +139,8 @@ export class Spreader {
     const kept = this.#window.seen.get(id);
     if (kept === undefined) return;
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
+    // What is over too soon to be asked for is not announced: it would be a promise that cannot be kept.
+    const isLasting = mayPassOn(kept.stamp, this.#options.clock.now() + PROMISE_MS);
     const isScattered = this.#beginner === id && mayScatter(kept, part);
     for (const entry of this.#links.all()) {
       if (!entry.carries || entry === from) continue;
@@ -154,7 +149,7 @@ export class Spreader {
         if (kept.confirms) this.#options.asked(id, entry);
         continue;
       }
-      this.#announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
+      if (isLasting) this.#announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
     }
   }
 
@@ -208,6 +203,8 @@ export class Spreader {
   onIHave(entry: LinkEntry, { repair, entries }: IHave): void {
     const { clock, count } = this.#options;
     const nowMs = clock.now();
+    // It would not be asked.
+    if (entry.mode === 'muted') return count('dropped.muted');
     if (!entry.announceBudget.take(nowMs, entries.length)) return count('dropped.overBudget');
     for (const announcement of entries) {
       const { id, hops } = announcement;
@@ -281,6 +278,7 @@ export class Spreader {
 
   /** Time passes: now and then one neighbour is told what we have. */
   tick(nowMs: number): void {
+    this.#asking.holdToWord(nowMs);
     if (nowMs < this.#digestAtMs) return;
     const { random } = this.#options;
     this.#digestAtMs = nowMs + DIGEST_MS * (0.8 + 0.4 * random.next());
@@ -292,6 +290,7 @@ export class Spreader {
 
   /** We were away: everybody is asked what passed meanwhile. */
   catchUp(nowMs: number): void {
+    this.#asking.forgive();
     for (const entry of this.#links.all()) {
       if (!entry.carries) continue;
       this.#compare(entry, nowMs);
