@@ -7,6 +7,7 @@
  */
 
 import {
+  ASKED_KEPT_MAX,
   GRAFT_AFTER_MS,
   GRAFT_AFTER_SHARED_MS,
   GRAFT_RETRY_MS,
@@ -15,6 +16,7 @@ import {
   MISSING_SHARES,
 } from '../shared/gossip-limits.ts';
 import type { MessageId, PeerId } from '../shared/ids.ts';
+import { createPatience, learnLate, type Patience, patienceMs } from './patience.core.ts';
 import { SHARED, type TreeId } from './trees.core.ts';
 
 interface Wanted {
@@ -23,6 +25,8 @@ interface Wanted {
   readonly isRepair: boolean;
   /** Who said so first: it stands in its share. */
   readonly holder: PeerId;
+  readonly sinceMs: number;
+  readonly asked: PeerId[];
   /** Who has it and was not asked yet, in the order in which they said so. */
   readonly from: PeerId[];
   tries: number;
@@ -35,12 +39,17 @@ export interface Missing {
   readonly held: Map<PeerId, number>;
   /** Nothing is due before. */
   nextMs: number;
+  readonly patience: Patience;
+  /** When those were announced that came when they were asked for, the oldest first. */
+  readonly obtained: Map<MessageId, number>;
 }
 
 export const createMissing = (): Missing => ({
   wanted: new Map(),
   held: new Map(),
   nextMs: Number.POSITIVE_INFINITY,
+  patience: createPatience(),
+  obtained: new Map(),
 });
 
 /** One request to be sent. */
@@ -66,14 +75,38 @@ export function announced(
   }
   const holds = held.get(from) ?? 0;
   if (wanted.size >= MISSING_MAX || holds >= MISSING_MAX / Math.max(MISSING_SHARES, links)) return false;
-  const dueMs = nowMs + (tree === SHARED && !isRepair ? GRAFT_AFTER_SHARED_MS : GRAFT_AFTER_MS);
-  wanted.set(id, { tree, isRepair, holder: from, from: [from], tries: 0, dueMs });
+  const leastMs = tree === SHARED && !isRepair ? GRAFT_AFTER_SHARED_MS : GRAFT_AFTER_MS;
+  const dueMs = nowMs + (isRepair ? leastMs : patienceMs(missing.patience, leastMs));
+  wanted.set(id, { tree, isRepair, holder: from, sinceMs: nowMs, asked: [], from: [from], tries: 0, dueMs });
   held.set(from, holds + 1);
   missing.nextMs = Math.min(missing.nextMs, dueMs);
   return true;
 }
 
-/** It came, or is given up. */
+/** It came by this neighbour. */
+export function came(missing: Missing, id: MessageId, by: PeerId, nowMs: number): void {
+  const one = missing.wanted.get(id);
+  if (one === undefined) return;
+  settle(missing, id);
+  if (one.isRepair) return;
+  if (!one.asked.includes(by)) return learnLate(missing.patience, nowMs - one.sinceMs);
+  const { obtained } = missing;
+  obtained.set(id, one.sinceMs);
+  for (const oldest of obtained.keys()) {
+    if (obtained.size <= ASKED_KEPT_MAX) return;
+    obtained.delete(oldest);
+  }
+}
+
+/** It came once more: by itself, if it was asked for. */
+export function cameAgain({ obtained, patience }: Missing, id: MessageId, nowMs: number): void {
+  const sinceMs = obtained.get(id);
+  if (sinceMs === undefined) return;
+  obtained.delete(id);
+  learnLate(patience, nowMs - sinceMs);
+}
+
+/** It is waited for no longer. */
 export function settle({ wanted, held }: Missing, id: MessageId): void {
   const one = wanted.get(id);
   if (one === undefined) return;
@@ -98,8 +131,10 @@ export function due(missing: Missing, nowMs: number): { readonly asks: readonly 
         continue;
       }
       wanted.tries++;
+      wanted.asked.push(to);
       // The last one gets the time of a slow link.
-      wanted.dueMs = nowMs + (from.length > 0 ? GRAFT_RETRY_MS : GRAFT_RETRY_MS * 8);
+      const retryMs = isRepair ? GRAFT_RETRY_MS : patienceMs(missing.patience, GRAFT_RETRY_MS);
+      wanted.dueMs = nowMs + (from.length > 0 ? retryMs : Math.max(retryMs, GRAFT_RETRY_MS * 8));
       asks.push({ id, tree, to, isRepair });
     }
     missing.nextMs = Math.min(missing.nextMs, wanted.dueMs);
@@ -113,5 +148,6 @@ export const nextDueMs = ({ wanted, nextMs }: Missing): number | undefined => (w
 export function clearMissing(missing: Missing): void {
   missing.wanted.clear();
   missing.held.clear();
+  missing.obtained.clear();
   missing.nextMs = Number.POSITIVE_INFINITY;
 }

@@ -27,6 +27,10 @@ export const GRAFT_AFTER_SHARED_MS = 400;
 /** The next one who announced it is asked after. */
 export const GRAFT_RETRY_MS = 150;
 export const GRAFT_TRIES_MAX = 8;
+/** Where messages take longer than that after their announcements, they are waited for longer, at most so long. */
+export const GRAFT_AFTER_MAX_MS = 3_000;
+/** Messages that came when they were asked for and may come once more, which tells that they were asked for too soon. */
+export const ASKED_KEPT_MAX = 256;
 /**
  * Announced messages that may be missing at once, and the shares of it: one neighbour's announcements take one at most, with more
  * links less. A share holds what one digest has a neighbour name (REPAIR_MAX).

@@ -2,7 +2,15 @@
  * What neighbours have and we have not: whom to ask, when, and in what form. The rules are in `missing.core.ts`; this owns their
  * state and timer, and tells the charts of links when a neighbour gave all that was lacking, or is asked for too much one by one.
  */
-import { announced, clearMissing, createMissing, due, nextDueMs, settle } from '../../machines/gossip/missing.core.ts';
+import {
+  announced,
+  came,
+  cameAgain,
+  clearMissing,
+  createMissing,
+  due,
+  nextDueMs,
+} from '../../machines/gossip/missing.core.ts';
 import { asked, broken } from '../../machines/gossip/promises.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
@@ -47,15 +55,19 @@ export class Asking {
     this.#lacking++;
   }
 
-  /** It came, by whatever way. */
-  came(id: MessageId): void {
-    settle(this.#missing, id);
+  /** It came by this link. */
+  came(id: MessageId, by: LinkEntry): void {
+    came(this.#missing, id, by.remote, this.#options.clock.now());
     if (this.#lacking === 0) return;
     for (const entry of this.#options.links.all()) {
       if (!entry.lacking.delete(id)) continue;
       this.#lacking--;
       if (entry.lacking.size === 0) this.synced(entry);
     }
+  }
+
+  cameAgain(id: MessageId): void {
+    cameAgain(this.#missing, id, this.#options.clock.now());
   }
 
   /** Nothing is lacking of what this neighbour has. */

@@ -199,7 +199,7 @@ export class Dissemination {
       if (envelope?.to === this.#self)
         this.#receipts.again(entry, envelope.source, envelope.part?.whole ?? envelope.id);
     }
-    this.spreader.onDuplicate(entry, before, gossip.hops);
+    this.spreader.onDuplicate(entry, id, before, gossip.hops);
   }
 
   #remember(

@@ -120,7 +120,7 @@ export class Spreader {
     if (!kept.shared) return;
     this.#beginner = kept.tree === SHARED || !this.#trees.own.has(kept.tree) ? id : undefined;
     if (entry === undefined) return;
-    this.#asking.came(id);
+    this.#asking.came(id, entry);
     // What is scattered takes links that belong to no tree.
     if (kept.tree === SHARED && kept.hops <= SCATTER_HOPS) return;
     adopt(treeOf(this.#trees, kept.tree, kept.atMs), kept.tree, entry.slot, kept.hops);
@@ -154,8 +154,9 @@ export class Spreader {
   }
 
   /** What came before came again: by this link it need not come in this tree. */
-  onDuplicate(entry: LinkEntry, kept: Kept, hops: number): void {
+  onDuplicate(entry: LinkEntry, id: MessageId, kept: Kept, hops: number): void {
     if (!kept.shared || kept.from === entry.remote) return;
+    this.#asking.cameAgain(id);
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     if (kept.tree !== SHARED) {
       if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
