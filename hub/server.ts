@@ -218,7 +218,7 @@ class HubServer {
       webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why
       const isAdmitted = rejection === undefined && guest.peerId !== undefined;
       const ended = isAdmitted
-        ? this.#admit(webSocket, guest.peerId, guest, board)
+        ? this.#admit(webSocket, socket, guest.peerId, guest, board)
         : this.#reject(webSocket, guest, rejection);
       webSocket.on('close', () => {
         ended();
@@ -284,9 +284,9 @@ class HubServer {
   }
 
   /** The result is to be called when the socket is gone. */
-  #admit(socket: WebSocket, peerId: PeerId, guest: Guest, board: Switchboard): () => void {
+  #admit(socket: WebSocket, wire: Duplex, peerId: PeerId, guest: Guest, board: Switchboard): () => void {
     const leave = this.#parts.access.enter(guest.address);
-    const session = board.open(socket, peerId, guest.host, guest.isNear);
+    const session = board.open(socket, peerId, guest.host, guest.isNear, wire);
     session.listen();
     this.#sendBack({ type: 'socket.opened', session });
     return () => {

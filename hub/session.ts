@@ -2,6 +2,7 @@
  * One socket and the peer id it claims, as the data plane holds it. The chart of the session is the only one that opens
  * or shuts its gate and closes it; everything here is what those decisions are carried out with.
  */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
@@ -34,6 +35,8 @@ export interface SessionParts {
   readonly id: number;
   readonly peerId: PeerId;
   readonly socket: WebSocket;
+  /** The stream below the socket; undefined where there is none. */
+  readonly wire: Pick<Duplex, 'cork' | 'uncork'> | undefined;
   readonly nonce: string;
   /** The host a proof must be made for; undefined: none can be accepted. */
   readonly host: string | undefined;
@@ -57,6 +60,11 @@ function onPong(this: SessionSocket): void {
   this[SESSION]?.ponged();
 }
 
+/** The frames of this turn go out. */
+function flush(session: Session): void {
+  session.flush();
+}
+
 export class Session implements SessionPort {
   readonly id: number;
   readonly peerId: PeerId;
@@ -78,6 +86,8 @@ export class Session implements SessionPort {
   trunk: { receive(text: string): void; ended(): void } | undefined;
   end: SessionEnd | undefined;
   readonly #socket: WebSocket;
+  readonly #wire: SessionParts['wire'];
+  #isCorked = false;
   readonly #home: SessionHome;
   #tell: ((event: SessionEvent) => void) | undefined;
   #isCongested = false;
@@ -90,6 +100,7 @@ export class Session implements SessionPort {
     this.host = parts.host;
     this.isNear = parts.isNear;
     this.#socket = parts.socket;
+    this.#wire = parts.wire;
     this.#home = home;
     this.openedMs = home.nowMs();
     this.heardMs = this.openedMs;
@@ -121,6 +132,7 @@ export class Session implements SessionPort {
   /** Queues a text frame. What comes after the gate was shut is dropped: the peer is on its way out. */
   send(text: string): void {
     if (this.gate === 'shut') return;
+    this.#cork();
     this.#socket.send(text);
     this.#home.sentFrame();
     const limit = this.trunk === undefined ? HUB_SEND_BUFFER_BYTES : TRUNK_BUFFER_BYTES;
@@ -128,6 +140,21 @@ export class Session implements SessionPort {
     this.#isCongested = true;
     // In a turn of its own: the chart tells other peers, which must not happen amid a fan-out.
     queueMicrotask(() => this.tell({ type: 'socket.congested' }));
+  }
+
+  /**
+   * What is sent while one read of a socket is handled goes out in one write: a write a frame is most of what a frame costs, and
+   * a few floods of frames that are each answered would keep the others waiting.
+   */
+  #cork(): void {
+    if (this.#isCorked || this.#wire === undefined) return;
+    this.#isCorked = true;
+    this.#wire.cork();
+    process.nextTick(flush, this);
+  }
+  flush(): void {
+    this.#isCorked = false;
+    this.#wire?.uncork();
   }
 
   /** The place in the network of that name, if any. */
@@ -150,6 +177,7 @@ export class Session implements SessionPort {
   /** Answers a ping of the client, unless it does not read what it asks for. */
   pong(data: Buffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > HUB_SEND_BUFFER_BYTES) return;
+    this.#cork();
     this.#socket.pong(data);
   }
 

@@ -39,7 +39,7 @@ import type { HubSettings } from './options.ts';
 import { type Evidence, judge, nonceOf, openings, type ProofPorts } from './proof.ts';
 import { charge, retryAfter } from './rate.core.ts';
 import { Registrar } from './registrar.ts';
-import { Session, type SessionHome } from './session.ts';
+import { Session, type SessionHome, type SessionParts } from './session.ts';
 
 /** Pings in one turn of the event loop; a few ms. */
 const SWEEP_SESSIONS = 256;
@@ -85,10 +85,16 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   // ---- sockets -----------------------------------------------------------------------------------------------------
 
   /** A session for a socket that was let in. Its chart is spawned by the caller, at once. */
-  open(socket: WebSocket, peerId: PeerId, host: string | undefined, isNear: boolean): Session {
+  open(
+    socket: WebSocket,
+    peerId: PeerId,
+    host: string | undefined,
+    isNear: boolean,
+    wire?: SessionParts['wire'],
+  ): Session {
     this.#lastId++;
     const nonce = nonceOf(this.#ports.hubId, this.#openingOf(this.#lastId));
-    const session = new Session({ id: this.#lastId, peerId, socket, nonce, host, isNear }, this);
+    const session = new Session({ id: this.#lastId, peerId, socket, wire, nonce, host, isNear }, this);
     this.sessions.set(session.id, session);
     return session;
   }
