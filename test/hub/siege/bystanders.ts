@@ -179,7 +179,8 @@ export class Bystanders {
     this.#false = 0;
     this.#underWay.clear();
     const failed: string[] = [];
-    const chores: Promise<void>[] = [];
+    // One after the other: two at a time would take the id from each other.
+    let comings = Promise.resolve();
     const until = this.#sent + count;
     const startMs = performance.now();
     await new Promise<void>((resolve) => {
@@ -190,14 +191,14 @@ export class Bystanders {
         while (this.#sent < due) this.#sendOne();
         if (returned < returns && this.#sent - first >= (count * (returned + 1)) / (returns + 1)) {
           returned++;
-          chores.push(this.#comeBack().then((complaints) => void failed.push(...complaints)));
+          comings = comings.then(async () => void failed.push(...(await this.#comeBack())));
         }
         if (this.#sent < until) return;
         clearInterval(timer);
         resolve();
       }, 1);
     });
-    await Promise.all(chores);
+    await comings;
     // First each sender's are taken in by the hub, then each receiver's have come.
     for (let i = 0; i < 2; i++) await Promise.allSettled(this.#peers.map((peer) => peer.settle()));
     const sorted = [...this.#latencies].sort((a, b) => a - b);
