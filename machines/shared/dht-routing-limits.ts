@@ -71,6 +71,8 @@ export const DHT_SUBSCRIPTIONS_MAX = 256;
 export const DHT_NEWS_TRIES = 3;
 /** A version that follows none is held back this long for those between. Guess: two ways differ by less. */
 export const DHT_GAP_MS = 400;
+/** Versions of one record that are held back at once; with one more nothing is waited for any longer. */
+export const DHT_EARLY_MAX = 32;
 /** Records of our own that are given to their holders again. */
 export const DHT_OWN_MAX = 4_096;
 

@@ -157,10 +157,6 @@ export class Copies {
     });
   }
 
-  forget(key: RecordKey): void {
-    this.#known.delete(key);
-  }
-
   stop(): void {
     this.#known.clear();
   }

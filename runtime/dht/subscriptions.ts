@@ -5,6 +5,7 @@
  */
 import { type DhtRecord, isTombstone, type RecordKey, seqOf, supersedes } from '../../machines/dht/records.core.ts';
 import {
+  DHT_EARLY_MAX,
   DHT_GAP_MS,
   DHT_WATCH_HOLDERS,
   DHT_WATCH_RENEW_MS,
@@ -32,7 +33,7 @@ interface Subscription {
   readonly key: RecordKey;
   /** What the app was told last; undefined before the first. */
   told: DhtRecord | undefined;
-  /** Later versions that wait for those between. */
+  /** Later versions that wait for those between, at most DHT_EARLY_MAX. */
   early: DhtRecord[];
   holders: readonly PeerId[];
   renewTimer: unknown;
@@ -140,7 +141,7 @@ export class Subscriptions {
   #take(subscription: Subscription, record: DhtRecord): void {
     subscription.early.push(record);
     subscription.early.sort((a, b) => (supersedes(a, b) ? 1 : -1));
-    this.#tell(subscription, false);
+    this.#tell(subscription, subscription.early.length > DHT_EARLY_MAX);
     if (subscription.early.length === 0 || subscription.gapTimer !== undefined) return;
     subscription.gapTimer = this.#options.clock.setTimeout(() => {
       subscription.gapTimer = undefined;

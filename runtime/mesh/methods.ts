@@ -155,24 +155,11 @@ export class MeshHandle implements Mesh {
   }
 
   broadcastReliable(data: unknown, options: ReliableOptions = {}): Promise<ReliableReport> {
-    return new Promise((resolve, reject) => {
-      const { signal, onProgress, topic } = options;
-      signal?.throwIfAborted();
+    return cancellable(options.signal, (done, failed) => {
+      const { onProgress, topic } = options;
       if (topic !== undefined) checkTopic(topic);
-      const cancel = this.#exchange().broadcastReliable(data, checkReliable(options), {
-        progress: (report) => this.#tellProgress(onProgress, report),
-        done: (report) => settle(() => resolve(report)),
-        failed: (error) => settle(() => reject(error)),
-      });
-      const abort = (): void => {
-        cancel();
-        settle(() => reject(signal?.reason));
-      };
-      const settle = (act: () => void): void => {
-        signal?.removeEventListener('abort', abort);
-        act();
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      const progress = (report: ReliableReport): void => this.#tellProgress(onProgress, report);
+      return this.#exchange().broadcastReliable(data, checkReliable(options), { progress, done, failed });
     });
   }
 
@@ -196,32 +183,11 @@ export class MeshHandle implements Mesh {
   }
 
   direct(to: PeerId, data: unknown, options: DirectOptions = {}): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      const { signal } = options;
-      signal?.throwIfAborted();
+    return cancellable(options.signal, (done, failed) => {
+      const { encrypt, hopsMax } = options;
       const timeoutMs = checkTimeout(options.timeoutMs ?? this.#snapshot.context.settings.directTimeoutMs);
-      const cancel = this.#exchange().direct(
-        to,
-        data,
-        {
-          timeoutMs,
-          encrypt: options.encrypt === true,
-          ...(options.hopsMax === undefined ? {} : { hopsMax: options.hopsMax }),
-        },
-        {
-          done: (receipt) => settle(() => resolve(receipt)),
-          failed: (error) => settle(() => reject(error)),
-        },
-      );
-      const abort = (): void => {
-        cancel();
-        settle(() => reject(signal?.reason));
-      };
-      const settle = (act: () => void): void => {
-        signal?.removeEventListener('abort', abort);
-        act();
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      const outgoing = { timeoutMs, encrypt: encrypt === true, ...(hopsMax !== undefined && { hopsMax }) };
+      return this.#exchange().direct(to, data, outgoing, { done, failed });
     });
   }
 
@@ -362,4 +328,31 @@ export function asMesh(ref: MeshRef): Mesh {
   const handle = new MeshHandle(ref);
   handles.set(ref, handle);
   return handle;
+}
+
+/** A promise that its caller may give up by `signal`. `begin` returns what stops waiting; what it throws is a rejection. */
+function cancellable<Value>(
+  signal: AbortSignal | undefined,
+  begin: (done: (value: Value) => void, failed: (error: Error) => void) => () => void,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    let cancel: () => void = () => undefined;
+    const abort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const over = (): void => signal?.removeEventListener('abort', abort);
+    cancel = begin(
+      (value) => {
+        over();
+        resolve(value);
+      },
+      (error) => {
+        over();
+        reject(error);
+      },
+    );
+    signal?.addEventListener('abort', abort, { once: true });
+  });
 }

@@ -1,51 +1,9 @@
 /** Goal: in a real browser an identity outlives its page, leaves it only when it may, and is never in two tabs at once. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { build, defaultClientConditions, type Rolldown } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchChromium } from '../setup/chromium.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { servedPage } from './served-page.ts';
 
-let browser: Browser;
-let server: Server;
-let origin: string;
-
-beforeAll(async () => {
-  const built = (await build({
-    configFile: false,
-    logLevel: 'warn',
-    resolve: { conditions: ['xstate-mesh-source', ...defaultClientConditions] },
-    build: {
-      target: 'es2022',
-      write: false,
-      lib: { entry: join(import.meta.dirname, 'identity-page.ts'), formats: ['es'], fileName: 'page' },
-    },
-  })) as Rolldown.RolldownOutput[];
-  const script = built.flatMap(({ output }) => output).find((item) => item.type === 'chunk' && item.isEntry);
-  if (script?.type !== 'chunk') throw new Error('the page was not built');
-  server = createServer((request, response) => {
-    if (request.url === '/page.js') response.writeHead(200, { 'content-type': 'text/javascript' }).end(script.code);
-    else if (request.url === '/') {
-      response.writeHead(200, { 'content-type': 'text/html' });
-      response.end('<!doctype html><title>wait</title><script type="module" src="/page.js"></script>');
-    } else response.writeHead(404).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function open(context: BrowserContext): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(origin);
-  await page.waitForFunction(() => document.title === 'ready');
-  return page;
-}
+const { browser, open } = servedPage('identity-page.ts');
 
 interface Shown {
   readonly peerId: string;
@@ -73,7 +31,7 @@ const opened = (page: Page, options: object = {}): Promise<Shown> =>
   }, options);
 
 test('an identity outlives its page, its secret stays in the browser, and a second tab gets another one', async () => {
-  const context = await browser.newContext();
+  const context = await browser().newContext();
   const page = await open(context);
   const first = await opened(page);
   expect(first).toMatchObject({ name: 'default', isExclusive: true, signs: true, exported: 'BAD_IDENTITY' });
@@ -90,7 +48,7 @@ test('an identity outlives its page, its secret stays in the browser, and a seco
 });
 
 test('an identity moves to another browser as text, when it was made for that', async () => {
-  const [here, there] = [await browser.newContext(), await browser.newContext()];
+  const [here, there] = [await browser().newContext(), await browser().newContext()];
   const [mine, yours] = [await open(here), await open(there)];
   const first = await opened(mine, { exportable: true });
   expect(JSON.parse(first.exported)).toMatchObject({ peerId: first.peerId });
@@ -105,7 +63,7 @@ test('an identity moves to another browser as text, when it was made for that', 
 });
 
 test('without WebCrypto and Web Locks, as on an insecure origin, there is a seed, and no promise that it is alone', async () => {
-  const context = await browser.newContext();
+  const context = await browser().newContext();
   await context.addInitScript(() => {
     Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined });
     Object.defineProperty(Navigator.prototype, 'locks', { value: undefined });

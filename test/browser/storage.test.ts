@@ -1,54 +1,11 @@
 /** Goal: in a real browser a store keeps its contract, outlives its tab, closed or crashed, and is never in two tabs at once. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { build, defaultClientConditions, type Rolldown } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchChromium } from '../setup/chromium.ts';
+import { expect, test } from 'vitest';
+import { servedPage } from './served-page.ts';
 
-let browser: Browser;
-let server: Server;
-let origin: string;
-
-beforeAll(async () => {
-  const built = (await build({
-    configFile: false,
-    logLevel: 'warn',
-    resolve: { conditions: ['xstate-mesh-source', ...defaultClientConditions] },
-    build: {
-      target: 'es2022',
-      write: false,
-      lib: { entry: join(import.meta.dirname, 'storage-page.ts'), formats: ['es'], fileName: 'page' },
-    },
-  })) as Rolldown.RolldownOutput[];
-  const script = built.flatMap(({ output }) => output).find((item) => item.type === 'chunk' && item.isEntry);
-  if (script?.type !== 'chunk') throw new Error('the page was not built');
-  server = createServer((request, response) => {
-    if (request.url === '/page.js') response.writeHead(200, { 'content-type': 'text/javascript' }).end(script.code);
-    else if (request.url === '/') {
-      response.writeHead(200, { 'content-type': 'text/html' });
-      response.end('<!doctype html><title>wait</title><script type="module" src="/page.js"></script>');
-    } else response.writeHead(404).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function open(context: BrowserContext): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(origin);
-  await page.waitForFunction(() => document.title === 'ready');
-  return page;
-}
+const { browser, open } = servedPage('storage-page.ts');
 
 test('the contract of every store holds', async () => {
-  const context = await browser.newContext();
+  const context = await browser().newContext();
   const page = await open(context);
   const titles = await page.evaluate(() => storagePage.titles);
   expect(titles.length).toBeGreaterThan(5);
@@ -60,7 +17,7 @@ test('the contract of every store holds', async () => {
 });
 
 test('records outlive their tab, reloaded, closed or crashed, and a second tab is told that the store is in use', async () => {
-  const context = await browser.newContext();
+  const context = await browser().newContext();
   const page = await open(context);
   expect(await page.evaluate(() => storagePage.open('mesh'))).toBe('opened');
   await page.evaluate(() => storagePage.hold('mesh', 1, 80));
