@@ -1,17 +1,9 @@
 /** `xstate-mesh/storage` in browsers: where a peer keeps what must outlive its page. */
 import type { RecordStore } from '../runtime/ports/record-store.ts';
+import type { OpenStoreOptions } from './storage-common.ts';
 import { indexedDbStore } from './storage-indexeddb.browser.ts';
-import type { OpenStoreOptions } from './storage-options.ts';
 
-export {
-  type RecordStore,
-  type StoredEntry,
-  StoreError,
-  type StoreErrorCode,
-  type StoreWrite,
-} from '../runtime/ports/record-store.ts';
-export { memoryStore } from './storage-memory.ts';
-export type { OpenStoreOptions } from './storage-options.ts';
+export * from './storage-common.ts';
 
 /**
  * The store of this origin and name; made when there is none. Pass it to `createMeshActor` as `store`.

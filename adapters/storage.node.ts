@@ -3,18 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type RecordStore, StoreError } from '../runtime/ports/record-store.ts';
+import type { OpenStoreOptions } from './storage-common.ts';
 import { levelStore } from './storage-level.node.ts';
-import type { OpenStoreOptions } from './storage-options.ts';
 
-export {
-  type RecordStore,
-  type StoredEntry,
-  StoreError,
-  type StoreErrorCode,
-  type StoreWrite,
-} from '../runtime/ports/record-store.ts';
-export { memoryStore } from './storage-memory.ts';
-export type { OpenStoreOptions } from './storage-options.ts';
+export * from './storage-common.ts';
 
 const defaultDirectory = (): string =>
   join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'xstate-mesh');

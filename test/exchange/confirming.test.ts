@@ -5,12 +5,13 @@ import { CONFIRM_LABEL, envelopeClaim } from '../../runtime/exchange/authenticit
 import { createIdentity } from '../../runtime/identity/index.ts';
 import type { ReliableReport } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
-import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
+import type { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 import { decodeFrame, encodeEnvelope, signedPart } from '../../runtime/wire/codec.ts';
 import type { Confirm, Confirmation, Message } from '../../runtime/wire/messages.ts';
 import { encodePayload } from '../../runtime/wire/payload.ts';
-import { ATTEMPT, frameOf, join, makeNode, TestLink } from './exchange-kit.ts';
+import type { TestLink } from './exchange-kit.ts';
+import { villainStage } from './villain-kit.ts';
 
 const random = streams('confirming').fork('identities');
 const signed = (identity: Identity, bytes: Uint8Array): Confirmation => {
@@ -21,25 +22,7 @@ const signed = (identity: Identity, bytes: Uint8Array): Confirmation => {
 const claim = (id: string): Uint8Array => new TextEncoder().encode(CONFIRM_LABEL + id);
 const noSettle = { progress: () => undefined, failed: () => undefined };
 
-/** `ada` with a link to an honest `bob` and one to a `villain` that the test speaks for. */
-function stage() {
-  const clock = new HeapClock(1_700_000_000_000);
-  const [villain, ada, bob, carol] = ['villain', 'a', 'b', 'c'].map((name) => createIdentity(random.fork(name)));
-  if (!villain || !ada || !bob || !carol) throw new Error('four identities');
-  const a = makeNode(clock, 'a', 8, ada);
-  const b = makeNode(clock, 'b', 8, bob);
-  join(clock, a, b);
-  const link = new TestLink();
-  a.exchange.attach(villain.peerId, ATTEMPT, link, () => undefined);
-  a.exchange.admit(villain.peerId, ATTEMPT);
-  clock.runFor(100);
-  const say = (...messages: Message[]): void => {
-    a.exchange.receive(villain.peerId, ATTEMPT, frameOf(...messages));
-    clock.runFor(50);
-  };
-  const count = (name: string): number => a.exchange.counters()[name] ?? 0;
-  return { clock, villain, ada, bob, carol, a, b, link, say, count };
-}
+const stage = () => villainStage((name) => createIdentity(random.fork(name)));
 
 describe('a confirmation', () => {
   it('counts for whoever signed it, and for nobody else', () => {

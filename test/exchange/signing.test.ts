@@ -20,30 +20,11 @@ import { decodeEnvelope, encodeEnvelope, signedPart } from '../../runtime/wire/c
 import type { Envelope, Message } from '../../runtime/wire/messages.ts';
 import { encodePayload } from '../../runtime/wire/payload.ts';
 import { ATTEMPT, frameOf, join, makeNode, type Node, settled, TestLink } from './exchange-kit.ts';
+import { villainStage } from './villain-kit.ts';
 
 const random = streams('signing').fork('identities');
 const KINDS: Record<string, (random: SeededRandom) => Identity> = { real: createIdentity, simulated: cheapIdentity };
 const MINUTES_10 = 600_000;
-
-/** Our node `a`, with a link to `villain` that the test speaks for, and a link to an honest `b`. */
-function stage(identityOf: (random: SeededRandom) => Identity) {
-  const clock = new HeapClock(1_700_000_000_000);
-  const [villain, ada, bob, carol] = ['villain', 'a', 'b', 'c'].map((name) => identityOf(random.fork(name)));
-  if (!villain || !ada || !bob || !carol) throw new Error('four identities');
-  const a = makeNode(clock, 'a', 8, ada);
-  const b = makeNode(clock, 'b', 8, bob);
-  join(clock, a, b);
-  const link = new TestLink();
-  a.exchange.attach(villain.peerId, ATTEMPT, link, () => undefined);
-  a.exchange.admit(villain.peerId, ATTEMPT);
-  const say = (...messages: Message[]): void => {
-    a.exchange.receive(villain.peerId, ATTEMPT, frameOf(...messages));
-    clock.runFor(100);
-  };
-  const count = (name: string, node: Node = a): number => node.exchange.counters()[name] ?? 0;
-  const misbehaved = (): unknown[] => a.facts.filter(({ type }) => type === 'link.misbehaved');
-  return { clock, villain, carol, ada, a, b, link, say, count, misbehaved };
-}
 
 let number = 0;
 /** What `source` could send now. */
@@ -73,7 +54,7 @@ function signedBy(signer: Identity, envelope: Envelope): Uint8Array {
 
 const gossip = (envelope: Uint8Array, hops = 2): Message => ({ type: 'GOSSIP', hops, envelope });
 
-type Stage = ReturnType<typeof stage>;
+type Stage = ReturnType<typeof villainStage>;
 /** What a hostile neighbour may try, and what it is counted as. */
 const FORGERIES: Record<string, readonly [counter: string, (stage: Stage) => Uint8Array]> = {
   'a message in the name of another, signed with an own key': [
@@ -138,7 +119,7 @@ function signatureOf(bytes: Uint8Array): { key: Uint8Array; sig: Uint8Array } {
 
 describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) => {
   it.each(Object.entries(FORGERIES))('%s is neither delivered nor passed on, and charged', (_what, [counter, make]) => {
-    const here = stage(identityOf);
+    const here = villainStage((name) => identityOf(random.fork(name)));
     for (let n = 0; n <= MISBEHAVIOUR_MAX; n++) here.say(gossip(make(here)));
     expect(here.count(counter)).toBe(MISBEHAVIOUR_MAX + 1);
     expect([here.a.inbox, here.b.inbox]).toEqual([[], []]);
@@ -147,7 +128,7 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
   });
 
   it('what is its source’s own passes, whoever brings it, and is checked by the next one too', () => {
-    const here = stage(identityOf);
+    const here = villainStage((name) => identityOf(random.fork(name)));
     here.say(gossip(signedBy(here.carol, envelopeOf(here.carol, here.clock))));
     for (const node of [here.a, here.b]) expect(node.inbox).toMatchObject([{ from: here.carol.peerId, data: 'hi' }]);
     expect(here.a.inbox[0]?.hops).toBe(2);
@@ -155,7 +136,7 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
   });
 
   it('a forged form of a message does not keep its true one out', () => {
-    const here = stage(identityOf);
+    const here = villainStage((name) => identityOf(random.fork(name)));
     const bytes = signedBy(here.carol, envelopeOf(here.carol, here.clock));
     const forged = bytes.slice();
     forged[forged.length - 1] = (forged[forged.length - 1] as number) ^ 1;
@@ -165,7 +146,7 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
   });
 
   it('a true message is a repetition after its id was forgotten too, for as long as it lives', () => {
-    const here = stage(identityOf);
+    const here = villainStage((name) => identityOf(random.fork(name)));
     const bytes = signedBy(here.carol, envelopeOf(here.carol, here.clock));
     here.say(gossip(bytes));
     // The next one pushes it out of memory.
@@ -183,7 +164,7 @@ describe.each(Object.entries(KINDS))('with %s identities', (_name, identityOf) =
   });
 
   it('a receipt counts when its addressee signed it, and a relay passes on no other', () => {
-    const here = stage(identityOf);
+    const here = villainStage((name) => identityOf(random.fork(name)));
     const ends = settled();
     here.a.exchange.direct(here.b.id, 'x', { timeoutMs: 1_000 }, ends);
     const sent = here.a.links
