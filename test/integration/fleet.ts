@@ -131,7 +131,10 @@ export function until<T>(
       if (programs.every((program) => program.hasEnded)) settle(() => reject(failure('every process ended')));
     };
     const failure = (why: string): Error => {
-      const tails = programs.map((p) => `${p.texts.slice(-8).join('\n').slice(-2_000)}\n${p.stderr.slice(-1_000)}`);
+      const tails = programs.map((p) => {
+        const ended = p.hasEnded ? `ended with ${p.child.signalCode ?? p.child.exitCode}` : 'still runs';
+        return `${p.texts.slice(-8).join('\n').slice(-2_000)}\n${p.stderr.slice(-1_000)}\n(${ended})`;
+      });
       return new Error(`Waited for ${what}: ${why}.\n${tails.join('\n--\n')}`);
     };
     const timer = setTimeout(() => settle(() => reject(failure(`nothing within ${waitMs} ms`))), waitMs);
