@@ -84,8 +84,8 @@ export class HubPrinter {
   #print(event: HubEvent): void {
     // It is what `listening` has told.
     if (event.type === 'hub.listening') return;
-    this.#output.event(hubEventLine(event), event.type !== 'error');
-    this.#output.say(describeHubEvent(event));
+    if (this.#output.json) this.#output.event(hubEventLine(event), event.type !== 'error');
+    else this.#output.say(describeHubEvent(event));
   }
 }
 

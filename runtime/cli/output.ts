@@ -48,8 +48,19 @@ export function createOutput(options: OutputOptions): Output {
   });
   // Nobody is left to tell: stderr itself cannot be written.
   stderr.on('error', () => undefined);
+  let isCorked = false;
+  // What is said in one turn goes out in one write: stdout is often a pipe, which Node writes to while everything else waits.
   const write = (text: string): void => {
-    if (!broken) stdout.write(text);
+    if (broken) return;
+    if (!isCorked) {
+      isCorked = true;
+      stdout.cork();
+      setImmediate(() => {
+        isCorked = false;
+        stdout.uncork();
+      });
+    }
+    stdout.write(text);
   };
   const reportDropped = (): void => {
     const count = dropped;

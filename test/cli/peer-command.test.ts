@@ -114,6 +114,7 @@ describe('peer --json', () => {
     say(world, { cmd: 'topic.unsubscribe', peer: 0, topic: 'news.*', ref: 4 });
     expect((await reply(world, 4))['result']).toEqual({ topics: ['news.sport'] });
     mesh?.emit({ ...message, id: 'c', topic: 'news.sport' });
+    await world.stdout.line((line) => line['id'] === 'c');
     const lines = world.stdout.json.filter((line) => line['event'] === 'message');
     expect(lines.map((line) => [line['id'], line['topic'], line['subscriptions']])).toEqual([
       ['a', 'news.sport', ['news.sport', 'news.*']],
