@@ -10,7 +10,8 @@ const LINE = /fingerprint[^\S\r\n]*:?[^\S\r\n]*([^\r\n]*)/gi;
 /** Every fingerprint in a description, each once, in order; undefined when there is none. */
 export function fingerprintsIn(sdp: string): string | undefined {
   const found = new Set<string>();
-  for (const match of sdp.matchAll(LINE)) found.add((match[1] ?? '').trim().toLowerCase().replace(/\s+/g, ' '));
+  // The group takes part in every match, empty at the least.
+  for (const match of sdp.matchAll(LINE)) found.add((match[1] as string).trim().toLowerCase().replace(/\s+/g, ' '));
   return found.size === 0 ? undefined : [...found].sort().join(',');
 }
 

@@ -80,3 +80,6 @@ export class MeshError extends Error {
     return { code: this.code, message: this.message, ...(this.peerId === undefined ? {} : { peerId: this.peerId }) };
   }
 }
+
+/** What something thrown says of itself, whatever it is. */
+export const whyOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

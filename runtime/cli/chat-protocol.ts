@@ -26,7 +26,8 @@ export function readChatLine(line: string, peerCount: number): ChatLine {
   if (text === '') return { type: 'empty' };
   if (text.startsWith('//')) return { type: 'say', text: text.slice(1) };
   if (!text.startsWith('/')) return { type: 'say', text };
-  const [, name = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
+  const name = (/^\/\S*/.exec(text) as RegExpExecArray)[0].slice(1); // it begins with a slash
+  const rest = text.slice(1 + name.length).trimStart();
   switch (name) {
     case 'peers':
     case 'status':

@@ -18,7 +18,7 @@ import {
 } from '../../machines/shared/limits.ts';
 import { ROOM_MEMBERS_MAX, ROOM_NAME_MAX } from '../../machines/shared/trust-limits.ts';
 import type { MeshEvent } from '../api.ts';
-import { MeshError } from '../errors.ts';
+import { MeshError, whyOf } from '../errors.ts';
 import { DHT_COMMAND_SCHEMAS } from './dht-commands.ts';
 import { fromJsonData, toJsonData } from './json-data.ts';
 
@@ -135,7 +135,7 @@ export function readCommandLine(line: string, peerCount: number): ReadLine {
   try {
     parsed = JSON.parse(line);
   } catch (error) {
-    return { type: 'unparsable', message: `Not JSON: ${clip(error instanceof Error ? error.message : String(error))}` };
+    return { type: 'unparsable', message: `Not JSON: ${clip(whyOf(error))}` };
   }
   const outer = v.safeParse(envelope, parsed);
   if (!outer.success) return { type: 'unparsable', message: `Not a command: ${issueText(outer.issues)}` };
@@ -172,9 +172,7 @@ function readData(rest: Record<string, unknown>) {
   return { ok: true, value: fields } as const;
 }
 
-function issueText(issues: readonly v.BaseIssue<unknown>[]): string {
-  const issue = issues[0];
-  if (issue === undefined) return 'not understood';
+function issueText([issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
   const path = (issue.path ?? []).map((item) => String(item.key)).join('.');
   const text = issue.kind === 'schema' && issue.received === 'undefined' ? 'is missing' : issue.message;
   return clip(path === '' ? text : `${path}: ${text}`);
@@ -231,7 +229,7 @@ export interface ErrorText {
 /** Any thrown value as code and message. What is not a MeshError is a failure of ours. */
 export function errorText(error: unknown): ErrorText {
   if (error instanceof MeshError) return { code: error.code, message: error.message };
-  return { code: 'ACTOR_FAILED', message: error instanceof Error ? error.message : String(error) };
+  return { code: 'ACTOR_FAILED', message: whyOf(error) };
 }
 
 export function errorLine(error: unknown, owner?: LineOwner): OutputLine {

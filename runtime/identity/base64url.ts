@@ -22,7 +22,7 @@ export function toBase64Url(bytes: Uint8Array): string {
 function pieceOf(bytes: Uint8Array, start: number, end: number): string {
   const codes: number[] = [];
   for (let i = start; i < end; i += 3) {
-    const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
     codes.push(CODES[group >> 18] as number, CODES[(group >> 12) & 63] as number);
     if (end - i > 1) codes.push(CODES[(group >> 6) & 63] as number);
     if (end - i > 2) codes.push(CODES[group & 63] as number);
@@ -39,8 +39,7 @@ export function fromBase64Url(text: string): Uint8Array | undefined {
   let held = 0;
   let at = 0;
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    const value = code < 128 ? (VALUES[code] ?? INVALID) : INVALID;
+    const value = VALUES[text.charCodeAt(i)] ?? INVALID;
     if (value === INVALID) return undefined;
     held = ((held << 6) | value) & 0xffff;
     bits += 6;

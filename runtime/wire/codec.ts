@@ -15,7 +15,7 @@ import {
   MESSAGES_PER_FRAME_MAX,
   WIRE_VERSION,
 } from '../../machines/shared/limits.ts';
-import { MeshError } from '../errors.ts';
+import { MeshError, whyOf } from '../errors.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
 import { CONFIRMING_FIELDS, readConfirming, writeConfirming } from './confirming.ts';
@@ -344,7 +344,7 @@ function decodeControl(cursor: Cursor, name: ControlType, count: number): Messag
   try {
     fields = [...decoder.decodeMulti(cursor.bytes.subarray(start, end))];
   } catch (error) {
-    return { problem: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    return { problem: `cannot be read: ${whyOf(error)}` };
   }
   surplus += surplusInPeers(name, fields);
   return readControl(name, fields);

@@ -13,7 +13,7 @@
  */
 import { Decoder, Encoder, ExtData } from '@msgpack/msgpack';
 import { MESSAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
-import { MeshError } from '../errors.ts';
+import { MeshError, whyOf } from '../errors.ts';
 import type { Decoded, DecodeError } from './messages.ts';
 import { Cursor } from './msgpack-cursor.ts';
 
@@ -144,7 +144,7 @@ export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
   try {
     return { ok: true, value: detach(decoder.decode(bytes)) };
   } catch (error) {
-    return fail('BAD_ENCODING', error instanceof Error ? error.message : String(error));
+    return fail('BAD_ENCODING', whyOf(error));
   }
 }
 

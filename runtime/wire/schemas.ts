@@ -257,9 +257,7 @@ export function surplusInPeers(type: ControlType, fields: readonly unknown[]): n
 }
 
 /** The first problem valibot found, as `field path: problem`. */
-export function firstProblem(issues: readonly v.BaseIssue<unknown>[]): string {
-  const issue = issues[0];
-  if (issue === undefined) return 'is not valid';
+export function firstProblem([issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
   const path = v.getDotPath(issue);
   return path === null ? issue.message : `field ${path} ${issue.message}`;
 }

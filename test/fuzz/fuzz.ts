@@ -1,7 +1,7 @@
 /** One run of one decoder: so many inputs, at least half of them valid ones that were changed; the same for the same seed. */
 import { Draw } from './draw.ts';
 import { grammarBytes, grammarText, mutatedBytes, mutatedText, noise, noiseText } from './mutate.ts';
-import type { Input, Target } from './targets.ts';
+import { ACCEPTED, type Input, type Target } from './target.ts';
 
 export interface FuzzResult {
   readonly target: string;
@@ -10,6 +10,8 @@ export interface FuzzResult {
   /** Inputs that were made from valid ones. */
   readonly mutated: number;
   readonly accepted: number;
+  /** The others, by why they were not. */
+  readonly refused: Readonly<Record<string, number>>;
   /** The input that took longest, ms. */
   readonly slowestMs: number;
   readonly failures: readonly { readonly at: number; readonly input: string; readonly error: string }[];
@@ -23,8 +25,12 @@ const isJson = (bytes: Uint8Array): boolean => bytes[0] === 0x7b;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
+/** One in so many is an odd one that changes would never come to: too long, too many, too deep. */
+const ODD_EVERY = 1_024;
+
 /** Of ten inputs seven are changed samples, two are made by the grammar, one is noise. */
-function inputFor(draw: Draw, { samples }: Target): { readonly input: Input; readonly isMutated: boolean } {
+function inputFor(draw: Draw, { samples, odd = [] }: Target): { readonly input: Input; readonly isMutated: boolean } {
+  if (odd.length > 0 && draw.chance(ODD_EVERY)) return { input: draw.pick(odd), isMutated: false };
   const kind = draw.int(10);
   const sample = draw.pick(samples);
   const other = draw.pick(samples);
@@ -52,13 +58,17 @@ export class Fuzzing {
   readonly #target: Target;
   readonly #seed: number;
   readonly #draw: Draw;
+  readonly #progress: Int32Array;
+  readonly #refused: Record<string, number> = {};
   readonly #failures: { at: number; input: string; error: string }[] = [];
   #count = 0;
   #mutated = 0;
   #accepted = 0;
   #slowestMs = 0;
 
-  constructor(target: Target, seed: number) {
+  /** `progress`: its first element says which input is looked at. */
+  constructor(target: Target, seed: number, progress: Int32Array = new Int32Array(1)) {
+    this.#progress = progress;
     this.#target = target;
     this.#seed = seed;
     this.#draw = new Draw(seed);
@@ -71,10 +81,13 @@ export class Fuzzing {
 
   #one(at: number): void {
     const { input, isMutated } = inputFor(this.#draw, this.#target);
+    this.#progress[0] = at;
     if (isMutated) this.#mutated++;
     const startMs = at % TIMED_EVERY === 0 ? performance.now() : 0;
     try {
-      if (this.#target.run(input)) this.#accepted++;
+      const outcome = this.#target.run(input);
+      if (outcome === ACCEPTED) this.#accepted++;
+      else this.#refused[outcome] = (this.#refused[outcome] ?? 0) + 1;
     } catch (error) {
       const shown = typeof input === 'string' ? JSON.stringify(input) : Buffer.from(input).toString('hex');
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -90,6 +103,7 @@ export class Fuzzing {
       count: this.#count,
       mutated: this.#mutated,
       accepted: this.#accepted,
+      refused: this.#refused,
       slowestMs: this.#slowestMs,
       failures: this.#failures,
     };

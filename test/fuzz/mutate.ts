@@ -6,6 +6,8 @@ const TELLING = [
   0, 1, 0x1f, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc4, 0xc5, 0xc6, 0xc7, 0xca, 0xcb,
 ].concat([0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd3, 0xd4, 0xd6, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xfe, 0xff]);
 const BYTES_MAX = 20_000;
+/** From there on values are small numbers. */
+const GRAMMAR_BYTES = 400;
 
 /**
  * Where inputs are made: one piece of memory for all of them, since small ones of their own cost more than most decoders. What is
@@ -112,6 +114,8 @@ export function grammarBytes(draw: Draw, head: readonly number[]): Uint8Array {
 
 function writeValue(draw: Draw, to: Scratch, depth: number): void {
   const length = draw.chance(8) ? draw.int(300) : draw.int(34);
+  // Values in values in values: without an end to them, most of the time would go into a few inputs.
+  if (to.length > GRAMMAR_BYTES) return to.push(draw.int(128));
   switch (draw.int(depth > 5 ? 7 : 10)) {
     case 0:
       return to.push(draw.int(128));
