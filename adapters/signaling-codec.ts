@@ -4,7 +4,12 @@
  */
 import * as v from 'valibot';
 import { isAttemptId, isPeerId } from '../machines/shared/ids.ts';
-import { HUB_URL_CHARS_MAX, HUBS_NAMED_MAX, NETWORK_NAME_MAX } from '../machines/shared/limits.ts';
+import {
+  HUB_PEERS_LISTED_MAX,
+  HUB_URL_CHARS_MAX,
+  HUBS_NAMED_MAX,
+  NETWORK_NAME_MAX,
+} from '../machines/shared/limits.ts';
 import type { SignalingCommand, SignalingFact } from '../runtime/ports/signaling.ts';
 import { presenceSchema, readSignal, type SignalType, signalFrame } from '../runtime/wire/peer-signals.ts';
 import type { ClientFrame } from '../runtime/wire/signaling-frames.ts';
@@ -36,6 +41,7 @@ const discoveredPeer = v.object({
 });
 const provenMesh = v.object({ proven: v.boolean() });
 const gone = v.object({ peerId });
+const list = v.object({ peers: v.array(v.unknown()) });
 const discovered = v.object({ count: count(Number.MAX_SAFE_INTEGER), networkSize: count(Number.MAX_SAFE_INTEGER) });
 /** Old hubs send an `error` text alone. */
 const errorFrame = v.object({
@@ -54,7 +60,12 @@ const replyTo = v.object({
 export function frameOf(command: SignalingCommand, self: string): ClientFrame {
   switch (command.type) {
     case 'announce':
-      return { type: 'announce', networkName: command.network, data: { peerId: self, mesh: command.presence } };
+      return {
+        type: 'announce',
+        networkName: command.network,
+        data: { peerId: self, mesh: command.presence },
+        lists: true,
+      };
     case 'discover':
       return command.presence === undefined
         ? { type: 'discover', networkName: command.network }
@@ -84,18 +95,35 @@ export function frameOf(command: SignalingCommand, self: string): ClientFrame {
 
 const ignored = (why: string): SignalingFact => ({ type: 'ignored', why });
 
-/** A hub's text as a fact. `host` is the host as dialed. Never throws. */
-export function factOf(received: string, host: string): SignalingFact {
+type Frame = v.InferOutput<typeof frame>;
+
+/** A hub's text as facts: a frame is one, one that tells of several peers is several. `host` is the host as dialed. Never throws. */
+export function factsOf(received: string, host: string): readonly SignalingFact[] {
   let json: unknown;
   try {
     json = JSON.parse(received);
   } catch {
     // Not JSON: the fact says so.
-    return ignored('not JSON');
+    return [ignored('not JSON')];
   }
   const parsed = v.safeParse(frame, json);
-  if (!parsed.success) return ignored('not a frame');
-  const { type, data, networkName, fromPeerId } = parsed.output;
+  if (!parsed.success) return [ignored('not a frame')];
+  const { type, data, networkName } = parsed.output;
+  if (type === 'peers-discovered') return listed(type, data, (one) => peerOf(one, networkName));
+  if (type === 'peers-disconnected') return listed(type, data, (one) => goneOf(one, networkName));
+  return [factOf(parsed.output, json, host)];
+}
+
+/** The facts of a frame that tells of several peers; what no hub of ours would list is not read. */
+function listed(type: string, data: unknown, read: (one: unknown) => SignalingFact): readonly SignalingFact[] {
+  const fields = v.safeParse(list, data);
+  if (!fields.success) return [ignored(`malformed ${type}`)];
+  const { peers } = fields.output;
+  const facts = peers.slice(0, HUB_PEERS_LISTED_MAX).map(read);
+  return peers.length > HUB_PEERS_LISTED_MAX ? [...facts, ignored(`too many in ${type}`)] : facts;
+}
+
+function factOf({ type, data, networkName, fromPeerId }: Frame, json: unknown, host: string): SignalingFact {
   switch (type) {
     case 'connected':
       return welcomeOf(data, host);
@@ -105,12 +133,8 @@ export function factOf(received: string, host: string): SignalingFact {
     }
     case 'peer-discovered':
       return peerOf(data, networkName);
-    case 'peer-disconnected': {
-      const fields = v.safeParse(gone, data);
-      return fields.success
-        ? { type: 'gone', network: networkName, id: fields.output.peerId }
-        : ignored('malformed peer-disconnected');
-    }
+    case 'peer-disconnected':
+      return goneOf(data, networkName);
     case 'discovered': {
       const fields = v.safeParse(discovered, data);
       return fields.success
@@ -147,6 +171,12 @@ function peerOf(data: unknown, networkName: string): SignalingFact {
   const isProven = fields.output.proven || (told.success && told.output.proven);
   const base = { type: 'peer', network: networkName, id, proven: isProven, isHub } as const;
   return ours.success ? { ...base, presence: ours.output } : base;
+}
+
+function goneOf(data: unknown, networkName: string): SignalingFact {
+  const fields = v.safeParse(gone, data);
+  if (!fields.success) return ignored('malformed peer-disconnected');
+  return { type: 'gone', network: networkName, id: fields.output.peerId };
 }
 
 function signalOf(type: SignalType, data: unknown, networkName: string, fromPeerId: unknown): SignalingFact {

@@ -5,7 +5,7 @@
 import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_MAX_MESSAGE_BYTES, HUB_PAYLOAD_FACTOR, SIGNALING_QUEUE_MAX } from '../machines/shared/limits.ts';
 import type { SignalingConnection, SignalingFact, SignalingPort } from '../runtime/ports/signaling.ts';
-import { factOf, frameOf } from './signaling-codec.ts';
+import { factsOf, frameOf } from './signaling-codec.ts';
 
 /** The part of a WebSocket that is used: the browser's, `ws`, or any other with the same shape. */
 export interface SocketLike {
@@ -189,7 +189,7 @@ class WebSocketConnection implements SignalingConnection {
   #receive(data: unknown): void {
     if (typeof data !== 'string') this.#tell({ type: 'ignored', why: 'binary frame' });
     else if (data.length > FRAME_CHARS_MAX) this.#tell({ type: 'ignored', why: 'frame too large' });
-    else this.#tell(factOf(data, this.#host));
+    else for (const fact of factsOf(data, this.#host)) this.#tell(fact);
   }
 
   #tell(fact: SignalingFact): void {

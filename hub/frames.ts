@@ -22,6 +22,7 @@ export interface RawFrame {
   readonly data?: unknown;
   readonly networkName?: unknown;
   readonly targetPeerId?: unknown;
+  readonly lists?: unknown;
 }
 
 export interface Refusal {
@@ -111,7 +112,7 @@ export function readAnnounce(frame: RawFrame, owner: PeerId, proven: boolean): R
 
 /** Types that hubs of the family know and do not route; clients count on the answer (see the protocol notes). */
 const UNROUTED =
-  /^(connection-rejected|renegotiation-.+|ice-restart-.+|peer-discovered|peer-disconnected|connected|proven|discovered|pong|error)$/;
+  /^(connection-rejected|renegotiation-.+|ice-restart-.+|peers?-discovered|peers?-disconnected|connected|proven|discovered|pong|error)$/;
 
 export function refusalOfType(type: string): Refusal {
   const shown = type.slice(0, TYPE_ECHO_MAX);
@@ -159,6 +160,24 @@ export const systemFrame = (type: string, data: unknown, target: PeerId, nowMs: 
 /** `peer-discovered` around data that is JSON already: it goes to up to 20 readers. */
 export const discoveredFrame = (ad: string, network: string, target: PeerId, nowMs: number): string =>
   `{"type":"peer-discovered","data":${ad},"networkName":${JSON.stringify(network)},"fromPeerId":"system","targetPeerId":"${target}","timestamp":${nowMs}}`;
+
+/** The same of several peers at once, for clients that announced that they read it. */
+export const discoveredListFrame = (ads: readonly string[], network: string, target: PeerId, nowMs: number): string =>
+  `{"type":"peers-discovered","data":{"peers":[${ads.join(',')}]},"networkName":${JSON.stringify(network)},"fromPeerId":"system","targetPeerId":"${target}","timestamp":${nowMs}}`;
+
+/** A peer that is gone, as others are told of it. */
+export interface Gone {
+  readonly peerId: PeerId;
+  readonly isHub: boolean;
+  readonly reason: string;
+  readonly timestamp: number;
+}
+
+export const goneFrame = (gone: Gone, network: string, target: PeerId, nowMs: number): string =>
+  systemFrame('peer-disconnected', gone, target, nowMs, network);
+
+export const goneListFrame = (gone: readonly Gone[], network: string, target: PeerId, nowMs: number): string =>
+  systemFrame('peers-disconnected', { peers: gone }, target, nowMs, network);
 
 export const signalFrame = (frame: RawFrame, from: PeerId, network: string, nowMs: number): string =>
   JSON.stringify({

@@ -3,11 +3,13 @@
  * directory of networks, in which peers of this hub and of other hubs stand side by side.
  */
 import type { PeerId } from '../machines/shared/ids.ts';
-import { HUB_AUDIENCE_MAX, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM } from '../machines/shared/limits.ts';
+import { HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM } from '../machines/shared/limits.ts';
+import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
-import { Directory, type Member, remember } from './directory.core.ts';
-import { discoveredFrame, type RawFrame, type Refusal, systemFrame } from './frames.ts';
+import { Directory, type Member } from './directory.core.ts';
+import type { RawFrame, Refusal } from './frames.ts';
 import type { SessionEnd } from './hub.events.ts';
+import { News } from './news.ts';
 import type { Session } from './session.ts';
 
 /** A peer's place at another hub. */
@@ -56,10 +58,12 @@ export class Networks {
   abroad: Abroad | undefined;
   readonly #sessions: ReadonlyMap<number, Session>;
   readonly #next: () => number;
+  readonly news: News;
 
   /** `sessions` is the live map of all sessions by id. */
-  constructor(sessions: ReadonlyMap<number, Session>, random: RandomPort) {
+  constructor(sessions: ReadonlyMap<number, Session>, random: RandomPort, clock: MeshClock) {
     this.#sessions = sessions;
+    this.news = new News(this.directory, clock);
     this.#next = () => random.next();
   }
 
@@ -70,9 +74,8 @@ export class Networks {
   introduce(session: Session, member: PlaceMember, nowMs: number, isNews: boolean, quiet = false): number {
     const others = this.directory.sample(member, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM, this.#next);
     const toldAbroad: PeerId[] = [];
-    for (const other of others) {
-      this.tell(session, other, nowMs);
-      if (quiet) continue;
+    this.news.list(session, others, nowMs);
+    for (const other of quiet ? [] : others) {
       if (other.owner.isLocal) this.tell(other.owner, member, nowMs);
       else toldAbroad.push(other.id);
     }
@@ -80,10 +83,9 @@ export class Networks {
     return others.length;
   }
 
-  /** Tells one session of one member, and remembers it. */
+  /** Tells one session of one member. */
   tell(session: Session, of: PlaceMember, nowMs: number): void {
-    session.send(discoveredFrame(of.ad, of.network.name, session.peerId, nowMs));
-    remember(of, session.id, HUB_AUDIENCE_MAX);
+    this.news.came(session, of, nowMs);
   }
 
   /** Ends a membership of a peer of ours; who was told of it, and is still in its network, hears so. */
@@ -100,11 +102,10 @@ export class Networks {
   /** Tells those who were told of a member that it is gone. */
   tellGone(member: PlaceMember, reason: string, nowMs: number): void {
     const network = member.network.name;
-    const data = { peerId: member.id, isHub: member.isHub, reason, timestamp: nowMs };
+    const gone = { peerId: member.id, isHub: member.isHub, reason, timestamp: nowMs };
     for (const id of member.audience) {
       const told = this.#sessions.get(id);
-      if (told?.memberOf(network) === undefined) continue;
-      told.send(systemFrame('peer-disconnected', data, told.peerId, nowMs, network));
+      if (told?.memberOf(network) !== undefined) this.news.left(told, network, gone, nowMs);
     }
   }
 }

@@ -44,6 +44,7 @@ export class Registrar {
     const read = readAnnounce(frame, session.peerId, session.isProven);
     if (!read.ok) return read.refusal;
     const { network, ad, isHub } = read.value;
+    session.takesLists = frame.lists === true;
     const present = session.memberOf(network);
     if (present !== undefined) {
       const isNews = present.ad !== ad;

@@ -10,6 +10,7 @@ import { TRUNK_BUFFER_BYTES } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
 import type { PlaceMember } from './networks.ts';
+import type { Waiting } from './news.ts';
 import type { Evidence } from './proof.ts';
 import { newRate, type RateState } from './rate.core.ts';
 
@@ -27,6 +28,8 @@ export interface SessionHome {
   wake(session: Session, event: SessionEvent): void;
   refusedSession(session: Session, reason: CloseReason): void;
   sentFrame(): void;
+  /** What the peer is still to be told of others goes out now. */
+  tellNews(session: Session): void;
   /** Addresses of hubs that serve the same networks. */
   otherHubs(): readonly string[];
 }
@@ -74,6 +77,11 @@ export class Session implements SessionPort {
   readonly openedMs: number;
   /** Its places in networks; at most HUB_NETWORKS_PER_PEER_MAX. */
   members: PlaceMember[] = [];
+  /** What it is still to be told of others, and when it was last told of one. */
+  news: Waiting | undefined;
+  newsMs = Number.NEGATIVE_INFINITY;
+  /** Its client reads frames that tell of several peers. */
+  takesLists = false;
   isProven = false;
   /** For other hubs, where there are any. */
   evidence: Evidence | undefined;
@@ -132,6 +140,7 @@ export class Session implements SessionPort {
   /** Queues a text frame. What comes after the gate was shut is dropped: the peer is on its way out. */
   send(text: string): void {
     if (this.gate === 'shut') return;
+    if (this.news !== undefined) this.#home.tellNews(this);
     this.#cork();
     this.#socket.send(text);
     this.#home.sentFrame();

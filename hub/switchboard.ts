@@ -78,7 +78,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.settings = settings;
     this.#ports = ports;
     this.#openingOf = openings(ports.random.bytes(32));
-    this.networks = new Networks(this.sessions, ports.random);
+    this.networks = new Networks(this.sessions, ports.random, ports.clock);
     this.#registrar = new Registrar(this.networks, settings, (fact) => ports.report(fact));
   }
 
@@ -288,6 +288,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
   withdraw(session: Session, end: SessionEnd): void {
     for (const member of [...session.members]) this.networks.leave(session, member, end, this.nowMs());
+    this.networks.news.forget(session);
     this.claims.release(session.peerId, session);
     session.trunk?.ended();
   }
@@ -308,6 +309,9 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
   otherHubs(): readonly string[] {
     return this.networks.abroad?.addresses() ?? [];
+  }
+  tellNews(session: Session): void {
+    this.networks.news.flush(session, this.nowMs());
   }
   sentFrame(): void {
     this.counters.framesOut++;
@@ -349,6 +353,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   /** The charts are gone: nothing is told to them any more. */
   halt(): void {
     this.networks.abroad?.halt();
+    this.networks.news.halt();
     for (const session of this.sessions.values()) session.bind(() => undefined);
   }
 

@@ -41,9 +41,14 @@ export interface ClientFrame {
   readonly networkName?: string;
   readonly targetPeerId?: string;
   readonly maxPeers?: number;
+  /** Of an announcement: the client reads `peers-discovered` and `peers-disconnected` too. */
+  readonly lists?: true;
 }
 
-/** Hub to client. */
+/**
+ * Hub to client. `peers-discovered` {peers: […]} stands for so many `peer-discovered`, `peers-disconnected` {peers: […]} for so many
+ * `peer-disconnected`; at most HUB_PEERS_LISTED_MAX each, and only to clients that announced `lists`.
+ */
 export interface HubFrame {
   readonly type: string;
   readonly data?: unknown;

@@ -6,9 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { factsOf } from '../../adapters/signaling-codec.ts';
 import { nodeWebsocketSignaling } from '../../adapters/websocket-signaling.node.ts';
 import { createHubActor } from '../../hub/index.ts';
-import { HUB_MAX_MESSAGE_BYTES, HUBS_NAMED_MAX } from '../../machines/shared/limits.ts';
+import { HUB_MAX_MESSAGE_BYTES, HUB_PEERS_LISTED_MAX, HUBS_NAMED_MAX } from '../../machines/shared/limits.ts';
 import type { SignalingConnection, SignalingFact } from '../../runtime/ports/signaling.ts';
 import { signalingPortContract } from './signaling-port.contract.ts';
 
@@ -159,6 +160,28 @@ describe('WebSocket signaling against strange hubs', () => {
       proven: true,
       presence,
     });
+  });
+
+  it('reads of several peers in one frame, each by itself, and of no more than a hub lists', () => {
+    const read = (type: string, peers: unknown) =>
+      factsOf(JSON.stringify({ type, networkName: 'n', data: { peers } }), 'host');
+    const base = { type: 'peer', network: 'n', id: OTHER, proven: false, isHub: false };
+    expect(read('peers-discovered', [{ peerId: OTHER }, { peerId: 7 }, { peerId: ID, isHub: true }])).toEqual([
+      base,
+      { type: 'ignored', why: 'malformed peer-discovered' },
+      { ...base, id: ID, isHub: true },
+    ]);
+    expect(read('peers-disconnected', [{ peerId: OTHER }, null])).toEqual([
+      { type: 'gone', network: 'n', id: OTHER },
+      { type: 'ignored', why: 'malformed peer-disconnected' },
+    ]);
+    expect(read('peers-discovered', {})).toEqual([{ type: 'ignored', why: 'malformed peers-discovered' }]);
+    const many = read(
+      'peers-disconnected',
+      Array.from({ length: 1_000 }, () => ({ peerId: OTHER })),
+    );
+    expect(many).toHaveLength(HUB_PEERS_LISTED_MAX + 1);
+    expect(many.at(-1)).toEqual({ type: 'ignored', why: 'too many in peers-disconnected' });
   });
 
   it('takes the errors of old hubs', async () => {

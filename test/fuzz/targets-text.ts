@@ -1,6 +1,6 @@
 /** The decoders of texts: what clients, hubs and people say, and what engines say of their certificates. */
 import { SdpFingerprints } from '../../adapters/sdp-fingerprints.ts';
-import { factOf, frameOf } from '../../adapters/signaling-codec.ts';
+import { factsOf, frameOf } from '../../adapters/signaling-codec.ts';
 import { parseTrunkFrame, readItem, readPairFrame, routedText } from '../../hub/federation/frames.ts';
 import { readGreeting, readWelcome } from '../../hub/federation/link-proof.ts';
 import {
@@ -73,6 +73,12 @@ const HUB_TEXTS = [
   },
   { type: 'peer-discovered', data: { peerId: PEER_B, mesh: { proven: true } } },
   { type: 'peer-disconnected', data: { peerId: PEER_B } },
+  {
+    type: 'peers-discovered',
+    networkName: 'demo',
+    data: { peers: [{ peerId: PEER_A }, { peerId: PEER_B, isHub: true }] },
+  },
+  { type: 'peers-disconnected', data: { peers: Array.from({ length: 21 }, () => ({ peerId: PEER_B })) } },
   { type: 'discovered', data: { count: 1, networkSize: 3 } },
   { type: 'pong' },
   { ...REFUSED, retryAfterMs: 10, inReplyTo: { type: 'offer', targetPeerId: PEER_B, attempt: ATTEMPT } },
@@ -84,8 +90,8 @@ const HUB_TEXTS = [
 ].map(asText);
 
 function runHub(input: Input): string {
-  const fact = factOf(input as string, 'host');
-  return fact.type === 'ignored' ? 'ignored' : ACCEPTED;
+  const facts = factsOf(input as string, 'host');
+  return facts.every(({ type }) => type === 'ignored') ? 'ignored' : ACCEPTED;
 }
 
 // ---- hubs among each other -------------------------------------------------------------------------------------------
@@ -186,7 +192,7 @@ export const textTargets = (): readonly Target[] => [
     odd: [asText({ type: 'announce', data: { padding: 'x'.repeat(HUB_ANNOUNCE_DATA_BYTES_MAX) } })],
     run: runClient,
   },
-  { name: 'hub', entries: ['factOf'], files: ['adapters/signaling-codec.ts'], samples: HUB_TEXTS, run: runHub },
+  { name: 'hub', entries: ['factsOf'], files: ['adapters/signaling-codec.ts'], samples: HUB_TEXTS, run: runHub },
   {
     name: 'trunk',
     entries: [parseTrunkFrame, readPairFrame, readItem, readGreeting, readWelcome].map(({ name }) => name),

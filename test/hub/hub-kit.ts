@@ -88,8 +88,9 @@ export class HubClient {
     this.socket.send(typeof frame === 'string' || frame instanceof Uint8Array ? frame : JSON.stringify(frame));
   }
 
-  announce(network = 'net', data: object = {}): void {
-    this.send({ type: 'announce', networkName: network, data: { peerId: this.peerId, ...data } });
+  /** `extra`: fields of the frame itself, such as `lists`. */
+  announce(network = 'net', data: object = {}, extra: object = {}): void {
+    this.send({ type: 'announce', networkName: network, data: { peerId: this.peerId, ...data }, ...extra });
   }
 
   /** Everything sent so far was handled when this resolves; the frames that came until then. */

@@ -4,6 +4,7 @@ import { Presence } from '../../hub/federation/presence.ts';
 import { Networks } from '../../hub/networks.ts';
 import type { Session } from '../../hub/session.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 import { idOf } from './hub-kit.ts';
 
@@ -21,7 +22,7 @@ const proofOf = (hub: PeerId, peer: PeerId) => ({
 
 function setUp() {
   const random = streams(1).fork('presence');
-  const networks = new Networks(new Map(), random);
+  const networks = new Networks(new Map(), random, systemClock);
   const got: { fromPeerId: string }[] = [];
   const sent: { hub: PeerId; item: string }[] = [];
   const presence = new Presence({

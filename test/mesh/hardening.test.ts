@@ -1,6 +1,6 @@
 /** Goal: whatever a neighbour or a stranger at the hub says, a mesh keeps its links, its bounds and its life. */
 import { describe, expect, it } from 'vitest';
-import { factOf } from '../../adapters/signaling-codec.ts';
+import { factsOf } from '../../adapters/signaling-codec.ts';
 import { onChildFailed } from '../../machines/mesh/lifecycle.core.ts';
 import type { MeshWork } from '../../machines/mesh/mesh.events.ts';
 import { linksOf, type MemoryWorld, memoryWorld } from '../support/memory-mesh.ts';
@@ -56,7 +56,7 @@ describe('numbers out of range', () => {
 
   it('a hub cannot announce more free slots than a neighbour would believe', () => {
     const data = { peerId: idOf(1), mesh: { v: 1, key: SOME_KEY, free: 51, degree: 0 } };
-    const fact = factOf(JSON.stringify({ type: 'peer-discovered', data, networkName: 'n' }), 'host');
+    const [fact] = factsOf(JSON.stringify({ type: 'peer-discovered', data, networkName: 'n' }), 'host');
     expect(fact).toMatchObject({ type: 'peer', id: idOf(1) });
     expect(fact).not.toHaveProperty('presence');
   });
