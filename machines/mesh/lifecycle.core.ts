@@ -6,6 +6,7 @@ import type { LookupOutput } from '../dht/dht.events.ts';
 import type { DiscoveryOutput } from '../discovery/discovery.events.ts';
 import type { EvictionOutput } from '../eviction/eviction.events.ts';
 import type { PeerOutput } from '../peer/peer.events.ts';
+import { emptyDictionary } from '../shared/dictionary.ts';
 import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
 import { onLookupDone, onLookupFailed, startDht } from './dht.core.ts';
@@ -24,7 +25,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   self: input.ports.identity.peerId,
   at: input.network,
   unreached: [],
-  slots: {},
+  slots: emptyDictionary(),
   hubs: {},
   mark: NO_ATTEMPT,
   cycles: 0,

@@ -99,7 +99,7 @@ function spokenOf(
   restarts = 0,
   answered = 0,
 ): Utterance {
-  if (signal.kind === 'candidate') return { ...signal, attempt };
+  if (signal.kind === 'candidate') return { attempt, ...signal };
   const { kind, sdp, nonce } = signal;
   const share = nonce === undefined ? {} : { nonce };
   const restart = kind === 'offer' ? restarts : answered;

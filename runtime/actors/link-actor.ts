@@ -167,7 +167,7 @@ class Channels {
   /** A signal for the remote. A description that comes before the channel stands brings our share of what both sign. */
   #say({ role, proof, early }: Channel, signal: LinkSignal): void {
     const isFirst = signal.kind !== 'candidate' && early !== undefined;
-    this.#tell({ type: `${role}.signal`, signal: isFirst ? { ...signal, nonce: proof.nonce } : signal });
+    this.#tell({ type: `${role}.signal`, signal: isFirst ? { nonce: proof.nonce, ...signal } : signal });
     if (isFirst) proof.prepare();
   }
 
