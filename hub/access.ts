@@ -7,8 +7,12 @@ import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_ID_OPENS_KEPT, HUB_PLAIN_PER_IP_MAX, HUB_RATE_WINDOW_MS } from '../machines/shared/limits.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import { addressKey, isLoopback } from './admission.core.ts';
+import { Budget } from './budget.core.ts';
 import type { HubSettings } from './options.ts';
 import { Tickets } from './tickets.core.ts';
+
+/** Addresses whose budgets are kept; the oldest are forgotten, and begin anew. */
+const BUDGETS_KEPT = 10_000;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -36,6 +40,7 @@ export class Access {
   readonly #perAddress = new Map<string, number>();
   /** TCP connections, whatever became of them. */
   readonly #connections = new Map<string, number>();
+  readonly #budgets = new Map<string, Budget>();
   /** Sockets opened under an id, from one address, in the current window. */
   #opens = new Map<string, number>();
   #windowMs = 0;
@@ -90,6 +95,24 @@ export class Access {
     const max = perIpMax + HUB_PLAIN_PER_IP_MAX;
     if (!trustProxy && !this.#isExempt(address) && (this.#connections.get(key) ?? 0) >= max) return undefined;
     return count(this.#connections, key);
+  }
+
+  /** What the sockets of this address share; undefined: they may send what they like. It outlives them, or they would come again. */
+  budgetOf(address: string): Budget | undefined {
+    const { perIpBytes } = this.#settings;
+    if (perIpBytes === 0 || this.#isExempt(address)) return undefined;
+    const key = addressKey(address);
+    const known = this.#budgets.get(key);
+    if (known !== undefined) return known;
+    const budget = new Budget(perIpBytes, this.#ports.nowMs());
+    this.#budgets.set(key, budget);
+    if (this.#budgets.size > BUDGETS_KEPT) {
+      for (const oldest of this.#budgets.keys()) {
+        this.#budgets.delete(oldest);
+        break;
+      }
+    }
+    return budget;
   }
 
   /**

@@ -4,17 +4,15 @@
  * nothing else is told at once. What a session is told of goes out before any other frame of it, so that the order stays.
  */
 import type { PeerId } from '../machines/shared/ids.ts';
-import {
-  HUB_AUDIENCE_MAX,
-  HUB_NEWS_SESSIONS_PER_TURN,
-  HUB_NEWS_WAIT_MS,
-  HUB_PEERS_LISTED_MAX,
-} from '../machines/shared/limits.ts';
+import { HUB_AUDIENCE_MAX, HUB_NEWS_WAIT_MS, HUB_PEERS_LISTED_MAX } from '../machines/shared/limits.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import { type Directory, remember } from './directory.core.ts';
 import { discoveredFrame, discoveredListFrame, type Gone, goneFrame, goneListFrame } from './frames.ts';
 import type { Place, PlaceMember } from './networks.ts';
 import type { Session } from './session.ts';
+
+/** Sessions that are told in one turn of the event loop; a few ms. */
+const SESSIONS_PER_TURN = 128;
 
 /** What one session is to be told of. */
 export interface Waiting {
@@ -68,7 +66,7 @@ export class News {
   #tellSome(): void {
     this.#timer = undefined;
     const nowMs = Math.floor(this.#clock.now());
-    let left = HUB_NEWS_SESSIONS_PER_TURN;
+    let left = SESSIONS_PER_TURN;
     for (const session of this.#sessions) {
       if (left-- === 0) break;
       this.flush(session, nowMs);

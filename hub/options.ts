@@ -8,6 +8,7 @@ import {
   HUB_MAX_MESSAGE_BYTES,
   HUB_PEER_TIMEOUT_MS,
   HUB_PER_ID_RATE,
+  HUB_PER_IP_BYTES,
   HUB_PER_IP_MAX,
   HUB_PORT,
   HUB_RATE_LIMIT,
@@ -50,6 +51,8 @@ export interface HubOptions {
   readonly corsOrigin?: string | readonly string[];
   /** Sockets of one address (IPv6: of one /64), 1 to 100,000. Default 64, loopback exempt; when set, for loopback too. TCP connections: 64 more. */
   readonly perIpMax?: number;
+  /** Bytes a second that are read from one address, the same ones exempt, 0 (no limit) to 1,000,000,000: what is more waits. Default 1 MiB. */
+  readonly perIpBytes?: number;
   /** Frames of one socket in 10 s, 0 (no limit) to 1,000,000. Default 500. */
   readonly rateLimit?: number;
   /** Sockets opened under one peer id from one address in 10 s, 0 (no limit) to 10,000. Default 30. */
@@ -116,6 +119,7 @@ export interface HubSettings {
   /** Undefined = any. */
   readonly origins: ReadonlySet<string> | undefined;
   readonly perIpMax: number;
+  readonly perIpBytes: number;
   readonly isLoopbackExempt: boolean;
   readonly rateLimit: number;
   readonly perIdRate: number;
@@ -242,6 +246,7 @@ export function checkOptions(options: HubOptions): HubSettings {
     authToken: text('authToken', options.authToken),
     origins: originsOf(options.corsOrigin),
     perIpMax: integer('perIpMax', options.perIpMax, HUB_PER_IP_MAX, 1, 100_000),
+    perIpBytes: integer('perIpBytes', options.perIpBytes, HUB_PER_IP_BYTES, 0, 1_000_000_000),
     isLoopbackExempt: options.perIpMax === undefined,
     rateLimit: integer('rateLimit', options.rateLimit, HUB_RATE_LIMIT, 0, 1_000_000),
     perIdRate: integer('perIdRate', options.perIdRate, HUB_PER_ID_RATE, 0, 10_000),
@@ -293,6 +298,7 @@ export function hubOptionsFromEnv(env: Environment): HubOptions {
     authToken: textOf(env, 'AUTH_TOKEN'),
     corsOrigin: textOf(env, 'CORS_ORIGIN'),
     perIpMax: numberOf(env, 'PER_IP_MAX'),
+    perIpBytes: numberOf(env, 'PER_IP_BYTES'),
     rateLimit: numberOf(env, 'RATE_LIMIT'),
     perIdRate: numberOf(env, 'PER_ID_RATE'),
     perNetworkMax: numberOf(env, 'PER_NETWORK_MAX'),

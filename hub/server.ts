@@ -37,6 +37,7 @@ import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
 import type { ServerInput } from './hub.machine.ts';
 import type { HubSettings } from './options.ts';
 import type { Switchboard } from './switchboard.ts';
+import { throttle } from './throttle.ts';
 
 /** A request whose headers do not come within this time is cut: sockets that never speak must not pile up. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -288,6 +289,8 @@ class HubServer {
     const leave = this.#parts.access.enter(guest.address);
     const session = board.open(socket, peerId, guest.host, guest.isNear, wire);
     session.listen();
+    const budget = this.#parts.access.budgetOf(guest.address);
+    if (budget !== undefined) throttle(socket, wire, budget, this.#parts.clock, () => session.trunk !== undefined);
     this.#sendBack({ type: 'socket.opened', session });
     return () => {
       leave();

@@ -321,13 +321,10 @@ export const HUB_RESUME_MAX = 10_000;
 export const HUB_AUDIENCE_MAX = 256;
 /** Peers in one frame that tells of several; a client of ours reads no more of them. */
 export const HUB_PEERS_LISTED_MAX = HUB_SAMPLE_NEAR + HUB_SAMPLE_RANDOM;
-/**
- * What a peer is to be told of others waits this long at most, for more of the same: an end always, a newcomer if the peer heard of
- * another one a moment ago. Guess: long enough for many who come at once, short beside what a link takes to be made.
- */
+/** What a peer is to be told of others waits this long at most, for more of the same. Guess: short beside what a link takes. */
 export const HUB_NEWS_WAIT_MS = 200;
-/** Peers that are told in one turn of the event loop; a few ms. */
-export const HUB_NEWS_SESSIONS_PER_TURN = 128;
+/** Bytes a second that a hub reads from one address; twice as many at once. Guess: 64 peers that join send 2 MiB. */
+export const HUB_PER_IP_BYTES = 1_048_576;
 /** From a close frame to cutting the socket. A reader that was too slow gets the shorter one. */
 export const HUB_CLOSE_TIMEOUT_MS = 2_000;
 export const HUB_SLOW_TIMEOUT_MS = 1_000;
@@ -392,6 +389,10 @@ export const LIMIT_RELATIONS: readonly (readonly [claim: string, holds: boolean]
   [
     'a list of peers fits what a client reads, also with ads that another hub has written',
     HUB_PEERS_LISTED_MAX * 2 * HUB_ANNOUNCE_DATA_BYTES_MAX + 1_024 <= HUB_MAX_MESSAGE_BYTES * HUB_PAYLOAD_FACTOR,
+  ],
+  [
+    'the largest frame that is refused by name fits the budget of its address',
+    HUB_PER_IP_BYTES >= 4 * HUB_MAX_MESSAGE_BYTES,
   ],
   ['a slow reader is cut before a polite one', HUB_SLOW_TIMEOUT_MS < HUB_CLOSE_TIMEOUT_MS],
   ['a drain outlasts a close', HUB_DRAIN_TIMEOUT_MS > HUB_CLOSE_TIMEOUT_MS],

@@ -10,6 +10,7 @@ import {
   readQuery,
   tokenOf,
 } from '../../hub/admission.core.ts';
+import { BUDGET_PAUSE_MAX_MS, Budget } from '../../hub/budget.core.ts';
 import { Claims } from '../../hub/claims.core.ts';
 import { closest, Directory, draw, remember } from '../../hub/directory.core.ts';
 import { discoveredFrame, errorFrame, parseFrame, readAnnounce, readProve } from '../../hub/frames.ts';
@@ -26,6 +27,43 @@ const peerId = fc.oneof(
   fc.nat(15).map((digit) => digit.toString(16) + '0'.repeat(39)),
 );
 const idSet = fc.uniqueArray(peerId, { maxLength: 100 }).map((ids) => [...ids].sort());
+
+describe('the budget of an address', () => {
+  test('lets through two seconds’ worth at once, then as much as it fills', () => {
+    const budget = new Budget(1_000, 0);
+    expect(budget.spend(2_000, 0)).toBe(0);
+    expect(budget.spend(500, 0)).toBe(500);
+    expect(budget.spend(0, 499)).toBe(1);
+    expect(budget.spend(0, 500)).toBe(0);
+    expect(budget.spend(2_000, 60_000)).toBe(0);
+    expect(budget.spend(1, 60_000)).toBe(1);
+  });
+
+  test('never pauses longer than its limit, nor for a clock that was set back', () => {
+    const budget = new Budget(1_000, 1_000_000);
+    expect(budget.spend(1_000_000, 1_000_000)).toBe(BUDGET_PAUSE_MAX_MS);
+    expect(budget.spend(0, 0)).toBe(BUDGET_PAUSE_MAX_MS);
+    expect(budget.spend(0, BUDGET_PAUSE_MAX_MS)).toBe(0);
+  });
+
+  test('lets through no more than its rate over time, whenever bytes come', () => {
+    // One read is less than what a longest pause stands for.
+    const come = fc.record({ bytes: fc.nat(BUDGET_PAUSE_MAX_MS), afterMs: fc.nat(3_000) });
+    fc.assert(
+      fc.property(fc.array(come), (all) => {
+        const budget = new Budget(1_000, 0);
+        let [nowMs, spent] = [0, 0];
+        for (const { bytes, afterMs } of all) {
+          nowMs += afterMs;
+          nowMs += budget.spend(0, nowMs); // a reader that waits as it is told
+          budget.spend(bytes, nowMs);
+          spent += bytes;
+          expect(spent - bytes).toBeLessThanOrEqual(2_000 + nowMs);
+        }
+      }),
+    );
+  });
+});
 
 describe('directory', () => {
   test('closest is what sorting everybody by distance gives', () => {

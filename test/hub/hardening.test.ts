@@ -58,6 +58,40 @@ describe('places', () => {
   });
 });
 
+describe('the budget of an address', () => {
+  const BYTES_PER_S = 1_000_000;
+  const frame = JSON.stringify({ type: 'ping', data: 'x'.repeat(60_000) });
+
+  it('keeps what is beyond it waiting, on every socket of the address; nothing is lost and others are served', async () => {
+    const { url } = await startHub({ perIpMax: 10, perIpBytes: BYTES_PER_S });
+    const from = { localAddress: '127.0.0.2' };
+    const [busy, other] = [await connect(url, idOf(1), from), await connect(url, idOf(2))];
+    const startMs = performance.now();
+    const frames = 45;
+    for (let i = 0; i < frames; i++) busy.send(frame);
+    const ended: string[] = [];
+    const late = (async () => {
+      for (let i = 0; i < frames; i++) await busy.next('pong');
+      ended.push('busy');
+      return performance.now() - startMs;
+    })();
+    await other.settle();
+    ended.push('other');
+    const next = await connect(url, idOf(3), from);
+    await next.settle();
+    // Two seconds’ worth goes through at once.
+    expect(await late).toBeGreaterThanOrEqual(((frames * frame.length) / BYTES_PER_S - 2) * 1_000 - 50);
+    expect(ended).toEqual(['other', 'busy']);
+  });
+
+  it('is not asked for by loopback, unless loopback counts', async () => {
+    const { url } = await startHub({ perIpBytes: 1_000 });
+    const client = await connect(url, idOf(1));
+    for (let i = 0; i < 20; i++) client.send(frame);
+    for (let i = 0; i < 20; i++) await client.next('pong');
+  });
+});
+
 describe('listeners', () => {
   it('one that rejects is reported like one that throws', async () => {
     const { url, hub } = await startHub();

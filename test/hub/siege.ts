@@ -4,7 +4,7 @@
  *
  *   npm run test:siege [-- SECONDS]
  *
- * SECONDS of each phase, 3 by default. Latencies hold for one run on one machine; its load stands beside them.
+ * SECONDS of each phase, 3 by default. `hub ms` is CPU time of the hub. Latencies hold for one run on one machine; its load stands beside them.
  */
 import { loadavg } from 'node:os';
 import { ATTACK_NAMES, type AttackName } from './siege/attacks.ts';
@@ -21,8 +21,9 @@ const cell = (text: string | number, width = 9): string => String(text).padStart
 
 function row(name: string, result: PhaseResult, limitMs: number): boolean {
   const isQuick = result.p99Ms <= limitMs;
-  const { sent, lost, stolen, acts, complaints, p50Ms, p99Ms } = result;
-  const figures = [acts, sent, lost, result.false + stolen, complaints.length, p50Ms.toFixed(2), p99Ms.toFixed(2)];
+  const { sent, lost, stolen, acts, complaints, p50Ms, p99Ms, hubMs } = result;
+  const troubles = [lost, result.false + stolen, complaints.length];
+  const figures = [acts, sent, ...troubles, p50Ms.toFixed(2), p99Ms.toFixed(2), hubMs.toFixed(0)];
   const verdict = `${isHeld(result) ? 'held' : 'BROKEN'}${isQuick ? '' : ', SLOW'}`;
   process.stdout.write(
     `${name.padEnd(10)}${figures.map((each) => cell(each)).join('')}${cell(load(), 6)}  ${verdict}\n`,
@@ -36,7 +37,9 @@ const count = Math.round(seconds * PER_SECOND);
 await siege.phase([], count, PER_SECOND); // compiled code and grown buffers are no matter of peace
 const peace = await siege.phase([], count, PER_SECOND);
 const limitMs = 2 * peace.p99Ms + SLACK_MS;
-const heads = ['acts', 'signals', 'lost', 'false', 'troubled', 'p50 ms', 'p99 ms'].map((head) => cell(head)).join('');
+const heads = ['acts', 'signals', 'lost', 'false', 'troubled', 'p50 ms', 'p99 ms', 'hub ms']
+  .map((head) => cell(head))
+  .join('');
 process.stdout.write(`${'attack'.padEnd(10)}${heads}${cell('load', 6)}  (p99 at most ${limitMs.toFixed(2)} ms)\n`);
 const phases: [string, readonly AttackName[]][] = [
   ...ATTACK_NAMES.map((name): [string, [AttackName]] => [name, [name]]),

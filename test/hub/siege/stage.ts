@@ -15,7 +15,8 @@ export interface AttackReport {
   /** Signals for others that the attacker got hold of. */
   readonly stolen: number;
 }
-export type PhaseResult = Outcome & AttackReport;
+/** `hubMs`: CPU time that the hub took. */
+export type PhaseResult = Outcome & AttackReport & { readonly hubMs: number };
 
 const RUNNER = join(import.meta.dirname, '..', '..', 'tools', 'run-ts.mjs');
 
@@ -36,7 +37,7 @@ class Companion {
       });
     });
   }
-  ask<T>(message: AttackOrder | 'stop'): Promise<T> {
+  ask<T>(message: AttackOrder | 'stop' | 'cpu'): Promise<T> {
     const answer = this.next<T>();
     this.#child.send(message);
     return answer;
@@ -68,10 +69,13 @@ export class Siege {
 
   /** The bystanders relay `count` signals while these attacks go on; with none they are left in peace. */
   async phase(attacks: readonly AttackName[], count: number, perSecond: number): Promise<PhaseResult> {
-    if (attacks.length === 0) return { ...(await this.#crowd.relay(count, perSecond)), acts: 0, stolen: 0 };
-    await this.#attacker.ask({ url: this.#url, network: NETWORK, victims: this.#crowd.ids, attacks });
+    const before = await this.#hub.ask<number>('cpu');
+    if (attacks.length > 0)
+      await this.#attacker.ask({ url: this.#url, network: NETWORK, victims: this.#crowd.ids, attacks });
     const outcome = await this.#crowd.relay(count, perSecond);
-    return { ...outcome, ...(await this.#attacker.ask<AttackReport>('stop')) };
+    const hubMs = (await this.#hub.ask<number>('cpu')) - before;
+    const report = attacks.length > 0 ? await this.#attacker.ask<AttackReport>('stop') : { acts: 0, stolen: 0 };
+    return { ...outcome, ...report, hubMs };
   }
 
   end(): void {
