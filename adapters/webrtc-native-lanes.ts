@@ -182,8 +182,7 @@ export class Lanes {
       return true;
     }
     if (this.#queuedBytes + frame.byteLength > BULK_QUEUE_BYTES_MAX) return false;
-    // The caller may use its bytes again.
-    this.#queue.push(frame.slice());
+    this.#queue.push(frame);
     this.#queuedBytes += frame.byteLength;
     return true;
   }

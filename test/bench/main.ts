@@ -3,11 +3,13 @@
  * `{"bench","case","value","unit","reference","ratio"}`. The reference is the plainest thing that does the same job, measured
  * in the same run, since figures of different machines and hours do not compare. Without NAME: every bench.
  *
- * Each bench is a program of its own, so that none inherits the heap and the sockets of another.
+ * Each bench is a program of its own, so that none inherits the heap and the sockets of another. Those that hold the mesh
+ * against bare channels run compiled, as the package ships.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compileHere } from '../support/compiled.ts';
 import { type Figure, figure } from './report.ts';
 
 /** Programs and their arguments, run one after the other. */
@@ -35,6 +37,8 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
+/** Programs that start no others, and whose reference is native code. */
+const COMPILED: ReadonlySet<string> = new Set(['links.bench.ts', 'gossip.bench.ts', 'signing.bench.ts']);
 const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
 const counted = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en') : String(value));
 const rounded = (given: Figure): Figure => figure(given.bench, given.case, given.unit, given.value, given.reference);
@@ -47,10 +51,18 @@ function show(given: Figure, asJson: boolean): void {
 }
 
 /** Runs one program and prints its figures as they come; resolves with its exit code. */
-function run([file = '', ...args]: readonly string[], asJson: boolean): Promise<number> {
-  const child = spawn(process.execPath, ['--expose-gc', RUNNER, join(import.meta.dirname, file), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function run([file = '', ...args]: readonly string[], asJson: boolean): Promise<number> {
+  if (!COMPILED.has(file)) return runNode([RUNNER, join(import.meta.dirname, file), ...args], asJson);
+  const { program, remove } = await compileHere(`test/bench/${file}`);
+  try {
+    return await runNode([program, ...args], asJson);
+  } finally {
+    remove();
+  }
+}
+
+function runNode(args: readonly string[], asJson: boolean): Promise<number> {
+  const child = spawn(process.execPath, ['--expose-gc', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: child.stdout }).on('line', (line) => show(rounded(JSON.parse(line) as Figure), asJson));
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }

@@ -1,14 +1,10 @@
-/**
- * The fuzzing program and all decoders as plain modules, one file each, in a folder of its own: run through vite's module runner
- * decoders take several times as long, and what it adds to them would count as branches of theirs.
- */
+/** The fuzzing program and all decoders as plain modules in a folder of its own: what vite's module runner adds would count as branches. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { build } from 'vite';
+import { join } from 'node:path';
+import { compiledName, compileProgram } from '../support/compiled.ts';
 
 const ENTRY = 'test/fuzz/program.ts';
-const conditions = ['xstate-mesh-source', 'node'];
 
 export interface Compiled {
   /** What a worker thread is started with. */
@@ -20,15 +16,7 @@ export interface Compiled {
 
 export async function compile(): Promise<Compiled> {
   const outDir = mkdtempSync(join(tmpdir(), 'xstate-mesh-fuzz-'));
-  const output = { preserveModules: true, preserveModulesRoot: resolve('.'), entryFileNames: '[name].mjs' };
-  await build({
-    configFile: false,
-    logLevel: 'warn',
-    resolve: { conditions },
-    ssr: { noExternal: true, target: 'node', resolve: { conditions } },
-    build: { ssr: ENTRY, outDir, emptyOutDir: true, minify: false, target: 'node20', rollupOptions: { output } },
-  });
-  const compiledName = (file: string): string => file.replace(/\.ts$/, '.mjs');
+  await compileProgram({ entry: ENTRY, outDir, withPackages: true });
   return {
     program: join(outDir, compiledName(ENTRY)),
     textOf: (file) => readFileSync(join(outDir, compiledName(file)), 'utf8'),
