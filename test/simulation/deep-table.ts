@@ -12,6 +12,7 @@ export interface Deep {
   readonly handOvers: number;
   /** A minute and peer, in the second half of the scenario's own part. */
   readonly idleDials: number;
+  readonly wallMs: number;
 }
 
 export interface Row {
@@ -24,16 +25,20 @@ export interface Row {
   readonly in?: readonly ScenarioName[];
 }
 
+const LIVING = new Set(['living', 'putting', 'getting']);
 const at = (value: number) => () => value;
 /** Links that a peer dials for. */
 const TARGET = 6;
-const QUIET: readonly ScenarioName[] = ['join'];
+const QUIET: readonly ScenarioName[] = ['join', 'dht'];
+const DHT: readonly ScenarioName[] = ['dht', 'dht-churn', 'dht-liars'];
+/** From here on more hops are granted, and more answers wanted. */
+const isHuge = ({ options }: Deep): boolean => options.peers > 3_000;
 
 export const ROWS: readonly Row[] = [
   { name: 'largest component', of: ({ figures }) => figures.largest, least: 1 },
   {
     name: 'components, at most, after settling',
-    of: ({ samples }) => Math.max(1, ...samples.filter(({ phase }) => phase === 'living').map((s) => s.components)),
+    of: ({ samples }) => Math.max(1, ...samples.filter(({ phase }) => LIVING.has(phase)).map((s) => s.components)),
     most: at(1),
     in: QUIET,
   },
@@ -89,6 +94,13 @@ export const ROWS: readonly Row[] = [
   { name: 'RMR over all', of: ({ figures }) => figures.rmrAll, most: at(0.3) },
   { name: 'last hop', of: ({ figures }) => figures.lastHop.max, most: hopBound },
   { name: 'latency p99, ms', of: ({ figures }) => figures.latencyMs.p99 },
+  { name: 'DHT: gets that were right', of: ({ notes }) => notes.right ?? 0, least: 0.99, in: DHT },
+  { name: 'DHT: hops, mean', of: ({ notes }) => notes.hopsMean ?? 0, most: (deep) => (isHuge(deep) ? 6 : 4), in: DHT },
+  { name: 'DHT: hops, p99', of: ({ notes }) => notes.hopsP99 ?? 0, most: (deep) => (isHuge(deep) ? 10 : 7), in: DHT },
+  { name: 'DHT: messages a get', of: ({ notes }) => notes.messagesPerGet ?? 0, in: DHT },
+  { name: 'DHT: a get takes, ms', of: ({ notes }) => notes.getMsMean ?? 0, in: DHT },
+  { name: 'DHT: puts that failed', of: ({ notes }) => notes.putsFailed ?? 0, most: at(0), in: DHT },
+  { name: 'DHT: records alive', of: ({ notes }) => notes.recordsAlive ?? 0, least: 0.999, in: DHT },
   { name: 'diameter', of: ({ figures }) => figures.diameter },
   { name: 'violations', of: ({ figures }) => figures.violations.length, most: at(0) },
 ];

@@ -5,9 +5,17 @@
  *
  *   npm run simulate:deep -- --peers 1000 --seeds 20 --scenarios join,massacre --caps 8,3,2
  */
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SCENARIOS, type ScenarioName, ScenarioRun, scenarioDefaults } from '../../runtime/testing.ts';
+import { Worker } from 'node:worker_threads';
+import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
+import { compiled } from '../tools/compiled.ts';
 import { type Deep, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
+
+/** Of each thread. Garbage is collected seldom where there is room for it. */
+const HEAP_MB = 16_384;
+const YOUNG_MB = 192;
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +29,10 @@ const { values } = parseArgs({
     sources: { type: 'string', default: '10' },
     kill: { type: 'string', default: '0.3' },
     churn: { type: 'string', default: '0.01' },
+    puts: { type: 'string', default: '100' },
+    gets: { type: 'string', default: '600' },
+    paths: { type: 'string', default: '3' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     strict: { type: 'boolean', default: false },
   },
 });
@@ -47,75 +59,81 @@ const knobs = {
   sources: numberOf('sources', 1, 100_000),
   kill: numberOf('kill', 0, 1),
   churn: numberOf('churn', 0, 1),
+  puts: numberOf('puts', 0, 100_000),
+  gets: numberOf('gets', 0, 1_000_000),
+  paths: numberOf('paths', 1, 8),
 };
 const firstSeed = numberOf('first-seed', 0, Number.MAX_SAFE_INTEGER);
 const seeds = numberOf('seeds', 1, 10_000);
+const jobs = numberOf('jobs', 1, 64);
 
-/** One run, with what only a look on its way can tell. */
-function runDeep(scenario: ScenarioName, maxPeers: number, seed: number): Deep {
-  let handOvers = 0;
-  const options = { ...scenarioDefaults(scenario, knobs.peers), ...knobs, scenario, maxPeers, seed };
-  const run = new ScenarioRun(options, {
-    app: ({ mesh }) => {
-      mesh.on('peer.evicted', () => {
-        handOvers++;
-      });
-      return undefined;
-    },
-  });
-  const { ledger } = run.simulation;
-  /** Halfway through the scenario's own part the network has come to rest, where nothing disturbs it. */
-  const restsAtMs = options.joinOverMs + options.settleMs + options.liveMs / 2;
-  let resting: { readonly atMs: number; readonly dials: number } | undefined;
-  let joinHandOvers = 0;
-  let idleDials = 0;
-  const steps = run.steps();
-  for (;;) {
-    const step = steps.next();
-    if (step.done) {
-      const { figures, notes, samples, topology } = step.value;
-      return { options, figures, notes, samples, topology, handOvers: joinHandOvers, idleDials };
-    }
-    const { atMs, phase } = step.value;
-    if (phase === 'joining' || phase === 'settling') joinHandOvers = handOvers;
-    if (resting === undefined && atMs >= restsAtMs) resting = { atMs, dials: ledger.dials };
-    if (resting !== undefined && atMs > resting.atMs && phase !== 'leaving') {
-      idleDials = ((ledger.dials - resting.dials) * 60_000) / (atMs - resting.atMs) / Math.max(1, step.value.living);
-    }
-  }
+/** What must hold in every run: no broken invariant, one network. */
+function broken({ options, figures, notes }: Deep): boolean {
+  const { scenario, seed, maxPeers: cap, peers, liveMs, broadcasts, sources, kill, churn } = options;
+  const [first] = figures.violations;
+  // Without a hub nothing leads from one part to another: no more parts than the deaths left is all there is to want.
+  const bound = scenario === 'hubless' ? (notes.componentsAtOnce ?? 1) : 1;
+  if (first === undefined && figures.components <= bound) return false;
+  process.stderr.write(
+    `Seed ${seed}: ${first?.property ?? `${figures.components} components`}. Again with: simulate ${scenario} ` +
+      `--seed ${seed} --max-peers ${cap} --peers ${peers} --live-ms ${liveMs} --broadcasts ${broadcasts} ` +
+      `--sources ${sources} --kill ${kill} --churn ${churn}\n`,
+  );
+  return true;
 }
 
-let broken = 0;
+function print({ options, figures, notes, handOvers, idleDials, wallMs }: Deep): void {
+  const { scenario, maxPeers: cap } = options;
+  const violations = figures.violations.slice(0, 5);
+  console.log(JSON.stringify({ scenario, cap, ...figures, notes, handOvers, idleDials, wallMs, violations }));
+}
+
+/** All runs, several at a time, each in a fresh thread: what one leaves behind slows no other down. */
+async function runAll(program: string, all: readonly ScenarioOptions[]): Promise<Deep[]> {
+  const done: Deep[] = [];
+  const waiting = [...all];
+  const runOn = async (): Promise<void> => {
+    for (let options = waiting.shift(); options !== undefined; options = waiting.shift()) {
+      const thread = new Worker(program, {
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
+      });
+      thread.postMessage(options);
+      const [deep] = (await once(thread, 'message')) as [Deep];
+      await thread.terminate();
+      print(deep);
+      done.push(deep);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, runOn));
+  return done;
+}
+
+const combos = scenarios.flatMap((scenario) => list(values.caps).map((cap) => ({ scenario, maxPeers: Number(cap) })));
+const all = combos.flatMap((combo) =>
+  Array.from(
+    { length: seeds },
+    (_, i): ScenarioOptions => ({
+      ...scenarioDefaults(combo.scenario, knobs.peers),
+      ...knobs,
+      ...combo,
+      seed: firstSeed + i,
+    }),
+  ),
+);
+process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
+const program = await compiled('test/simulation/deep-run.ts');
+const results = await runAll(program.path, all).finally(() => program.remove());
 let beyond = 0;
 const table: string[] = [];
-process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers\n`);
-for (const scenario of scenarios) {
-  for (const cap of list(values.caps).map(Number)) {
-    const runs: Deep[] = [];
-    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-      const deep = runDeep(scenario, cap, seed);
-      const { violations, ...rest } = deep.figures;
-      const { notes, handOvers, idleDials } = deep;
-      const line = { scenario, cap, ...rest, notes, handOvers, idleDials, violations: violations.slice(0, 5) };
-      console.log(JSON.stringify(line));
-      runs.push(deep);
-      // Without a hub nothing leads from one part to another: no more parts than the deaths left is all there is to want.
-      const bound = scenario === 'hubless' ? (notes.componentsAtOnce ?? 1) : 1;
-      if (violations.length === 0 && rest.components <= bound) continue;
-      broken++;
-      process.stderr.write(
-        `Seed ${seed}: ${violations[0]?.property ?? `${rest.components} components`}. Again with: simulate ${scenario} ` +
-          `--seed ${seed} --max-peers ${cap} --peers ${knobs.peers} --live-ms ${knobs.liveMs} --broadcasts ${knobs.broadcasts} ` +
-          `--sources ${knobs.sources} --kill ${knobs.kill} --churn ${knobs.churn}\n`,
-      );
-    }
-    table.push('', `${scenario}, ${knobs.peers} peers, cap ${cap}, ${runs.length} seeds`, TABLE_HEAD);
-    for (const row of rowsOf(scenario)) {
-      const { text, isBeyond } = spreadRow(row, runs);
-      if (isBeyond) beyond++;
-      table.push(text);
-    }
+for (const { scenario, maxPeers } of combos) {
+  const runs = results.filter(({ options }) => options.scenario === scenario && options.maxPeers === maxPeers);
+  table.push('', `${scenario}, ${knobs.peers} peers, cap ${maxPeers}, ${runs.length} seeds`, TABLE_HEAD);
+  for (const row of rowsOf(scenario)) {
+    const { text, isBeyond } = spreadRow(row, runs);
+    if (isBeyond) beyond++;
+    table.push(text);
   }
 }
-process.stderr.write(`${table.join('\n')}\n\n${broken} runs broken, ${beyond} figures beyond their bounds\n`);
-process.exitCode = broken > 0 || (values.strict && beyond > 0) ? 1 : 0;
+const failures = results.filter(broken).length;
+process.stderr.write(`${table.join('\n')}\n\n${failures} runs broken, ${beyond} figures beyond their bounds\n`);
+process.exitCode = failures > 0 || (values.strict && beyond > 0) ? 1 : 0;
