@@ -11,6 +11,8 @@ import { Budget } from './budget.core.ts';
 import type { HubSettings } from './options.ts';
 import { Tickets } from './tickets.core.ts';
 
+/** Sockets of one address that are told in a rate window why they are refused; further connections are cut unheard. Guess. */
+const REFUSALS_PER_IP = 128;
 /** Addresses whose budgets are kept; the oldest are forgotten, and begin anew. */
 const BUDGETS_KEPT = 10_000;
 
@@ -41,8 +43,9 @@ export class Access {
   /** TCP connections, whatever became of them. */
   readonly #connections = new Map<string, number>();
   readonly #budgets = new Map<string, Budget>();
-  /** Sockets opened under an id, from one address, in the current window. */
+  /** Sockets opened under an id, from one address, in the current window; and those of an address that were refused. */
   #opens = new Map<string, number>();
+  #refusals = new Map<string, number>();
   #windowMs = 0;
 
   constructor(settings: HubSettings, ports: AccessPorts) {
@@ -93,8 +96,32 @@ export class Access {
     const key = addressKey(address);
     const { perIpMax, trustProxy } = this.#settings;
     const max = perIpMax + HUB_PLAIN_PER_IP_MAX;
-    if (!trustProxy && !this.#isExempt(address) && (this.#connections.get(key) ?? 0) >= max) return undefined;
+    if (!trustProxy && !this.#isExempt(address)) {
+      if ((this.#connections.get(key) ?? 0) >= max || this.#isTiresome(key)) return undefined;
+    }
     return count(this.#connections, key);
+  }
+
+  /** A socket of this address was refused, at once or later. Whoever asks again and again is heard less. */
+  refused(address: string): void {
+    this.#turnWindow();
+    const key = addressKey(address);
+    this.#refusals.set(key, (this.#refusals.get(key) ?? 0) + 1);
+  }
+
+  #isTiresome(key: string): boolean {
+    this.#turnWindow();
+    return (this.#refusals.get(key) ?? 0) >= REFUSALS_PER_IP;
+  }
+
+  #turnWindow(): void {
+    const nowMs = this.#ports.nowMs();
+    // A flood of ids is a matter for the limits of addresses; here it must only cost no memory.
+    if (nowMs - this.#windowMs < HUB_RATE_WINDOW_MS && this.#opens.size + this.#refusals.size < HUB_ID_OPENS_KEPT)
+      return;
+    this.#windowMs = nowMs;
+    this.#opens = new Map();
+    this.#refusals = new Map();
   }
 
   /** What the sockets of this address share; undefined: they may send what they like. It outlives them, or they would come again. */
@@ -122,12 +149,7 @@ export class Access {
   isIdHasty(peerId: PeerId, address: string): boolean {
     const { perIdRate } = this.#settings;
     if (perIdRate === 0) return false;
-    const nowMs = this.#ports.nowMs();
-    // A flood of ids is a matter for the limits of addresses; here it must only cost no memory.
-    if (nowMs - this.#windowMs >= HUB_RATE_WINDOW_MS || this.#opens.size >= HUB_ID_OPENS_KEPT) {
-      this.#windowMs = nowMs;
-      this.#opens = new Map();
-    }
+    this.#turnWindow();
     const key = `${peerId} ${addressKey(address)}`;
     const opens = (this.#opens.get(key) ?? 0) + 1;
     this.#opens.set(key, opens);

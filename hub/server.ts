@@ -166,10 +166,10 @@ class HubServer {
     };
     const { tls } = settings;
     const patience = { connectionsCheckingInterval: HEADERS_CHECK_MS, handshakeTimeout: HEADERS_TIMEOUT_MS };
+    // Sockets set it themselves; for connections that become none it is a call to the system more.
+    const options = { ...patience, noDelay: false };
     const server =
-      tls === undefined
-        ? createServer(patience, listener)
-        : createTlsServer({ ...readPair(tls), ...patience }, listener);
+      tls === undefined ? createServer(options, listener) : createTlsServer({ ...readPair(tls), ...options }, listener);
     server.on('connection', (socket: Socket) => {
       const left = access.connect(socket.remoteAddress ?? '');
       if (left === undefined) socket.destroy();
@@ -286,23 +286,26 @@ class HubServer {
 
   /** The result is to be called when the socket is gone. */
   #admit(socket: WebSocket, wire: Duplex, peerId: PeerId, guest: Guest, board: Switchboard): () => void {
-    const leave = this.#parts.access.enter(guest.address);
+    const { access } = this.#parts;
+    const leave = access.enter(guest.address);
     const session = board.open(socket, peerId, guest.host, guest.isNear, wire);
     session.listen();
-    const budget = this.#parts.access.budgetOf(guest.address);
+    const budget = access.budgetOf(guest.address);
     if (budget !== undefined) throttle(socket, wire, budget, this.#parts.clock, () => session.trunk !== undefined);
     this.#sendBack({ type: 'socket.opened', session });
     return () => {
       leave();
+      if (session.end === 'refused') access.refused(guest.address);
       board.closed(session);
     };
   }
 
   /** Says why in a frame, closes, and cuts a client that does not close in turn. */
   #reject(socket: WebSocket, guest: Guest, rejection: Rejection | undefined): () => void {
-    const { clock, board } = this.#parts;
+    const { clock, board, access } = this.#parts;
     const { code, reason, message, retryAfterMs } = rejection ?? { code: 'BAD_PEER_ID', reason: '', message: '' };
     this.#refusals++;
+    access.refused(guest.address);
     board.counters.sessionsRefused++;
     const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     socket.send(errorFrame(refusal, undefined, board.nowMs()));

@@ -58,6 +58,25 @@ describe('places', () => {
   });
 });
 
+describe('an address that is refused over and over', () => {
+  it('is cut unheard in the end; others come in', async () => {
+    const { url } = await startHub({ perIpMax: 1 });
+    const from = { localAddress: '127.0.0.2' };
+    await connect(url, idOf(1), from);
+    const codes = new Map<number, number>();
+    for (let i = 0; i < 140; i++) {
+      const { code } = await new HubClient(url, idOf(10 + i), from).closed;
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    // Told why, then no more than a connection that ends.
+    expect([...codes]).toEqual([
+      [1008, 128],
+      [1006, 12],
+    ]);
+    await connect(url, idOf(2));
+  });
+});
+
 describe('the budget of an address', () => {
   const BYTES_PER_S = 1_000_000;
   const frame = JSON.stringify({ type: 'ping', data: 'x'.repeat(60_000) });
