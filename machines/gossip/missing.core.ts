@@ -16,7 +16,7 @@ import {
   MISSING_SHARES,
 } from '../shared/gossip-limits.ts';
 import type { MessageId, PeerId } from '../shared/ids.ts';
-import { createPatience, learnLate, type Patience, patienceMs } from './patience.core.ts';
+import { countLinks, createPatience, forgetLate, learnLate, type Patience, patienceMs } from './patience.core.ts';
 import { SHARED, type TreeId } from './trees.core.ts';
 
 interface Wanted {
@@ -75,6 +75,7 @@ export function announced(
   }
   const holds = held.get(from) ?? 0;
   if (wanted.size >= MISSING_MAX || holds >= MISSING_MAX / Math.max(MISSING_SHARES, links)) return false;
+  countLinks(missing.patience, links);
   const leastMs = tree === SHARED && !isRepair ? GRAFT_AFTER_SHARED_MS : GRAFT_AFTER_MS;
   const dueMs = nowMs + (isRepair ? leastMs : patienceMs(missing.patience, leastMs));
   wanted.set(id, { tree, isRepair, holder: from, sinceMs: nowMs, asked: [], from: [from], tries: 0, dueMs });
@@ -89,7 +90,7 @@ export function came(missing: Missing, id: MessageId, by: PeerId, nowMs: number)
   if (one === undefined) return;
   settle(missing, id);
   if (one.isRepair) return;
-  if (!one.asked.includes(by)) return learnLate(missing.patience, nowMs - one.sinceMs);
+  if (!one.asked.includes(by)) return learnLate(missing.patience, by, nowMs - one.sinceMs);
   const { obtained } = missing;
   obtained.set(id, one.sinceMs);
   for (const oldest of obtained.keys()) {
@@ -98,12 +99,17 @@ export function came(missing: Missing, id: MessageId, by: PeerId, nowMs: number)
   }
 }
 
-/** It came once more: by itself, if it was asked for. */
-export function cameAgain({ obtained, patience }: Missing, id: MessageId, nowMs: number): void {
+/** It came once more, by this neighbour: by itself, if it was asked for. */
+export function cameAgain({ obtained, patience }: Missing, id: MessageId, by: PeerId, nowMs: number): void {
   const sinceMs = obtained.get(id);
   if (sinceMs === undefined) return;
   obtained.delete(id);
-  learnLate(patience, nowMs - sinceMs);
+  learnLate(patience, by, nowMs - sinceMs);
+}
+
+/** A neighbour is gone: how late it is matters no more. */
+export function gone({ patience }: Missing, remote: PeerId): void {
+  forgetLate(patience, remote);
 }
 
 /** It is waited for no longer. */
@@ -116,15 +122,21 @@ export function settle({ wanted, held }: Missing, id: MessageId): void {
   else held.delete(one.holder);
 }
 
-/** Whom to ask now. What nobody else is known to have, or was asked for in vain GRAFT_TRIES_MAX times, is given up. */
-export function due(missing: Missing, nowMs: number): { readonly asks: readonly Ask[]; readonly lost: number } {
+/**
+ * Whom to ask now: who said so first, but those in doubt last (they owe what they were asked for before). What nobody else is known to have, or was asked for in vain GRAFT_TRIES_MAX times, is given up. */
+export function due(
+  missing: Missing,
+  nowMs: number,
+  isInDoubt: (remote: PeerId) => boolean = () => false,
+): { readonly asks: readonly Ask[]; readonly lost: number } {
   const asks: Ask[] = [];
   let lost = 0;
   missing.nextMs = Number.POSITIVE_INFINITY;
   for (const [id, wanted] of missing.wanted) {
     if (wanted.dueMs <= nowMs) {
       const { from, tree, isRepair } = wanted;
-      const to = from.shift();
+      const trusted = from.findIndex((remote) => !isInDoubt(remote));
+      const [to] = from.splice(Math.max(0, trusted), 1);
       if (to === undefined || wanted.tries >= GRAFT_TRIES_MAX) {
         settle(missing, id);
         lost++;

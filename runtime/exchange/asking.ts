@@ -9,13 +9,14 @@ import {
   clearMissing,
   createMissing,
   due,
+  gone,
   nextDueMs,
 } from '../../machines/gossip/missing.core.ts';
-import { asked, broken } from '../../machines/gossip/promises.core.ts';
+import { asked, broken, isInDoubt } from '../../machines/gossip/promises.core.ts';
 import type { TreeId } from '../../machines/gossip/trees.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { ANNOUNCE_MAX, BROKEN_PROMISE_FAULTS } from '../../machines/shared/gossip-limits.ts';
-import type { MessageId } from '../../machines/shared/ids.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { Announcement, Message } from '../wire/messages.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
@@ -66,9 +67,21 @@ export class Asking {
     }
   }
 
-  cameAgain(id: MessageId): void {
-    cameAgain(this.#missing, id, this.#options.clock.now());
+  cameAgain(id: MessageId, by: LinkEntry): void {
+    cameAgain(this.#missing, id, by.remote, this.#options.clock.now());
   }
+
+  /** A link is gone. */
+  gone(entry: LinkEntry): void {
+    this.forget(entry);
+    gone(this.#missing, entry.remote);
+  }
+
+  /** What it says it has is asked of others first. */
+  readonly #isInDoubt = (remote: PeerId): boolean => {
+    const entry = this.#options.links.get(remote);
+    return entry === undefined || !entry.flows || isInDoubt(entry.promises);
+  };
 
   /** Nothing is lacking of what this neighbour has. */
   synced(entry: LinkEntry): void {
@@ -104,7 +117,7 @@ export class Asking {
     this.#timer = undefined;
     this.#atMs = Number.POSITIVE_INFINITY;
     const nowMs = clock.now();
-    const { asks, lost } = due(this.#missing, nowMs);
+    const { asks, lost } = due(this.#missing, nowMs, this.#isInDoubt);
     const wanted = new Map<LinkEntry, MessageId[]>();
     const grafted = new Map<LinkEntry, Set<TreeId>>();
     for (const { id, tree, to, isRepair } of asks) {

@@ -4,6 +4,7 @@
  * out on which link.
  */
 import { mayPassOn } from '../../machines/gossip/intake.core.ts';
+import { isInDoubt } from '../../machines/gossip/promises.core.ts';
 import {
   adopt,
   createTrees,
@@ -156,7 +157,7 @@ export class Spreader {
   /** What came before came again: by this link it need not come in this tree. */
   onDuplicate(entry: LinkEntry, id: MessageId, kept: Kept, hops: number): void {
     if (!kept.shared || kept.from === entry.remote) return;
-    this.#asking.cameAgain(id);
+    this.#asking.cameAgain(id, entry);
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     if (kept.tree !== SHARED) {
       if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
@@ -222,7 +223,7 @@ export class Spreader {
   }
 
   #improve(entry: LinkEntry, id: TreeId, hops: number, nowMs: number): void {
-    if (id === SHARED) return;
+    if (id === SHARED || isInDoubt(entry.promises)) return;
     const replaced = improve(treeOf(this.#trees, id, nowMs), id, entry.slot, hops);
     if (replaced === undefined) return;
     this.#options.send(entry, { type: 'GRAFT', tree: id });
@@ -357,7 +358,7 @@ export class Spreader {
   /** A link is gone. Whoever hung on it alone hangs on to another one at once. */
   linkDown(entry: LinkEntry): void {
     entry.announcements.clear();
-    this.#asking.forget(entry);
+    this.#asking.gone(entry);
     for (const id of dropSlot(this.#trees, entry.slot)) {
       const tree = this.#trees.own.get(id) as Tree;
       const spare = this.#links.at(useSpare(tree, id));

@@ -31,7 +31,7 @@ export interface PeerRecord {
   joinedMs: number | undefined;
   firstLinkMs: number | undefined;
   fullDegreeMs: number | undefined;
-  /** It slept, crashed or left: it was not there throughout. */
+  /** It slept, crashed or left: it was not there throughout; or it is hostile, and answers for nothing. */
   away: boolean;
   /** Remote peer ids of links that stand, as the peer's own events tell. */
   links: ReadonlySet<string>;
@@ -181,7 +181,8 @@ export class Ledger {
       return true;
     }
     broadcast.got[index] = 1;
-    this.#latency(nowMs - broadcast.atMs);
+    // What it slept through came late by itself; when hostile peers hear of something is nobody's concern.
+    if (!(this.peers[index] as PeerRecord).away) this.#latency(nowMs - broadcast.atMs);
     return true;
   }
 
