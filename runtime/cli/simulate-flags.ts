@@ -95,12 +95,12 @@ export const SIMULATE_FLAGS = [
   ms('sleep-ms', 'sleepy: how long', '60000'),
   share('frozen', 'sleepy: peers in background tabs', '0.2'),
   ms('hub-down-ms', 'restart: how long the hubs are away', '20000'),
-  count('puts', 0, 1_000_000, 'dht, dht-churn: records put', '100'),
-  count('gets', 0, 1_000_000, 'dht, dht-churn: gets in their time', '300'),
+  count('puts', 0, 1_000_000, 'dht, dht-churn, dht-liars: records put', '100'),
+  count('gets', 0, 1_000_000, 'dht, dht-churn, dht-liars: gets in their time', '300'),
   count('paths', 1, DHT_PATHS_MAX, 'Paths of a lookup', String(DHT_PATHS)),
   count('holders', 1, DHT_K_MAX, 'Holders of a record', String(DHT_K)),
   share('hostile', 'hostile, dht-liars: peers that attack, or lie', '0.2'),
-  { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, default: 'all', describe: 'hostile: how' },
+  { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, defaultText: 'all', describe: 'hostile: how' },
   { kind: 'switch', name: 'dawn', describe: 'hostile: they come first and begin at once' },
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
   HEAP_FLAG,
@@ -149,6 +149,22 @@ const FAULT_SHARES = [
   'nat-pairs',
 ] as const;
 const FAULT_NUMBERS = ['retransmit-ms', 'signal-delay-ms', 'clock-skew-ms', 'connections-max', 'collect-ms'] as const;
+/** Flags that only these scenarios look at: with another one they would be taken and change nothing. */
+const ONLY_IN: Readonly<Record<string, readonly ScenarioName[]>> = {
+  churn: ['churn', 'dht-churn'],
+  groups: ['partition'],
+  'partition-ms': ['partition'],
+  kill: ['massacre', 'hubless'],
+  sleepers: ['sleepy'],
+  'sleep-ms': ['sleepy'],
+  frozen: ['sleepy'],
+  'hub-down-ms': ['restart'],
+  puts: ['dht', 'dht-churn', 'dht-liars'],
+  gets: ['dht', 'dht-churn', 'dht-liars'],
+  hostile: ['hostile', 'dht-liars'],
+  attack: ['hostile'],
+  dawn: ['hostile'],
+};
 /** The least and the most of one range. */
 const RANGES = [
   ['latencyMinMs', 'latencyMaxMs'],
@@ -160,13 +176,18 @@ const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: strin
 
 const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Throws UsageError for a share that is no number from 0 to 1, and for bounds the wrong way round. */
+/** Throws UsageError for a flag that the scenario does not look at, for a share that is no number from 0 to 1, and for bounds the wrong way round. */
 export function optionsOf(values: SimulateValues): ScenarioOptions {
   // The parser has checked it against the list of choices.
   const scenario = values.scenario as ScenarioName;
+  for (const [name, scenarios] of Object.entries(ONLY_IN)) {
+    const value = values[name as keyof SimulateValues]; // flags, all of them
+    if (value === undefined || value === false || scenarios.includes(scenario)) continue;
+    throw new UsageError(`--${name} is for ${scenarios.join(', ')}: the scenario ${scenario} does not use it`);
+  }
   const defaults = scenarioDefaults(scenario, values.peers);
   const own: Record<string, unknown> = { seed: seedOf(values.seed), maxPeers: values['max-peers'] };
-  own.attack = values.attack;
+  if (values.attack !== undefined) own.attack = values.attack;
   own.dawn = values.dawn === true;
   if (values['no-restart'] === true) own.restart = false;
   const faults: Record<string, number> = {};

@@ -81,7 +81,10 @@ describe('simulate', () => {
   });
 
   it.each([
-    [['--kill', 'half'], '--kill must be a number from 0 to 1, not "half"'],
+    [['--frame-loss', 'half'], '--frame-loss must be a number from 0 to 1, not "half"'],
+    [['--attack', 'censor'], '--attack is for hostile: the scenario join does not use it'],
+    [['--kill', '0.5'], '--kill is for massacre, hubless: the scenario join does not use it'],
+    [['--dawn'], '--dawn is for hostile: the scenario join does not use it'],
     [['--latency-min-ms', '90'], '--latency-min-ms is above --latency-max-ms'],
     [['--setup-max-ms', '10'], '--setup-min-ms is above --setup-max-ms'],
     [['--trace', join(folder, 'no', 'such', 'folder')], '--trace: ENOENT'],

@@ -67,9 +67,15 @@ const firstSeed = numberOf('first-seed', 0, Number.MAX_SAFE_INTEGER);
 const seeds = numberOf('seeds', 1, 10_000);
 const jobs = numberOf('jobs', 1, 64);
 
+/** Flags that the command takes with this scenario only. */
+function ownFlags({ scenario, kill, churn }: ScenarioOptions): string {
+  if (scenario === 'massacre' || scenario === 'hubless') return ` --kill ${kill}`;
+  return scenario === 'churn' || scenario === 'dht-churn' ? ` --churn ${churn}` : '';
+}
+
 /** What must hold in every run: no broken invariant, one network. */
 function broken({ options, figures, notes }: Deep): boolean {
-  const { scenario, seed, maxPeers: cap, peers, liveMs, broadcasts, sources, kill, churn } = options;
+  const { scenario, seed, maxPeers: cap, peers, liveMs, broadcasts, sources } = options;
   const [first] = figures.violations;
   // Without a hub nothing leads from one part to another: no more parts than the deaths left is all there is to want.
   const bound = scenario === 'hubless' ? (notes.componentsAtOnce ?? 1) : 1;
@@ -77,7 +83,7 @@ function broken({ options, figures, notes }: Deep): boolean {
   process.stderr.write(
     `Seed ${seed}: ${first?.property ?? `${figures.components} components`}. Again with: simulate ${scenario} ` +
       `--seed ${seed} --max-peers ${cap} --peers ${peers} --live-ms ${liveMs} --broadcasts ${broadcasts} ` +
-      `--sources ${sources} --kill ${kill} --churn ${churn}\n`,
+      `--sources ${sources}${ownFlags(options)}\n`,
   );
   return true;
 }

@@ -35,14 +35,18 @@ it('nobody is muted for what a source made him bring', () => {
   expect(notes.mutedBy).toBe(0);
 }, 60_000);
 
-it.each(['promise', 'replay'] as const)('who would make others wait (%s) makes nobody wait', (attack) => {
-  const run = (hostile: number): number => {
-    const options = { peers: 40, liveMs: 30_000, broadcasts: 60, attack, seed: 1, hostile };
-    const { figures, notes } = runScenario({ scenario: 'hostile', ...options });
-    expect(figures.violations).toEqual([]);
-    expect(notes.hostile).toBe(40 * hostile);
-    return figures.latencyMs.p99;
-  };
-  // Found so: a fifth of the peers had made the slowest hundredth of deliveries take 4 s and more.
-  expect(run(0.2)).toBeLessThan(2 * run(0));
-}, 60_000);
+it.each(['promise', 'replay'] as const)(
+  'who would make others wait (%s) makes nobody wait',
+  (attack) => {
+    const run = (hostile: number): number => {
+      const options = { peers: 40, liveMs: 30_000, broadcasts: 60, attack, seed: 1, hostile };
+      const { figures, notes } = runScenario({ scenario: 'hostile', ...options });
+      expect(figures.violations).toEqual([]);
+      expect(notes.hostile).toBe(40 * hostile);
+      return figures.latencyMs.p99;
+    };
+    // Found so: a fifth of the peers had made the slowest hundredth of deliveries take 4 s and more.
+    expect(run(0.2)).toBeLessThan(2 * run(0));
+  },
+  60_000,
+);

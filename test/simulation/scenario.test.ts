@@ -18,22 +18,15 @@ const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 const STRANGER = join(import.meta.dirname, '..', '..', 'examples', 'property-test', 'recompute.mjs');
 const SMALL = ['--peers', '12', '--seed', '5', '--settle-ms', '6000', '--live-ms', '10000', '--broadcasts', '30'];
 /** So that what the scenario is about happens in such a short run. */
-const SHORT = [
-  '--sources',
-  '4',
-  '--churn',
-  '1',
-  '--sleep-ms',
-  '10000',
-  '--partition-ms',
-  '15000',
-  '--hub-down-ms',
-  '5000',
-  '--puts',
-  '10',
-  '--gets',
-  '20',
-];
+const SHORT: { readonly [Name in ScenarioName]?: readonly string[] } = {
+  churn: ['--churn', '1'],
+  partition: ['--partition-ms', '15000'],
+  sleepy: ['--sleep-ms', '10000'],
+  restart: ['--hub-down-ms', '5000'],
+  dht: ['--puts', '10', '--gets', '20'],
+  'dht-churn': ['--churn', '1', '--puts', '10', '--gets', '20'],
+  'dht-liars': ['--puts', '10', '--gets', '20'],
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'scenario-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,7 +49,16 @@ describe.each(NAMES)('%s', (scenario) => {
   it('keeps every invariant, delivers, replays, and its trace tells the same', async () => {
     const trace = join(folder, `${scenario}.jsonl`);
     // The line has the figures and more.
-    const result = (await run('simulate', scenario, ...SMALL, ...SHORT, '--trace', trace)) as unknown as Figures;
+    const result = (await run(
+      'simulate',
+      scenario,
+      ...SMALL,
+      '--sources',
+      '4',
+      ...(SHORT[scenario] ?? []),
+      '--trace',
+      trace,
+    )) as unknown as Figures;
     expect(result).toMatchObject({ violations: [], leaks: { actors: 0, timers: 0 }, components: 1 });
     expect(result.delivery).toMatchObject({ broadcasts: 30, ratio: 1 });
     expect(result.delivery.delivered).toBeGreaterThan(0);
