@@ -1,8 +1,11 @@
 /** A hub, or the least that does its work, in a process of its own for benches: answers each message with what it costs. */
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { createHubActor } from '../../hub/index.ts';
-import type { ReportKind, ServerReport } from './hub-servers.ts';
+import { FAMILY_DIR, type ReportKind, type ServerKind, type ServerReport } from './hub-servers.ts';
 
 const RESOLUTION_MS = 5;
 
@@ -39,7 +42,38 @@ async function realHub(): Promise<Served> {
   return { url, connections: () => hub.getStats().connections };
 }
 
-const { url, connections } = await (process.argv[2] === 'hub' ? realHub() : bareRouter());
+/** What is used of the server of `peerpigeon`, which has no types of its own. */
+interface FamilyServer {
+  start(): Promise<unknown>;
+  readonly connections: ReadonlyMap<string, unknown>;
+}
+type FamilyServerClass = new (options: {
+  readonly port: number;
+  readonly host: string;
+  readonly maxConnections: number;
+}) => FamilyServer;
+
+async function familyServer(): Promise<Served> {
+  // It takes no port 0: one that was free a moment ago will do.
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  const file = join(FAMILY_DIR ?? '', 'node_modules', 'peerpigeon', 'server', 'index.js');
+  const { PeerPigeonServer } = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as {
+    PeerPigeonServer: FamilyServerClass;
+  };
+  const server = new PeerPigeonServer({ port, host: '127.0.0.1', maxConnections: 10_000 });
+  await server.start();
+  return { url: `ws://127.0.0.1:${port}`, connections: () => server.connections.size };
+}
+
+const SERVERS: Readonly<Record<ServerKind, () => Promise<Served>>> = {
+  hub: realHub,
+  bare: bareRouter,
+  family: familyServer,
+};
+const { url, connections } = await SERVERS[process.argv[2] as ServerKind](); // said by `hub-servers.ts`
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delay.enable();
 // What is beyond an interval of the histogram is delay.

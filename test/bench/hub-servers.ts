@@ -3,7 +3,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 
-export type ServerKind = 'hub' | 'bare';
+/** `family`: the server of `peerpigeon`, where FAMILY_DIR says that it is. */
+export type ServerKind = 'hub' | 'bare' | 'family';
+
+/**
+ * A folder in which `peerpigeon` 1.1.3 is installed, with `@koush/wrtc` overridden by `npm:@roamhq/wrtc`. It is no dependency of
+ * ours: without the folder its rows are left out.
+ */
+export const FAMILY_DIR = process.env['PEERPIGEON_DIR'];
 
 /** `collect`: garbage is collected first. `fresh`: what was late until now is forgotten afterwards. */
 export type ReportKind = 'collect' | 'look' | 'fresh';
@@ -26,16 +33,33 @@ const CHILD = join(import.meta.dirname, 'hub-server-child.ts');
 
 export const idOf = (tail: number): string => tail.toString(16).padStart(40, '0');
 
+/** All that was sent was handled, and what came of it has come. */
+function settle(socket: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    const listen = (bytes: unknown): void => {
+      if (!String(bytes).startsWith('{"type":"pong"')) return;
+      socket.off('message', listen);
+      resolve();
+    };
+    socket.on('message', listen);
+    socket.send('{"type":"ping"}');
+  });
+}
+
 export class BenchServer {
   readonly kind: ServerKind;
   readonly #child: ChildProcess;
   #url = '';
+  /** Frames that clients got until `frames` was asked. */
+  #frames = 0;
+  readonly #count = (): void => void this.#frames++;
+  readonly #counted: WebSocket[] = [];
 
   private constructor(kind: ServerKind) {
     this.kind = kind;
     this.#child = fork(RUNNER, [CHILD, kind], {
       execArgv: ['--expose-gc'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'], // what is printed is figures; that server prints more
     });
   }
 
@@ -63,24 +87,27 @@ export class BenchServer {
   /** One client, announced where there is something to announce to; resolves when all of that was handled. */
   async connect(peerId: string, network = 'net'): Promise<WebSocket> {
     const socket = new WebSocket(`${this.#url}/?peerId=${peerId}`, { perMessageDeflate: false });
+    socket.on('message', this.#count);
+    this.#counted.push(socket);
     await new Promise((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
     });
-    const answered = new Promise<void>((resolve) => {
-      const listen = (bytes: unknown): void => {
-        if (!String(bytes).startsWith('{"type":"pong"')) return;
-        socket.off('message', listen);
-        resolve();
-      };
-      socket.on('message', listen);
-    });
-    if (this.kind === 'hub') {
-      socket.send(JSON.stringify({ type: 'announce', networkName: network, data: { peerId } }));
+    if (this.kind !== 'bare') {
+      socket.send(JSON.stringify({ type: 'announce', networkName: network, data: { peerId }, lists: true }));
     }
-    socket.send('{"type":"ping"}');
-    await answered;
+    await settle(socket);
     return socket;
+  }
+
+  /** Frames that the clients of this server got so far; from now on they are not counted. */
+  async frames(): Promise<number> {
+    const open = this.#counted.splice(0).filter((socket) => socket.readyState === WebSocket.OPEN);
+    await Promise.all(open.map(settle));
+    for (const socket of open) socket.off('message', this.#count);
+    const frames = this.#frames - open.length;
+    this.#frames = 0;
+    return frames;
   }
 
   /**
