@@ -219,7 +219,7 @@ export function directs(): Promise<Figures> {
         peers.filter((to) => to !== from).map((to) => ask(from, { cmd: 'direct', to: to.peerId, data: 'psst' })),
       );
       for (const reply of replies) {
-        must(reply['ok'] === true, `no receipt: ${JSON.stringify(reply)}`);
+        if (reply['ok'] !== true) throw new Error(`no receipt: ${JSON.stringify([reply, await statusesOf(peers)])}`);
         receipts.push(reply['result'] as { hops: number; ms: number });
       }
     }

@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
-import { compiled } from '../tools/compiled.ts';
+import { compileHere } from '../support/compiled.ts';
 import { type Deep, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
 
 /** Of each thread. Garbage is collected seldom where there is room for it. */
@@ -127,8 +127,8 @@ const all = combos.flatMap((combo) =>
   ),
 );
 process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
-const program = await compiled('test/simulation/deep-run.ts');
-const results = await runAll(program.path, all).finally(() => program.remove());
+const { program, remove } = await compileHere('test/simulation/deep-run.ts');
+const results = await runAll(program, all).finally(remove);
 let beyond = 0;
 const table: string[] = [];
 for (const { scenario, maxPeers } of combos) {
