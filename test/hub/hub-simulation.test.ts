@@ -21,6 +21,8 @@ type Step =
   | { readonly do: 'run'; readonly ms: number }
   | { readonly do: 'cutSockets'; readonly pair: number; readonly how: 'silent' | 'broken' }
   | { readonly do: 'cutLinks'; readonly pair: number }
+  | { readonly do: 'deafenLinks'; readonly pair: number; readonly isBack: boolean }
+  | { readonly do: 'moveLinks'; readonly at: number }
   | { readonly do: 'mend' }
   | { readonly do: 'delay'; readonly ms: number }
   | { readonly do: 'crash' | 'drain' | 'start' | 'join'; readonly at: number };
@@ -39,6 +41,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('cutLinks' as const), pair }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('deafenLinks' as const), pair, isBack: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('moveLinks' as const), at: hub }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('mend' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delay' as const), ms: fc.nat(400) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const), at: hub }) },
@@ -64,7 +71,19 @@ const schedule = fc.record({
 });
 type Schedule = typeof schedule extends fc.Arbitrary<infer T> ? T : never;
 
-const seen = { cut: 0, crashed: 0, drained: 0, taken: 0, refused: 0, resent: 0, migrated: 0, fellBack: 0, late: 0 };
+const seen = {
+  cut: 0,
+  deafened: 0,
+  moved: 0,
+  crashed: 0,
+  drained: 0,
+  taken: 0,
+  refused: 0,
+  resent: 0,
+  migrated: 0,
+  fellBack: 0,
+  late: 0,
+};
 
 async function take(hubs: HubsInMemory, clients: SimClients, one: Step): Promise<void> {
   switch (one.do) {
@@ -81,6 +100,14 @@ async function take(hubs: HubsInMemory, clients: SimClients, one: Step): Promise
       else hubs.cutSockets(a, b, one.how);
       return;
     }
+    case 'deafenLinks': {
+      const [a, b] = PAIRS[one.pair] as (typeof PAIRS)[number];
+      seen.deafened++;
+      return one.isBack ? hubs.deafenLinks(b, a) : hubs.deafenLinks(a, b);
+    }
+    case 'moveLinks':
+      seen.moved++;
+      return hubs.moveLinks(one.at);
     case 'mend':
       return hubs.mend();
     case 'delay':

@@ -51,7 +51,7 @@ export class HubsInMemory {
   readonly clock = new HeapClock(1_700_000_000_000);
   readonly network: MemoryNetwork;
   readonly lives: (Life | undefined)[] = [];
-  /** Extra delay between hubs, ms. */
+  /** Extra delay between hubs, over sockets and links, ms. */
   delayMs = 0;
   readonly #random;
   readonly #bootstraps: readonly (readonly number[])[];
@@ -64,7 +64,11 @@ export class HubsInMemory {
   constructor(seed: number, bootstraps: readonly (readonly number[])[]) {
     this.#random = streams(seed);
     this.#bootstraps = bootstraps;
-    this.network = new MemoryNetwork({ clock: this.clock, random: this.#random.fork('network'), latencyMs: 10 });
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      random: this.#random.fork('network'),
+      latencyMs: () => 10 + this.delayMs,
+    });
   }
 
   // ---- hubs --------------------------------------------------------------------------------------------------------
@@ -146,6 +150,18 @@ export class HubsInMemory {
   cutLinks(a: number, b: number): void {
     const [near, far] = [this.lives[a], this.lives[b]];
     if (near !== undefined && far !== undefined) this.network.cut(near.hub.hubId, far.hub.hubId);
+  }
+
+  /** What the one says over a link of their mesh does not reach the other, which is heard as ever. */
+  deafenLinks(from: number, to: number): void {
+    const [near, far] = [this.lives[from], this.lives[to]];
+    if (near !== undefined && far !== undefined) this.network.cutOneWay(near.hub.hubId, far.hub.hubId);
+  }
+
+  /** A hub gets another address: its links have to find a new path. */
+  moveLinks(at: number): void {
+    const life = this.lives[at];
+    if (life !== undefined) this.network.move(life.hub.hubId);
   }
 
   mend(): void {
