@@ -89,9 +89,9 @@ export class Holder implements Answerer {
       case 'store':
         return this.#store(body, reply);
       case 'copy':
-        return this.#copy(body, ask.way[0], reply);
+        return this.#copy(body, neighbourOf(ask), reply);
       case 'offer':
-        return reply(this.#offered(body, ask.way[0]));
+        return reply(this.#offered(body, neighbourOf(ask)));
       case 'watch':
       case 'unwatch':
         return reply(this.#watch(ask));
@@ -178,12 +178,14 @@ export class Holder implements Answerer {
 
   #watch({ verb, body, way }: DhtAsk): Reply {
     const asked = readWatch(body);
-    const watcher = way[0];
+    const [watcher, by] = [way[0], way.at(-1)];
     if (asked === undefined) return REFUSED;
     const { watches } = this.#options.parts();
     // Our own subscriptions hear of what we hold by themselves.
-    if (verb === 'unwatch') watches.remove(asked.key, watcher ?? '');
-    else if (watcher !== undefined && !watches.add(asked.key, watcher, asked.ttlMs)) return REFUSED;
+    if (watcher !== undefined && by !== undefined) {
+      if (verb === 'unwatch') watches.remove(asked.key, watcher, by);
+      else if (!watches.add(asked.key, watcher, by, asked.ttlMs)) return REFUSED;
+    }
     const record = this.#options.holdings.get(asked.key, this.#options.clock.now());
     return record === undefined ? DONE : { outcome: 'done', body: writeRecords([record]) };
   }
@@ -231,3 +233,9 @@ export class Holder implements Answerer {
 }
 
 const fitting = (records: readonly DhtRecord[]): readonly DhtRecord[] => records.slice(0, recordsThatFit(records));
+
+/**
+ * Who asks, where that is proven: a neighbour that asked by itself. Of all others only the last one on the way is, and any of them
+ * may have made up the rest: on such a word nobody is taken for a holder of what he may not hold.
+ */
+const neighbourOf = ({ way }: DhtAsk): PeerId | undefined => (way.length === 1 ? way[0] : undefined);

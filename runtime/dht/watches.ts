@@ -9,12 +9,18 @@ import type { MeshClock } from '../ports/clock.ts';
 import { writeRecords } from './bodies.ts';
 import type { Calls } from './calls.ts';
 
+interface Watch {
+  /** The neighbour from whose side the wish came first. */
+  readonly by: PeerId;
+  readonly untilMs: number;
+}
+
 export class Watches {
   readonly #clock: MeshClock;
   readonly #calls: Calls;
   readonly #count: (name: string, by?: number) => void;
-  /** Subscribers of each key, until when. */
-  readonly #watchers = new Map<RecordKey, Map<PeerId, number>>();
+  /** Subscribers of each key. */
+  readonly #watchers = new Map<RecordKey, Map<PeerId, Watch>>();
   #size = 0;
 
   constructor(clock: MeshClock, calls: Calls, count: (name: string, by?: number) => void) {
@@ -27,22 +33,29 @@ export class Watches {
     return this.#size;
   }
 
-  /** False when there are too many. */
-  add(key: RecordKey, watcher: PeerId, ttlMs: number): boolean {
-    const watchers = this.#watchers.get(key) ?? new Map<PeerId, number>();
-    if (!watchers.has(watcher)) {
+  /** `by`: the neighbour that brought the wish. False when there are too many. */
+  add(key: RecordKey, watcher: PeerId, by: PeerId, ttlMs: number): boolean {
+    const watchers = this.#watchers.get(key) ?? new Map<PeerId, Watch>();
+    const before = watchers.get(watcher);
+    if (before === undefined) {
       if (watchers.size >= DHT_WATCHERS_MAX_A_KEY || this.#size >= DHT_WATCHERS_MAX) {
         this.expire();
         if (watchers.size >= DHT_WATCHERS_MAX_A_KEY || this.#size >= DHT_WATCHERS_MAX) return false;
       }
       this.#size++;
     }
-    watchers.set(watcher, this.#clock.now() + ttlMs);
+    // The first neighbour stays: else a stranger would renew in somebody's name, and then end it.
+    watchers.set(watcher, { by: before?.by ?? by, untilMs: this.#clock.now() + ttlMs });
     this.#watchers.set(key, watchers);
     return true;
   }
 
-  remove(key: RecordKey, watcher: PeerId): void {
+  /** Who asks is a claim: it counts from the side only from which the wish came first. Others end by themselves. */
+  remove(key: RecordKey, watcher: PeerId, by: PeerId): void {
+    if (this.#watchers.get(key)?.get(watcher)?.by === by) this.#remove(key, watcher);
+  }
+
+  #remove(key: RecordKey, watcher: PeerId): void {
     const watchers = this.#watchers.get(key);
     if (watchers?.delete(watcher) !== true) return;
     this.#size--;
@@ -52,7 +65,7 @@ export class Watches {
   expire(): void {
     const nowMs = this.#clock.now();
     for (const [key, watchers] of this.#watchers) {
-      for (const [watcher, untilMs] of watchers) if (untilMs <= nowMs) this.remove(key, watcher);
+      for (const [watcher, { untilMs }] of watchers) if (untilMs <= nowMs) this.#remove(key, watcher);
     }
   }
 
@@ -62,7 +75,7 @@ export class Watches {
     if (watchers === undefined) return;
     const nowMs = this.#clock.now();
     const body = writeRecords([record]);
-    for (const [watcher, untilMs] of watchers) {
+    for (const [watcher, { untilMs }] of watchers) {
       if (untilMs > nowMs) this.#tell(record.key, watcher, body, DHT_NEWS_TRIES);
     }
   }
