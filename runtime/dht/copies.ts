@@ -4,7 +4,12 @@
  * Owns who is known to hold what.
  */
 import type { DhtRecord, RecordKey } from '../../machines/dht/records.core.ts';
-import { DHT_COPY_WAIT_MS, DHT_OFFER_MAX } from '../../machines/shared/dht-routing-limits.ts';
+import {
+  DHT_COPY_WAIT_MS,
+  DHT_DOUBT_MS,
+  DHT_MEND_MS,
+  DHT_OFFER_MAX,
+} from '../../machines/shared/dht-routing-limits.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import { readRecords, readWanted, recordsThatFit, wiredOf, writeOffer, writeRecords } from './bodies.ts';
@@ -18,6 +23,8 @@ export interface CopiesOptions {
   readonly router: Router;
   readonly calls: Calls;
   readonly holdings: Holdings;
+  /** How many hold a record. */
+  readonly k: number;
   /** Records that somebody who should have held an older copy holds. */
   readonly heard: (records: readonly DhtRecord[], from: PeerId) => void;
   readonly count: (name: string, by?: number) => void;
@@ -29,16 +36,27 @@ interface Known {
   readonly who: Set<PeerId>;
 }
 
-/** Rounds after which nobody is taken at its word any more: records may be lost without a sign. */
-const FORGET_EVERY = 10;
+/** Of so many times as many as are to hold a record a holder is one that keeps it. */
+const KEEPS_AMONG = 2;
+
+type Offers = Map<PeerId, DhtRecord[]>;
+
+function add(offers: Offers, peer: PeerId, record: DhtRecord): void {
+  const offer = offers.get(peer);
+  if (offer === undefined) offers.set(peer, [record]);
+  else offer.push(record);
+}
 
 export class Copies {
   readonly #options: CopiesOptions;
   readonly #known = new Map<RecordKey, Known>();
-  #rounds = 0;
+  #doubtedMs: number;
+  #thoroughMs: number;
 
   constructor(options: CopiesOptions) {
     this.#options = options;
+    this.#doubtedMs = options.clock.now();
+    this.#thoroughMs = this.#doubtedMs;
   }
 
   /** This peer holds this very record, as it said or as it sent it. */
@@ -96,31 +114,70 @@ export class Copies {
     return true;
   }
 
-  /** Looks at all that is held: offers it to whoever should hold it, and lets go of what others hold in our place. */
+  /**
+   * Looks at all that is held: offers it to whoever should hold it, and lets go of what others hold in our place. Where
+   * somebody is closer to the key, that one is asked first: if it holds the record, it cares for the others too, but for now
+   * and then.
+   */
   mend(): void {
     const { self, clock, router, holdings } = this.#options;
     const nowMs = clock.now();
     holdings.expire(nowMs);
-    if (++this.#rounds % FORGET_EVERY === 0) this.#known.clear();
-    const offers = new Map<PeerId, DhtRecord[]>();
+    const isThorough = this.#keepTime(nowMs);
+    const offers: Offers = new Map();
+    const firsts: Offers = new Map();
     const givenUp: RecordKey[] = [];
     const held = new Set<RecordKey>();
+    const seen = router.known();
     holdings.forEach(nowMs, (record) => {
       held.add(record.key);
-      const wanted = router.closest(record.key);
       const who = this.#of(record);
-      for (const peer of who) if (!wanted.includes(peer)) who.delete(peer);
-      const lacking = wanted.filter((peer) => peer !== self && !who.has(peer));
-      if (lacking.length === 0 && !wanted.includes(self)) givenUp.push(record.key);
-      for (const peer of lacking) {
-        const offer = offers.get(peer) ?? [];
-        offer.push(record);
-        offers.set(peer, offer);
-      }
+      // Who was out of sight may have been started anew, with nothing.
+      for (const peer of who) if (!seen.has(peer)) who.delete(peer);
+      const [first = self] = router.closest(record.key, 1);
+      const lacking = this.#lacking(record);
+      if (lacking.length === 0 && this.#isFarFrom(record.key)) givenUp.push(record.key);
+      if (isThorough || first === self) for (const peer of lacking) add(offers, peer, record);
+      else if (lacking.includes(first)) add(firsts, first, record);
     });
     for (const key of this.#known.keys()) if (!held.has(key)) this.#known.delete(key);
     for (const key of givenUp) this.#giveUp(key);
-    for (const [peer, records] of offers) this.#offer(peer, records);
+    for (const [peer, records] of offers) this.#offer(peer, records, () => undefined);
+    for (const [peer, records] of firsts) this.#offer(peer, records, (given) => this.#offerRest(given));
+  }
+
+  /** Whether this round is one of those in which nobody is relied on. */
+  #keepTime(nowMs: number): boolean {
+    if (nowMs - this.#doubtedMs >= DHT_DOUBT_MS) {
+      this.#doubtedMs = nowMs;
+      this.#known.clear();
+    }
+    if (nowMs - this.#thoroughMs < (DHT_MEND_MS * 3) / 4) return false;
+    this.#thoroughMs = nowMs;
+    return true;
+  }
+
+  /** Who should hold it, and is not known to. */
+  #lacking(record: DhtRecord): PeerId[] {
+    const { self, router } = this.#options;
+    const who = this.#of(record);
+    return router.closest(record.key).filter((peer) => peer !== self && !who.has(peer));
+  }
+
+  /** The closest had none of these until now: the others are offered them too. */
+  #offerRest(records: readonly DhtRecord[]): void {
+    const offers: Offers = new Map();
+    for (const record of records) for (const peer of this.#lacking(record)) add(offers, peer, record);
+    for (const [peer, some] of offers) this.#offer(peer, some, () => undefined);
+  }
+
+  /**
+   * Every peer knows others, and so others that are closest: who gives up what somebody else thinks it should hold is sent it
+   * again. So it is kept until many more are closer than are to hold it.
+   */
+  #isFarFrom(key: RecordKey): boolean {
+    const { self, router, k } = this.#options;
+    return !router.closest(key, k * KEEPS_AMONG).includes(self);
   }
 
   #giveUp(key: RecordKey): void {
@@ -129,8 +186,8 @@ export class Copies {
     this.#known.delete(key);
   }
 
-  /** Batch after batch: what the peer lacks is sent, then the next batch is named. */
-  #offer(peer: PeerId, records: readonly DhtRecord[]): void {
+  /** Batch after batch: what the peer lacks is sent, and `given` then, and the next batch is named. */
+  #offer(peer: PeerId, records: readonly DhtRecord[], given: (records: readonly DhtRecord[]) => void): void {
     const batch = records.slice(0, DHT_OFFER_MAX);
     if (batch.length === 0) return;
     const { calls, count } = this.#options;
@@ -139,11 +196,11 @@ export class Copies {
       if (answer?.outcome !== 'done') return count('dht.offersFailed');
       const wanted = readWanted(answer.body, batch.length);
       for (const [place, record] of batch.entries()) if (!wanted.has(place)) this.note(record, peer);
-      this.#send(
-        peer,
-        batch.filter((_, place) => wanted.has(place)),
-        () => this.#offer(peer, records.slice(batch.length)),
-      );
+      const lacked = batch.filter((_, place) => wanted.has(place));
+      this.#send(peer, lacked, () => {
+        given(lacked);
+        this.#offer(peer, records.slice(batch.length), given);
+      });
     });
   }
 

@@ -89,7 +89,7 @@ export class Dht implements DhtPort {
     const heard = (newer: readonly DhtRecord[]): void => {
       for (const record of newer) this.#holder.take(record, undefined, () => undefined);
     };
-    this.#copies = new Copies({ ...shared, holdings, heard });
+    this.#copies = new Copies({ ...shared, holdings, heard, k: settings.k });
     this.#watches = new Watches(clock, this.#calls, count);
     const find = (key: RecordKey): DhtRecord | undefined => this.#holder.find(key);
     this.#lookups = new Lookups({ ...shared, paths: settings.paths, find, report: options.report });

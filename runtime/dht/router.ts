@@ -87,6 +87,16 @@ export class Router {
     return lively.length > 0 ? lively : quiet;
   }
 
+  /** Neighbours, and theirs. */
+  known(): Set<PeerId> {
+    const known = new Set<PeerId>();
+    for (const { id, neighbours } of this.links()) {
+      known.add(id);
+      for (const neighbour of neighbours) known.add(neighbour.id);
+    }
+    return known;
+  }
+
   closest(target: PeerId, count: number = this.#options.k): PeerId[] {
     return closestKnown(target, this.links(), this.#options.self, count);
   }
