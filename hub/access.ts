@@ -12,7 +12,7 @@ import type { HubSettings } from './options.ts';
 import { Tickets } from './tickets.core.ts';
 
 /** Sockets of one address that are told in a rate window why they are refused; further connections are cut unheard. Guess. */
-const REFUSALS_PER_IP = 128;
+const REFUSALS_PER_IP = 64;
 /** Addresses whose budgets are kept; the oldest are forgotten, and begin anew. */
 const BUDGETS_KEPT = 10_000;
 
@@ -46,6 +46,8 @@ export class Access {
   /** Sockets opened under an id, from one address, in the current window; and those of an address that were refused. */
   #opens = new Map<string, number>();
   #refusals = new Map<string, number>();
+  /** Those of the window before. */
+  #refusedBefore: ReadonlyMap<string, number> = new Map();
   #windowMs = 0;
 
   constructor(settings: HubSettings, ports: AccessPorts) {
@@ -109,6 +111,13 @@ export class Access {
     this.#refusals.set(key, (this.#refusals.get(key) ?? 0) + 1);
   }
 
+  /** Whether a socket of this address was refused of late. */
+  isSuspect(address: string): boolean {
+    this.#turnWindow();
+    const key = addressKey(address);
+    return this.#refusals.has(key) || this.#refusedBefore.has(key);
+  }
+
   #isTiresome(key: string): boolean {
     this.#turnWindow();
     return (this.#refusals.get(key) ?? 0) >= REFUSALS_PER_IP;
@@ -121,6 +130,7 @@ export class Access {
       return;
     this.#windowMs = nowMs;
     this.#opens = new Map();
+    this.#refusedBefore = this.#refusals;
     this.#refusals = new Map();
   }
 

@@ -6,6 +6,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeshError } from '../runtime/errors.ts';
 
+/** Connections that wait to be accepted: Node accepts all of them at one go, at some 30 us each. */
+const HUB_BACKLOG = 128;
 /** With port 0 the port that one address gave may be taken on the other: then another one is tried. */
 const FREE_PORT_TRIES = 10;
 /** The machine has no such address; the other one will do. */
@@ -24,7 +26,7 @@ const codeOf = (error: unknown): string =>
 function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host }, () => {
+    server.listen({ port, host, backlog: HUB_BACKLOG }, () => {
       server.off('error', reject);
       resolve((server.address() as AddressInfo).port);
     });

@@ -84,6 +84,8 @@ class HubServer {
   readonly #parts: ServerParts;
   readonly #sendBack: (event: HubMachineEvent) => void;
   readonly #upgrader: WebSocketServer;
+  /** One frame of a socket in a turn of the event loop: of others a packet is read at once, which may hold ten thousand. */
+  readonly #slowUpgrader: WebSocketServer;
   readonly #sockets = new Set<WebSocket>();
   /** Refused upgrades on their way out: neither http nor ws knows them any more. */
   readonly #rawSockets = new Set<Duplex>();
@@ -97,14 +99,16 @@ class HubServer {
     this.#sendBack = sendBack;
     const { maxMessageBytes, federation } = parts.settings;
     const bytesMax = maxMessageBytes * HUB_PAYLOAD_FACTOR;
-    this.#upgrader = new WebSocketServer({
+    const shared = {
       noServer: true,
       // Other hubs’ frames are larger than those of clients.
       maxPayload: federation === undefined ? bytesMax : Math.max(bytesMax, TRUNK_FRAME_BYTES_MAX),
       perMessageDeflate: false,
       autoPong: false, // pings are charged first
       clientTracking: false,
-    });
+    };
+    this.#upgrader = new WebSocketServer(shared);
+    this.#slowUpgrader = new WebSocketServer({ ...shared, allowSynchronousEvents: false });
   }
 
   listen(): void {
@@ -213,7 +217,8 @@ class HubServer {
     if (rejection !== undefined && this.#refusals >= HUB_REFUSALS_MAX) {
       return this.#refuseUpgrade(socket, 503, rejection.code, rejection.message);
     }
-    this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+    const upgrader = this.#parts.access.isSuspect(guest.address) ? this.#slowUpgrader : this.#upgrader;
+    upgrader.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);
       webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why

@@ -64,16 +64,40 @@ describe('an address that is refused over and over', () => {
     const from = { localAddress: '127.0.0.2' };
     await connect(url, idOf(1), from);
     const codes = new Map<number, number>();
-    for (let i = 0; i < 140; i++) {
+    for (let i = 0; i < 76; i++) {
       const { code } = await new HubClient(url, idOf(10 + i), from).closed;
       codes.set(code, (codes.get(code) ?? 0) + 1);
     }
     // Told why, then no more than a connection that ends.
     expect([...codes]).toEqual([
-      [1008, 128],
+      [1008, 64],
       [1006, 12],
     ]);
     await connect(url, idOf(2));
+  });
+
+  it('is read a frame a turn: what it sends in one packet keeps nobody waiting', async () => {
+    const { url, hub } = await startHub({ perIpMax: 1, rateLimit: 100_000 });
+    const from = { localAddress: '127.0.0.2' };
+    const framesIn = (): number => Number(hub.getStats().counters['framesIn']);
+    const mostInATurn = async (client: HubClient): Promise<number> => {
+      const frames = 1_000;
+      const endAt = framesIn() + frames;
+      for (let i = 0; i < frames; i++) client.send('{"type":"ping"}');
+      let most = 0;
+      for (let before = framesIn(); before < endAt; ) {
+        await new Promise((resolve) => setImmediate(resolve));
+        most = Math.max(most, framesIn() - before);
+        before = framesIn();
+      }
+      return most;
+    };
+    const first = await connect(url, idOf(1), from);
+    expect(await mostInATurn(first)).toBeGreaterThan(100);
+    await new HubClient(url, idOf(2), from).closed;
+    first.socket.close();
+    await first.closed;
+    expect(await mostInATurn(await connect(url, idOf(3), from))).toBeLessThanOrEqual(2);
   });
 });
 
