@@ -53,7 +53,13 @@ export type TrunkFrame =
   | { readonly type: 'hub-ping' | 'hub-pong' | 'hub-retire' };
 
 const peerId = v.custom<PeerId>(isPeerId);
-const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Zero without a sign: JSON has one below zero too. */
+const natural = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(0),
+  v.transform((n) => n + 0),
+);
 const network = v.pipe(v.string(), v.minLength(1), v.maxLength(NETWORK_NAME_MAX));
 
 const advertSchema = v.object({

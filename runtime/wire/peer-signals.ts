@@ -18,7 +18,9 @@ const peerId = v.custom<string>(isPeerId);
 const attemptId = v.custom<string>(isAttemptId);
 const operationId = v.custom<string>(isOperationId);
 const text = (chars: number) => v.pipe(v.string(), v.maxLength(chars));
-const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
+/** JSON has a zero below zero, which would be told of as another number than it is sent on. */
+const unsigned = v.transform((n: number) => n + 0);
+const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max), unsigned);
 /** Free slots and caps as the wire takes them; a full set of links may stand one over the cap. */
 const slots = count(MAX_PEERS_MAX);
 const links = count(NEIGHBOURS_MAX);

@@ -42,3 +42,9 @@ it('a decoder that throws is found, with the input that made it', () => {
     error: expect.stringContaining('fell over'),
   });
 });
+
+it('a zero below zero, found at input 6,065,206, is read as the zero that is written', async () => {
+  const signal = (await targets()).find(({ name }) => name === 'signal') ?? expect.unreachable();
+  const input = `{"type":"ice-candidate","data":{"sdpMid":"0","sdpMLineIndex":-0,"candidate":"candidate:1 1 udp 1 192.0.2.1 5 typ host","mesh":{"v":1,"kind":"candidate","attempt":"018c0000000000000007"}}}`;
+  expect(signal.run(new TextEncoder().encode(input))).toBe(ACCEPTED);
+});
