@@ -4,20 +4,26 @@
  * Owns: the mode of the link in the data plane, and with it the waits: for what both ends compare, for a way that broke, for a
  * neighbour that does not read or says rubbish.
  * Refuses to know: single messages; the exchange carries those and tells facts only.
- * Spawned by: the mesh, as `gossip:<id>`, when a link opens. Ends: stopped when its link is gone.
+ * Spawned by: the mesh, as `gossip:<id>`, when a link opens. Ends: stopped when its link is gone, which it asks for when a
+ * neighbour that was muted again and again goes on.
  * Happy path: syncing, then forwarding for the life of the link.
  *
  * Plumtree's lazy push and repair (Leitão, Pereira and Rodrigues, SRDS 2007), with digests as in Demers et al., Epidemic
  * Algorithms (PODC 1987): announcements mend single losses, comparing mends all at once.
  */
-import { sendParent, setup } from 'xstate';
+import { assign, sendParent, setup } from 'xstate';
 import type { LinkMode } from '../../runtime/ports/exchange.ts';
 import { REPAIRING_MS, SYNCING_MS } from '../shared/gossip-limits.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { MUTE_MS } from '../shared/limits.ts';
+import { MUTES_MAX } from '../shared/trust-limits.ts';
 
 export interface GossipInput {
   readonly remote: PeerId;
+}
+interface GossipContext extends GossipInput {
+  /** Times that the neighbour was muted. */
+  readonly mutes: number;
 }
 export type GossipEvent =
   /** Both ends have the same, as far as their digests told. */
@@ -43,35 +49,40 @@ export const GOSSIP_EVENTS = [
 ] as const satisfies readonly GossipEvent['type'][];
 
 /** What the chart tells the mesh, which passes it on to the exchange. */
-export interface GossipReport {
-  readonly type: 'gossip.mode';
-  readonly remote: PeerId;
-  readonly mode: LinkMode;
-}
+export type GossipReport =
+  | { readonly type: 'gossip.mode'; readonly remote: PeerId; readonly mode: LinkMode }
+  /** No use in this neighbour: its link is to end. */
+  | { readonly type: 'gossip.hopeless'; readonly remote: PeerId };
 
 const report = (mode: LinkMode) =>
-  sendParent<GossipInput, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
+  sendParent<GossipContext, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
     type: 'gossip.mode',
     remote: context.remote,
     mode,
   }));
 
 export const gossipMachine = setup({
-  types: { context: {} as GossipInput, events: {} as GossipEvent, input: {} as GossipInput },
+  types: { context: {} as GossipContext, events: {} as GossipEvent, input: {} as GossipInput },
   actions: {
     compare: report('syncing'),
     forward: report('forwarding'),
     holdBack: report('congested'),
     repair: report('repairing'),
     mute: report('muted'),
+    countMute: assign(({ context }) => ({ mutes: context.mutes + 1 })),
+    giveUp: sendParent<GossipContext, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
+      type: 'gossip.hopeless',
+      remote: context.remote,
+    })),
   },
+  guards: { isHopeless: ({ context }) => context.mutes >= MUTES_MAX },
   delays: { syncTime: SYNCING_MS, repairTime: REPAIRING_MS, muteTime: MUTE_MS },
 }).createMachine({
   id: 'gossip',
   description: 'The flow of messages over one link.',
-  context: ({ input }) => input,
+  context: ({ input }) => ({ ...input, mutes: 0 }),
   initial: 'syncing',
-  on: { 'link.misbehaved': '.muted' },
+  on: { 'link.misbehaved': [{ guard: 'isHopeless', target: '.hopeless' }, { target: '.muted' }] },
   states: {
     syncing: {
       description: 'The actor is syncing: digests were exchanged, what either end lacks is fetched; new messages flow.',
@@ -98,9 +109,15 @@ export const gossipMachine = setup({
     },
     muted: {
       description: 'The actor is muted: messages of this neighbour are dropped for a while, control still flows.',
-      entry: 'mute',
+      entry: ['countMute', 'mute'],
       on: { 'link.misbehaved': { description: 'It is muted already: more rubbish makes it no longer.' } },
       after: { muteTime: 'syncing' },
+    },
+    hopeless: {
+      description:
+        'The actor is hopeless: the neighbour was muted often enough. It stays so, and the mesh ends the link.',
+      entry: ['mute', 'giveUp'],
+      on: { 'link.misbehaved': { description: 'The link ends already.' } },
     },
   },
 });

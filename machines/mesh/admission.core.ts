@@ -20,6 +20,7 @@ import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { heedsSignal } from './networks.core.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
 import { MESH_ROUTE, manualOf, noteHome, refuse, utter } from './routes.core.ts';
+import { isShunned } from './shun.core.ts';
 import { admit, isWoven } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -72,6 +73,7 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
   if (offer.restart !== undefined && slot?.phase !== 'linked') {
     return utter(work, from, { kind: 'close', attempt: offer.attempt, reason: 'lost' });
   }
+  if (isShunned(context, from)) return refuse(work, from, offer.attempt, 'BACKOFF');
   if (slot !== undefined) {
     const home = url === MESH_ROUTE ? slot.home : url;
     setSlot(work, from, { ...slot, hub: url, home, key: offer.key });

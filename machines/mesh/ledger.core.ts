@@ -82,17 +82,18 @@ export function candidatesOf(context: MeshContext): SwapCandidate[] {
   // The partner of an operation dials us.
   const partner = context.operation?.partner;
   const nowMs = context.ports.clock.now();
+  const { shunned } = context;
   const freshMs = nowMs - ROOM_FRESH_MS;
   const woven = isWoven(context.settings.maxPeers);
   const parted = context.parted !== undefined && nowMs < context.parted.untilMs ? context.parted.id : undefined;
   for (const peer of context.ports.known) {
     const { id } = peer;
-    if (peer.legacy || peer.buried || id === partner || id === parted) continue;
+    if (peer.legacy || peer.buried || id === partner || id === parted || (shunned[id] ?? 0) > nowMs) continue;
     const free = peer.saidMs >= freshMs ? peer.free : 0;
     ads.push({ id, key: peer.key, free, degree: peer.degree, radius: peer.radius });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
-    if (slot.phase !== 'ready' || id === partner || id === parted) continue;
+    if (slot.phase !== 'ready' || id === partner || id === parted || (shunned[id] ?? 0) > nowMs) continue;
     ads.push({ id, key: slot.key, free: woven || slot.roomMs >= freshMs ? 1 : 0, degree: 0, radius: undefined });
   }
   return ads;

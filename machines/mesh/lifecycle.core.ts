@@ -16,6 +16,7 @@ import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.event
 import { announceAt, networksOf } from './networks.core.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { manualOf } from './routes.core.ts';
+import { forgive } from './shun.core.ts';
 import { rolesOf } from './topology.core.ts';
 
 type Command<T extends MeshCommand['type']> = Extract<MeshCommand, { type: T }>;
@@ -42,6 +43,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   probed: undefined,
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
   parted: undefined,
+  shunned: emptyDictionary(),
   locksGranted: [],
   leaveReason: 'left',
 });
@@ -175,6 +177,7 @@ export function connect(work: MeshWork, remote: PeerId): void {
   const phase = context.slots[remote]?.phase;
   const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
   if (!isPeerId(remote) || remote === context.self || !isIdle || freeSlots(context) < 1) return;
+  forgive(work, remote);
   dial(work, remote, false);
 }
 

@@ -29,6 +29,7 @@ import type { EvictionEvent, EvictionInput, EvictionReport } from '../eviction/e
 import type { GossipEvent, GossipReport } from '../gossip/gossip.machine.ts';
 import type { Gap } from '../gossip/ordered.core.ts';
 import type { PeerCommand, PeerEnd, PeerInput, PeerReport, PeerSignalEvent } from '../peer/peer.events.ts';
+import type { Dictionary } from '../shared/dictionary.ts';
 import type { AttemptId, MessageId, OperationId, PeerId } from '../shared/ids.ts';
 import type { Work } from '../shared/work.ts';
 import type { SignalingEvent, SignalingInput, SignalingReport } from '../signaling/signaling.events.ts';
@@ -137,6 +138,8 @@ export interface MeshContext extends MeshInput {
   readonly islandAdmittedMs: number;
   /** The peer at the other end of the thread that a circle became when it opened between us. */
   readonly parted: { readonly id: PeerId; readonly untilMs: number } | undefined;
+  /** Peers that were dropped for what they did, at most SHUNNED_MAX: until when they are not to be linked. */
+  readonly shunned: Dictionary<PeerId, number>;
   /** When locks were granted lately. */
   readonly locksGranted: readonly { readonly owner: PeerId; readonly atMs: number }[];
   readonly leaveReason: string;

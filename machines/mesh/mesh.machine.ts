@@ -34,6 +34,7 @@ import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEven
 import * as networks from './networks.core.ts';
 import * as operations from './operations.core.ts';
 import * as routes from './routes.core.ts';
+import { shun } from './shun.core.ts';
 import { as, type Of, step } from './step.ts';
 
 const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
@@ -128,6 +129,7 @@ export const meshMachine = setup({
       const { remote, mode } = as(event, 'gossip.mode');
       work.effects.push({ do: 'send', to: 'exchange', event: { type: 'link.mode', remote, mode } });
     }),
+    shun: step((work, event) => shun(work, as(event, 'gossip.hopeless').remote)),
     passToGossip: step((work, event) => {
       const { type, remote } = as(event, ...GOSSIP_EVENTS);
       if (work.context.slots[remote]?.phase !== 'linked') return;
@@ -215,6 +217,7 @@ export const meshMachine = setup({
     'mesh.broadcast': { actions: 'refuseCommand' },
     'mesh.direct': { actions: 'refuseCommand' },
     'gossip.mode': { actions: 'setMode' },
+    'gossip.hopeless': { actions: 'shun' },
   },
   states: {
     idle: {

@@ -50,3 +50,8 @@ export const ROOM_INVITATIONS_MAX = 16;
 export const ROOM_NAME_MAX = 64;
 /** The key before the last one opens messages for so long: as long as they live unless told otherwise. */
 export const ROOM_LATE_MS = 120_000;
+
+/** A neighbour that was muted so often is dropped when it goes on, and shunned for so long; of so many, the oldest come back first. Guesses. */
+export const MUTES_MAX = 2;
+export const SHUN_MS = 600_000;
+export const SHUNNED_MAX = 64;

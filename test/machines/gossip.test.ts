@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GOSSIP_EVENTS, gossipMachine } from '../../machines/gossip/gossip.machine.ts';
 import { REPAIRING_MS, SYNCING_MS } from '../../machines/shared/gossip-limits.ts';
 import { MUTE_MS } from '../../machines/shared/limits.ts';
+import { MUTES_MAX } from '../../machines/shared/trust-limits.ts';
 import { Coverage, fakePorts, reachable, runUnderParent } from './harness.ts';
 
 const REMOTE = 'b'.repeat(40);
@@ -12,7 +13,10 @@ const mode = (name: string) => ({ type: 'gossip.mode', remote: REMOTE, mode: nam
 
 describe('the gossip chart', () => {
   it('reaches every state by some path', () => {
-    expect([...reachable(gossipMachine, { remote: REMOTE })].sort()).toEqual([...coverage.allStates].sort());
+    const byMutes = ({ mutes }: { mutes: number }): number => mutes;
+    expect([...reachable(gossipMachine, { remote: REMOTE }, [], byMutes)].sort()).toEqual(
+      [...coverage.allStates].sort(),
+    );
   });
 
   it('begins by comparing, and forwards when both have the same, or when it took too long', () => {
@@ -60,6 +64,24 @@ describe('the gossip chart', () => {
     run.clock.runFor(REPAIRING_MS);
     expect(run.take()).toEqual([mode('syncing')]);
     run.stop();
+  });
+
+  it('gives a neighbour up that goes on when it was muted often enough', () => {
+    const run = start();
+    for (let mutes = 0; mutes < MUTES_MAX; mutes++) {
+      run.take();
+      run.send({ type: 'link.misbehaved' });
+      expect(run.take()).toEqual([mode('muted')]);
+      run.clock.runFor(MUTE_MS);
+    }
+    run.take();
+    run.send({ type: 'link.misbehaved' });
+    expect(run.take()).toEqual([mode('muted'), { type: 'gossip.hopeless', remote: REMOTE }]);
+    for (const type of GOSSIP_EVENTS) run.send({ type });
+    run.clock.runFor(MUTE_MS);
+    expect(run.take()).toEqual([]);
+    run.stop();
+    expect(run.clock.pending).toBe(0);
   });
 
   it.each(['link.synced', 'link.congested', 'link.lagging', undefined])(

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GOSSIP_EVENTS } from '../../machines/gossip/gossip.machine.ts';
 import { meshMachine } from '../../machines/mesh/mesh.machine.ts';
 import { JOIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, RESERVATION_TIMEOUT_MS } from '../../machines/shared/limits.ts';
+import { SHUN_MS } from '../../machines/shared/trust-limits.ts';
 import { fakePorts, reachable, transientStates } from './harness.ts';
 import {
   coverage,
@@ -275,6 +276,30 @@ describe('the mesh chart', () => {
     mesh.send({ type: 'peer.signals', remote: peer(2), signal: { kind: 'answer', attempt: '1'.repeat(20), sdp: '' } });
     expect(mesh.told(`signaling:${HUB}`).slice(-1)).toEqual(['signaling.send']);
     expect(mesh.told('exchange').filter((type) => type === 'exchange.relay')).toHaveLength(1);
+  });
+
+  it('shuns a neighbour that no muting helped against, unless the app wants it', () => {
+    const mesh = joined({ autoDiscovery: false });
+    link(mesh, 1);
+    mesh.send({ type: 'gossip.hopeless', remote: peer(1) });
+    const ended = { type: 'peer.disconnected', remote: peer(1), reason: 'disconnected' };
+    expect(mesh.emitted).toContainEqual(expect.objectContaining(ended));
+    mesh.done(`peer:${peer(1)}`, { remote: peer(1), reason: 'disconnected' });
+    const slot = () => mesh.snapshot().context.slots[peer(1)]?.phase;
+    signal(mesh, peer(1), offer());
+    expect(slot()).toBeUndefined();
+    expect(mesh.heard.at(-1)).toMatchObject({ command: { signal: { kind: 'refusal', code: 'BACKOFF' } } });
+    mesh.clock.runFor(SHUN_MS);
+    signal(mesh, peer(1), offer());
+    expect(slot()).toBe('opening');
+
+    const other = joined({ autoDiscovery: false });
+    link(other, 1);
+    other.send({ type: 'gossip.hopeless', remote: peer(1) });
+    other.done(`peer:${peer(1)}`, { remote: peer(1), reason: 'disconnected' });
+    other.send({ type: 'mesh.connect', remote: peer(1) });
+    expect(other.snapshot().context.slots[peer(1)]?.phase).toBe('opening');
+    expect(other.snapshot().context.shunned).toEqual({});
   });
 
   it('survives the end and the failure of each kind of child, and says what failed', () => {
