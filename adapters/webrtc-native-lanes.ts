@@ -182,7 +182,8 @@ export class Lanes {
       return true;
     }
     if (this.#queuedBytes + frame.byteLength > BULK_QUEUE_BYTES_MAX) return false;
-    this.#queue.push(frame);
+    // The caller may use its bytes again.
+    this.#queue.push(frame.slice());
     this.#queuedBytes += frame.byteLength;
     return true;
   }

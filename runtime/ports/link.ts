@@ -94,8 +94,7 @@ export interface Link {
   signal(signal: LinkSignal): void;
   /**
    * Queues one frame (at most 16 KiB), by default on the lane `control`. False when the link is not open. Never throws. The
-   * bytes may be a view into a larger buffer, which holds other frames too: an adapter copies or keeps them, and changes
-   * none. Nor does the caller, ever.
+   * bytes may be a view into a larger buffer, which holds other frames too: an adapter copies or reads them, and changes none.
    */
   send(frame: Uint8Array, lane?: LinkLane): boolean;
   /** 2: `control` passes `bulk`. 1, or absent: all share one way, and frames of both lanes arrive in the order of sending. */
