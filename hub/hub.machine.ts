@@ -6,6 +6,7 @@
  * Happy path: starting -> listening -> draining -> stopped.
  */
 import { type AnyActorRef, assertEvent, cancel, emit, enqueueActions, raise, sendTo, setup } from 'xstate';
+import { byKind } from '../machines/shared/by-kind.ts';
 import { HUB_DRAIN_TIMEOUT_MS, HUB_START_TIMEOUT_MS } from '../machines/shared/limits.ts';
 import { missingPort } from '../machines/shared/missing-port.ts';
 import { MeshError } from '../runtime/errors.ts';
@@ -27,7 +28,7 @@ const shardsOf = (self: {
   getSnapshot(): { readonly children?: { readonly [id: string]: AnyActorRef | undefined } };
 }): { readonly [id: string]: AnyActorRef | undefined } => self.getSnapshot().children ?? {};
 
-export const hubMachine = setup({
+const machine = setup({
   types: {
     context: {} as HubInput,
     events: {} as HubMachineEvent,
@@ -215,3 +216,5 @@ export const hubMachine = setup({
     },
   },
 });
+
+export const hubMachine = byKind(machine);

@@ -4,12 +4,13 @@
  * hub's root, ends with it.
  */
 import { enqueueActions, setup } from 'xstate';
+import { byKind } from '../machines/shared/by-kind.ts';
 import type { ShardEvent, SwitchboardPort } from './hub.events.ts';
 import { sessionMachine } from './session.machine.ts';
 
 const sessionIdOf = (actorId: string): number => Number(actorId.slice('session:'.length));
 
-export const shardMachine = setup({
+const machine = setup({
   types: {
     context: {} as { readonly board: SwitchboardPort },
     events: {} as ShardEvent,
@@ -63,3 +64,5 @@ export const shardMachine = setup({
     },
   },
 });
+
+export const shardMachine = byKind(machine);

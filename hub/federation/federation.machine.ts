@@ -6,6 +6,7 @@
  * Happy path: alone -> together.
  */
 import { type AnyActorRef, assertEvent, enqueueActions, setup } from 'xstate';
+import { byKind } from '../../machines/shared/by-kind.ts';
 import { bootstrapMachine } from './bootstrap.machine.ts';
 import { hubsToDial, shownUrl } from './federation.core.ts';
 import type { FederationEvent, FederationInput } from './federation.events.ts';
@@ -20,7 +21,7 @@ const childrenOf = (self: { getSnapshot(): { readonly children?: Children } }): 
 
 const PREFIX = 'bootstrap:';
 
-export const federationMachine = setup({
+const machine = setup({
   types: {
     context: {} as FederationInput,
     events: {} as FederationEvent,
@@ -115,3 +116,5 @@ export const federationMachine = setup({
     },
   },
 });
+
+export const federationMachine = byKind(machine);

@@ -211,7 +211,8 @@ export function abandonOperation(work: MeshWork): void {
 // ---- ends of actors --------------------------------------------------------------------------------------------------
 
 /** Routes the end of a child by its id; every end stops the child, else it would stay in the tree. */
-export function onChildDone(work: MeshWork, actorId: string, output: unknown): void {
+export function onChildDone(work: MeshWork, child: { readonly actorId: string; readonly output: unknown }): void {
+  const { actorId, output } = child;
   const [kind] = actorId.split(':', 1);
   switch (kind) {
     case 'peer':

@@ -15,6 +15,7 @@ import { discoveryMachine } from '../discovery/discovery.machine.ts';
 import { evictionMachine } from '../eviction/eviction.machine.ts';
 import { GOSSIP_EVENTS, gossipMachine } from '../gossip/gossip.machine.ts';
 import { peerMachine } from '../peer/peer.machine.ts';
+import { byKind } from '../shared/by-kind.ts';
 import {
   FALLBACK_AFTER_MS,
   FALLBACK_RETRY_MS,
@@ -39,7 +40,7 @@ import { as, type Of, step } from './step.ts';
 
 const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
 
-export const meshMachine = setup({
+const machine = setup({
   types: {
     context: {} as MeshContext,
     events: {} as MeshEvent,
@@ -165,10 +166,7 @@ export const meshMachine = setup({
       links.release(work, remote, 'disconnected', [], reason);
     }),
     configure: step((work, event) => lifecycle.configure(work, as(event, 'mesh.configure'))),
-    childDone: step((work, event) => {
-      const { actorId, output } = event as Of<`xstate.done.actor.${string}`>;
-      lifecycle.onChildDone(work, actorId, output);
-    }),
+    childDone: step((work, event) => lifecycle.onChildDone(work, event as Of<`xstate.done.actor.${string}`>)),
     childFailed: step((work, event) => {
       const { actorId, error } = event as Of<`xstate.error.actor.${string}`>;
       lifecycle.onChildFailed(work, actorId, error);
@@ -398,3 +396,5 @@ export const meshMachine = setup({
     },
   },
 });
+
+export const meshMachine = byKind(machine);

@@ -43,6 +43,15 @@ describe('charts of this tree', () => {
   });
 });
 
+describe('the types of events', () => {
+  it.each(charts.map(({ path }) => path))('of %s stay few, however many children end', async (path) => {
+    for (const machine of await machinesOf(path)) {
+      if (!handledEvents(machine).some((event) => /^xstate\.(done|error)\.actor\.\*$/.test(event))) continue;
+      expect(Object.hasOwn(machine, 'provide'), 'made by byKind()').toBe(true);
+    }
+  });
+});
+
 describe('the rules themselves', () => {
   const port = fromCallback(() => undefined);
   const make = setup({
