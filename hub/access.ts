@@ -18,14 +18,13 @@ const BUDGETS_KEPT = 10_000;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** One more under `key`; the result takes it away again. */
-function count(counts: Map<string, number>, key: string): () => void {
+function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-  return () => {
-    const left = (counts.get(key) ?? 1) - 1;
-    if (left > 0) counts.set(key, left);
-    else counts.delete(key);
-  };
+}
+function uncount(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 1) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }
 
 export interface AccessPorts {
@@ -85,23 +84,30 @@ export class Access {
     return !this.#isExempt(address) && (this.#perAddress.get(addressKey(address)) ?? 0) >= this.#settings.perIpMax;
   }
 
-  /** Counts a socket of this address; the result ends the count. */
-  enter(address: string): () => void {
-    return count(this.#perAddress, addressKey(address));
+  /** Counts a socket of this address, until it has left. */
+  enter(address: string): void {
+    count(this.#perAddress, addressKey(address));
+  }
+  left(address: string): void {
+    uncount(this.#perAddress, addressKey(address));
   }
 
   /**
-   * Counts a TCP connection of this address; the result ends the count. Undefined: it is one too many. Requests that never end
+   * Counts a TCP connection of this address, until it has gone. False: it is one too many, and not counted. Requests that never end
    * must not take the places of those who come after. Behind a proxy all have its address, and it does the counting.
    */
-  connect(address: string): (() => void) | undefined {
+  connect(address: string): boolean {
     const key = addressKey(address);
     const { perIpMax, trustProxy } = this.#settings;
     const max = perIpMax + HUB_PLAIN_PER_IP_MAX;
     if (!trustProxy && !this.#isExempt(address)) {
-      if ((this.#connections.get(key) ?? 0) >= max || this.#isTiresome(key)) return undefined;
+      if ((this.#connections.get(key) ?? 0) >= max || this.#isTiresome(key)) return false;
     }
-    return count(this.#connections, key);
+    count(this.#connections, key);
+    return true;
+  }
+  gone(address: string): void {
+    uncount(this.#connections, addressKey(address));
   }
 
   /** A socket of this address was refused, at once or later. Whoever asks again and again is heard less. */

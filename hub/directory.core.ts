@@ -16,7 +16,7 @@ export interface Member<Owner> {
   ad: string;
   isHub: boolean;
   /** Sessions that were told of the peer, once each, oldest first. A list: it is short, and a set costs a kilobyte a peer. */
-  audience: number[];
+  audience: readonly number[];
 }
 
 export interface Network<Owner> {
@@ -155,6 +155,6 @@ export class Directory<Owner> {
 export function remember(member: Member<unknown>, session: number, max: number): void {
   const { audience } = member;
   if (audience.includes(session)) return;
-  audience.push(session);
-  if (audience.length > max) audience.shift();
+  // A copy is as long as what is in it: what is pushed to grows by half and sixteen more, for good.
+  member.audience = [...(audience.length < max ? audience : audience.slice(1)), session];
 }

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import { isPeerId, type PeerId } from '../machines/shared/ids.ts';
 import {
@@ -32,6 +32,7 @@ import {
 import { bind } from './bind.ts';
 import { TRUNK_FRAME_BYTES_MAX } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
+import { GuestSocket, type SocketHome } from './guest-socket.ts';
 import { answerHttp, type HttpSources } from './http-routes.ts';
 import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
 import type { ServerInput } from './hub.machine.ts';
@@ -80,16 +81,17 @@ interface Guest {
   readonly isNear: boolean;
 }
 
-class HubServer {
+class HubServer implements SocketHome {
   readonly #parts: ServerParts;
   readonly #sendBack: (event: HubMachineEvent) => void;
   readonly #upgrader: WebSocketServer;
   /** One frame of a socket in a turn of the event loop: of others a packet is read at once, which may hold ten thousand. */
   readonly #slowUpgrader: WebSocketServer;
-  readonly #sockets = new Set<WebSocket>();
+  readonly #sockets = new Set<GuestSocket>();
+  /** Of sockets that are only told why they were not let in: when they are cut. */
+  readonly #rejected = new Map<GuestSocket, unknown>();
   /** Refused upgrades on their way out: neither http nor ws knows them any more. */
   readonly #rawSockets = new Set<Duplex>();
-  #refusals = 0;
   #openServers = 0;
   #servers: readonly Server[] = [];
   #isDraining = false;
@@ -101,6 +103,7 @@ class HubServer {
     const bytesMax = maxMessageBytes * HUB_PAYLOAD_FACTOR;
     const shared = {
       noServer: true,
+      WebSocket: GuestSocket,
       // Other hubs’ frames are larger than those of clients.
       maxPayload: federation === undefined ? bytesMax : Math.max(bytesMax, TRUNK_FRAME_BYTES_MAX),
       perMessageDeflate: false,
@@ -174,10 +177,13 @@ class HubServer {
     const options = { ...patience, noDelay: false };
     const server =
       tls === undefined ? createServer(options, listener) : createTlsServer({ ...readPair(tls), ...options }, listener);
+    // One for all: a closure for each would stay as long as its connection. An address that was asked for is kept by the socket.
+    function gone(this: Socket): void {
+      access.gone(this.remoteAddress ?? '');
+    }
     server.on('connection', (socket: Socket) => {
-      const left = access.connect(socket.remoteAddress ?? '');
-      if (left === undefined) socket.destroy();
-      else socket.once('close', left);
+      if (access.connect(socket.remoteAddress ?? '')) socket.on('close', gone);
+      else socket.destroy();
     });
     // Clients that speak no TLS, or trust another one: their socket ends, which is all there is to say.
     server.on('tlsClientError', ignoreError);
@@ -214,24 +220,34 @@ class HubServer {
     }
     const guest = this.#guestOf(request, query.peerId);
     const rejection = this.#rejectionOf(guest);
-    if (rejection !== undefined && this.#refusals >= HUB_REFUSALS_MAX) {
+    if (rejection !== undefined && this.#rejected.size >= HUB_REFUSALS_MAX) {
       return this.#refuseUpgrade(socket, 503, rejection.code, rejection.message);
     }
     const upgrader = this.#parts.access.isSuspect(guest.address) ? this.#slowUpgrader : this.#upgrader;
-    upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+    upgrader.handleUpgrade(request, socket, head, (client) => {
+      const webSocket = client as GuestSocket; // the class the upgraders were given
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);
-      webSocket.on('error', ignoreError); // ws closes the socket itself, with the code that says why
-      const isAdmitted = rejection === undefined && guest.peerId !== undefined;
-      const ended = isAdmitted
-        ? this.#admit(webSocket, socket, guest.peerId, guest, board)
-        : this.#reject(webSocket, guest, rejection);
-      webSocket.on('close', () => {
-        ended();
-        this.#sockets.delete(webSocket);
-        this.#tellWhenClosed();
-      });
+      webSocket.home = this;
+      webSocket.address = guest.address;
+      if (rejection !== undefined || guest.peerId === undefined) this.#reject(webSocket, guest, rejection);
+      else this.#admit(webSocket, socket, guest.peerId, guest, board);
     });
+  }
+
+  closed(socket: GuestSocket): void {
+    this.#sockets.delete(socket);
+    const { session, address } = socket;
+    const { access, board, clock } = this.#parts;
+    if (session === undefined) {
+      clock.clearTimeout(this.#rejected.get(socket));
+      this.#rejected.delete(socket);
+    } else {
+      access.left(address);
+      if (session.end === 'refused') access.refused(address);
+      board.closed(session);
+    }
+    this.#tellWhenClosed();
   }
 
   #refuseUpgrade(socket: Duplex, status: number, code: string, error: string): void {
@@ -289,39 +305,31 @@ class HubServer {
     return undefined;
   }
 
-  /** The result is to be called when the socket is gone. */
-  #admit(socket: WebSocket, wire: Duplex, peerId: PeerId, guest: Guest, board: Switchboard): () => void {
+  #admit(socket: GuestSocket, wire: Duplex, peerId: PeerId, guest: Guest, board: Switchboard): void {
     const { access } = this.#parts;
-    const leave = access.enter(guest.address);
+    access.enter(guest.address);
     const session = board.open(socket, peerId, guest.host, guest.isNear, wire);
-    session.listen();
     const budget = access.budgetOf(guest.address);
     if (budget !== undefined) throttle(socket, wire, budget, this.#parts.clock, () => session.trunk !== undefined);
+    socket.session = session;
     this.#sendBack({ type: 'socket.opened', session });
-    return () => {
-      leave();
-      if (session.end === 'refused') access.refused(guest.address);
-      board.closed(session);
-    };
   }
 
   /** Says why in a frame, closes, and cuts a client that does not close in turn. */
-  #reject(socket: WebSocket, guest: Guest, rejection: Rejection | undefined): () => void {
+  #reject(socket: GuestSocket, guest: Guest, rejection: Rejection | undefined): void {
     const { clock, board, access } = this.#parts;
     const { code, reason, message, retryAfterMs } = rejection ?? { code: 'BAD_PEER_ID', reason: '', message: '' };
-    this.#refusals++;
     access.refused(guest.address);
     board.counters.sessionsRefused++;
     const refusal = { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     socket.send(errorFrame(refusal, undefined, board.nowMs()));
     socket.close(1008, reason);
-    const timer = clock.setTimeout(() => socket.terminate(), HUB_CLOSE_TIMEOUT_MS);
+    this.#rejected.set(
+      socket,
+      clock.setTimeout(() => socket.terminate(), HUB_CLOSE_TIMEOUT_MS),
+    );
     const fact = { type: 'session.refused', peerId: guest.peerId ?? null, code, message } as const;
     this.#sendBack({ type: 'fact.reported', fact });
-    return () => {
-      clock.clearTimeout(timer);
-      this.#refusals--;
-    };
   }
 
   #mayEnter(request: IncomingMessage, query: UpgradeQuery): boolean {

@@ -47,22 +47,6 @@ export interface SessionParts {
   readonly isNear: boolean;
 }
 
-const SESSION = Symbol('session');
-/** The socket names its session, so that all sockets share their listeners: closures of their own cost each 300 B. */
-interface SessionSocket extends WebSocket {
-  [SESSION]?: Session;
-}
-
-function onMessage(this: SessionSocket, data: unknown, isBinary: boolean): void {
-  this[SESSION]?.received(data as Buffer, isBinary); // `ws` gives buffers unless told otherwise
-}
-function onPing(this: SessionSocket, data: Buffer): void {
-  this[SESSION]?.pinged(data);
-}
-function onPong(this: SessionSocket): void {
-  this[SESSION]?.ponged();
-}
-
 /** The frames of this turn go out. */
 function flush(session: Session): void {
   session.flush();
@@ -115,13 +99,7 @@ export class Session implements SessionPort {
     this.rate = newRate(this.openedMs);
   }
 
-  /** Hears its socket from now on; its end is heard by the server. */
-  listen(): void {
-    (this.#socket as SessionSocket)[SESSION] = this;
-    this.#socket.on('message', onMessage);
-    this.#socket.on('ping', onPing);
-    this.#socket.on('pong', onPong);
-  }
+  /** What its socket tells. */
   received(bytes: Buffer, isBinary: boolean): void {
     this.#home.receive(this, bytes, isBinary);
   }

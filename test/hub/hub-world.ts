@@ -222,7 +222,9 @@ export class HubsInMemory {
           held.add(socket);
           const { board } = parts;
           const session = board.open(socket as unknown as WebSocket, peerId, `127.0.0.1:${FIRST_PORT + at}`, true);
-          session.listen();
+          socket.on('message', (bytes: Buffer, isBinary: boolean) => session.received(bytes, isBinary));
+          socket.on('ping', (data: Buffer) => session.pinged(data));
+          socket.on('pong', () => session.ponged());
           tell({ type: 'socket.opened', session });
           socket.on('close', () => {
             board.closed(session);
