@@ -45,8 +45,6 @@ export class Access {
   /** Sockets opened under an id, from one address, in the current window; and those of an address that were refused. */
   #opens = new Map<string, number>();
   #refusals = new Map<string, number>();
-  /** Those of the window before. */
-  #refusedBefore: ReadonlyMap<string, number> = new Map();
   #windowMs = 0;
 
   constructor(settings: HubSettings, ports: AccessPorts) {
@@ -117,13 +115,6 @@ export class Access {
     this.#refusals.set(key, (this.#refusals.get(key) ?? 0) + 1);
   }
 
-  /** Whether a socket of this address was refused of late. */
-  isSuspect(address: string): boolean {
-    this.#turnWindow();
-    const key = addressKey(address);
-    return this.#refusals.has(key) || this.#refusedBefore.has(key);
-  }
-
   #isTiresome(key: string): boolean {
     this.#turnWindow();
     return (this.#refusals.get(key) ?? 0) >= REFUSALS_PER_IP;
@@ -136,7 +127,6 @@ export class Access {
       return;
     this.#windowMs = nowMs;
     this.#opens = new Map();
-    this.#refusedBefore = this.#refusals;
     this.#refusals = new Map();
   }
 

@@ -54,6 +54,7 @@ export const FLOOD: CloseReason = {
   end: 'refused',
   code: 'RATE_LIMITED',
   message: 'This socket went on sending above the rate limit.',
+  isDeaf: true,
 };
 export const IDLE: CloseReason = { status: 1008, reason: 'Peer timed out', end: 'timedOut' };
 export const DEAD: CloseReason = { status: 1001, reason: 'No answer to pings', end: 'timedOut' };

@@ -100,6 +100,8 @@ export interface CloseReason {
   readonly code?: HubErrorCode;
   readonly message?: string;
   readonly retryAfterMs?: number;
+  /** Nothing more of it is read: what it goes on sending stays where it is. */
+  readonly isDeaf?: true;
 }
 
 export type SessionEvent =

@@ -8,7 +8,7 @@ import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import { Directory, type Member } from './directory.core.ts';
 import type { RawFrame, Refusal } from './frames.ts';
-import type { SessionEnd } from './hub.events.ts';
+import type { HubPeer, SessionEnd } from './hub.events.ts';
 import { News } from './news.ts';
 import type { Session } from './session.ts';
 
@@ -115,4 +115,21 @@ export function outside(session: Session, network: string | undefined): Refusal 
   if (network === undefined) return { code: 'BAD_FRAME', message: 'networkName is a text of 1 to 64 characters.' };
   if (session.members.length === 0) return { code: 'NOT_ANNOUNCED', message: 'Announce this peer first.' };
   return { code: 'WRONG_NETWORK', message: 'This peer is not announced in that network.' };
+}
+
+/** Those of these sessions that are in a network. */
+export function peersOf(sessions: Iterable<Session>): HubPeer[] {
+  const peers: HubPeer[] = [];
+  for (const session of sessions) {
+    if (session.members.length === 0) continue;
+    peers.push({
+      peerId: session.peerId,
+      networks: session.members.map((member) => member.network.name),
+      isHub: session.members.some((member) => member.isHub),
+      proven: session.isProven,
+      connectedMs: session.openedMs,
+      lastFrameMs: session.heardMs,
+    });
+  }
+  return peers;
 }

@@ -85,8 +85,6 @@ class HubServer implements SocketHome {
   readonly #parts: ServerParts;
   readonly #sendBack: (event: HubMachineEvent) => void;
   readonly #upgrader: WebSocketServer;
-  /** One frame of a socket in a turn of the event loop: of others a packet is read at once, which may hold ten thousand. */
-  readonly #slowUpgrader: WebSocketServer;
   readonly #sockets = new Set<GuestSocket>();
   /** Of sockets that are only told why they were not let in: when they are cut. */
   readonly #rejected = new Map<GuestSocket, unknown>();
@@ -101,7 +99,7 @@ class HubServer implements SocketHome {
     this.#sendBack = sendBack;
     const { maxMessageBytes, federation } = parts.settings;
     const bytesMax = maxMessageBytes * HUB_PAYLOAD_FACTOR;
-    const shared = {
+    this.#upgrader = new WebSocketServer({
       noServer: true,
       WebSocket: GuestSocket,
       // Other hubs’ frames are larger than those of clients.
@@ -109,9 +107,7 @@ class HubServer implements SocketHome {
       perMessageDeflate: false,
       autoPong: false, // pings are charged first
       clientTracking: false,
-    };
-    this.#upgrader = new WebSocketServer(shared);
-    this.#slowUpgrader = new WebSocketServer({ ...shared, allowSynchronousEvents: false });
+    });
   }
 
   listen(): void {
@@ -223,8 +219,7 @@ class HubServer implements SocketHome {
     if (rejection !== undefined && this.#rejected.size >= HUB_REFUSALS_MAX) {
       return this.#refuseUpgrade(socket, 503, rejection.code, rejection.message);
     }
-    const upgrader = this.#parts.access.isSuspect(guest.address) ? this.#slowUpgrader : this.#upgrader;
-    upgrader.handleUpgrade(request, socket, head, (client) => {
+    this.#upgrader.handleUpgrade(request, socket, head, (client) => {
       const webSocket = client as GuestSocket; // the class the upgraders were given
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);

@@ -13,6 +13,7 @@ import type { PlaceMember } from './networks.ts';
 import type { Waiting } from './news.ts';
 import type { Evidence } from './proof.ts';
 import { newRate, type RateState } from './rate.core.ts';
+import type { Backlog } from './turns.ts';
 
 /** What a session needs of the switchboard. */
 export interface SessionHome {
@@ -64,6 +65,10 @@ export class Session implements SessionPort {
   /** What it is still to be told of others, and when it was last told of one. */
   news: Waiting | undefined;
   newsMs = Number.NEGATIVE_INFINITY;
+  /** Frames that it sent and that wait for their turn; the turn it was last heard in, and how often. */
+  backlog: Backlog | undefined;
+  turn = -1;
+  framesInTurn = 0;
   /** Its client reads frames that tell of several peers. */
   takesLists = false;
   isProven = false;
@@ -205,6 +210,7 @@ export class Session implements SessionPort {
     }
     this.#home.refusedSession(this, reason);
     this.#socket.close(reason.status, reason.reason);
+    if (reason.isDeaf === true) this.#socket.pause();
   }
   terminate(): void {
     this.#socket.terminate();

@@ -34,12 +34,13 @@ import type {
   SessionEvent,
   SwitchboardPort,
 } from './hub.events.ts';
-import { Networks, outside } from './networks.ts';
+import { Networks, outside, peersOf } from './networks.ts';
 import type { HubSettings } from './options.ts';
 import { type Evidence, judge, nonceOf, openings, type ProofPorts } from './proof.ts';
 import { charge, retryAfter } from './rate.core.ts';
 import { Registrar } from './registrar.ts';
 import { Session, type SessionHome, type SessionParts } from './session.ts';
+import { Turns } from './turns.ts';
 
 /** Pings in one turn of the event loop; a few ms. */
 const SWEEP_SESSIONS = 256;
@@ -71,6 +72,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   readonly #ports: SwitchboardPorts;
   readonly networks: Networks;
   readonly #registrar: Registrar;
+  readonly #turns: Turns;
   readonly #openingOf: (session: number) => string;
   #lastId = 0;
 
@@ -79,6 +81,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
     this.#ports = ports;
     this.#openingOf = openings(ports.random.bytes(32));
     this.networks = new Networks(this.sessions, ports.random, ports.clock);
+    this.#turns = new Turns(ports.clock, (session, bytes, isBinary) => this.#read(session, bytes, isBinary));
     this.#registrar = new Registrar(this.networks, settings, (fact) => ports.report(fact));
   }
 
@@ -111,8 +114,25 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   /** One message of the socket. Total. */
   receive(session: Session, bytes: Buffer, isBinary: boolean): void {
+    if (session.gate === 'shut') return;
+    const nowMs = this.nowMs();
+    session.heardMs = nowMs;
+    session.missedPings = 0;
+    this.counters.framesIn++;
+    const { rateLimit } = this.settings;
+    // Another hub's socket: its frames are many, and not for the limits of a client.
+    if (session.trunk !== undefined || rateLimit === 0) return this.#read(session, bytes, isBinary);
+    const verdict = charge(session.rate, nowMs, rateLimit);
+    if (verdict === 'pass') this.#turns.take(session, bytes, isBinary);
+    else this.#limit(session, verdict, nowMs);
+  }
+
+  /** One frame, now or when its turn came. Total. */
+  #read(session: Session, bytes: Buffer, isBinary: boolean): void {
+    if (session.gate === 'shut') return;
     try {
-      this.#take(session, bytes, isBinary);
+      if (session.trunk === undefined) this.#take(session, bytes, isBinary);
+      else session.trunk.receive(bytes.toString());
     } catch (error) {
       // A bug of ours or a frame nobody thought of: it costs the frame, not the hub.
       this.#ports.report({ type: 'error', error: failure('A frame could not be handled', error) });
@@ -138,15 +158,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   }
 
   #take(session: Session, bytes: Buffer, isBinary: boolean): void {
-    if (session.gate === 'shut') return;
     const nowMs = this.nowMs();
-    session.heardMs = nowMs;
-    session.missedPings = 0;
-    this.counters.framesIn++;
-    // Another hub's socket: its frames are many, and not for the limits of a client.
-    if (session.trunk !== undefined) return session.trunk.receive(bytes.toString());
-    const verdict = charge(session.rate, nowMs, this.settings.rateLimit);
-    if (verdict !== 'pass') return this.#limit(session, verdict, nowMs);
     const { maxMessageBytes } = this.settings;
     if (bytes.length > maxMessageBytes) {
       const message = `A frame has at most ${maxMessageBytes} bytes, this one has ${bytes.length}.`;
@@ -289,6 +301,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   withdraw(session: Session, end: SessionEnd): void {
     for (const member of [...session.members]) this.networks.leave(session, member, end, this.nowMs());
     this.networks.news.forget(session);
+    this.#turns.forget(session);
     this.claims.release(session.peerId, session);
     session.trunk?.ended();
   }
@@ -354,6 +367,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
   halt(): void {
     this.networks.abroad?.halt();
     this.networks.news.halt();
+    this.#turns.halt();
     for (const session of this.sessions.values()) session.bind(() => undefined);
   }
 
@@ -369,19 +383,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   /** Peers that are announced, in any network. */
   peers(): HubPeer[] {
-    const peers: HubPeer[] = [];
-    for (const session of this.sessions.values()) {
-      if (session.members.length === 0) continue;
-      peers.push({
-        peerId: session.peerId,
-        networks: session.members.map((member) => member.network.name),
-        isHub: session.members.some((member) => member.isHub),
-        proven: session.isProven,
-        connectedMs: session.openedMs,
-        lastFrameMs: session.heardMs,
-      });
-    }
-    return peers;
+    return peersOf(this.sessions.values());
   }
 }
 

@@ -310,7 +310,7 @@ export const HUB_ANNOUNCE_DATA_BYTES_MAX = 4_096;
 /** Pings without a pong after which a socket counts as gone. */
 export const HUB_MISSED_PINGS_MAX = 2;
 /** Frames in one rate window, in multiples of the limit, that end a socket at once: a flood must not hold the process. Guess. */
-export const HUB_RATE_FLOOD_FACTOR = 10;
+export const HUB_RATE_FLOOD_FACTOR = 3;
 /** RATE_LIMITED is said at most this often to one socket. */
 export const HUB_RATE_NOTICE_MS = 1_000;
 /** Proofs or resume tokens one socket may fail: a check costs 0.1 ms. */
