@@ -7,7 +7,13 @@ import { HUB_NETWORKS_PER_PEER_MAX, HUB_SAMPLE_NEAR, HUB_SAMPLE_RANDOM } from '.
 import { byDistance, commonPrefixBits } from '../machines/shared/xor.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
-import type { Presence, SignalingCommand, SignalingConnection, SignalingFact } from '../runtime/ports/signaling.ts';
+import type {
+  PeerSignal,
+  Presence,
+  SignalingCommand,
+  SignalingConnection,
+  SignalingFact,
+} from '../runtime/ports/signaling.ts';
 import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 import { DelayLine } from './delay-line.ts';
 
@@ -17,6 +23,28 @@ export interface MemoryHubOptions {
   readonly random: RandomPort;
   /** One way between a peer and this hub, ms. */
   readonly latencyMs: (peer: PeerId) => number;
+}
+
+/** Somebody of whom a peer is told. */
+export interface Introduction {
+  readonly network: string;
+  readonly to: PeerId;
+  readonly id: PeerId;
+  readonly presence: Presence;
+}
+
+/** A signal on its way; `from` is whom the hub names as its sender. */
+export interface RoutedSignal {
+  readonly network: string;
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly signal: PeerSignal;
+}
+
+/** A hub that does not keep to the rules: each hook gives what goes on in place of what came, nothing to hold it back. */
+export interface HubHooks {
+  introduce(introduction: Introduction): readonly Introduction[];
+  route(routed: RoutedSignal): readonly RoutedSignal[];
 }
 
 const CLOSE = Symbol('close');
@@ -165,6 +193,7 @@ export class MemoryHub {
   readonly #sessions = new Map<PeerId, MemorySession>();
   readonly #networks = new Map<string, Members>();
   #running = true;
+  #hooks: HubHooks | undefined;
   /** Signals routed since the start. */
   signalsRouted = 0;
 
@@ -190,6 +219,20 @@ export class MemoryHub {
       session.tell({ type: 'welcome' });
     }
     return session;
+  }
+
+  /** From now on it does what these say. */
+  corrupt(hooks: HubHooks): void {
+    this.#hooks = hooks;
+  }
+
+  /** Brings a peer a signal. False when the peer is not there. */
+  deliver({ network, from, to, signal }: RoutedSignal): boolean {
+    const target = this.#sessions.get(to);
+    if (target === undefined || !target.networks.has(network)) return false;
+    this.signalsRouted++;
+    target.tell({ type: 'signal', network, from, signal });
+    return true;
   }
 
   /** Every connection breaks (1006) and no new one comes about until `start`. What was known is forgotten. */
@@ -287,15 +330,22 @@ export class MemoryHub {
   }
 
   #introduce(network: string, to: MemorySession, other: MemorySession, members: Members): void {
-    let told = other.toldOfMe.get(network);
-    if (told === undefined) {
-      told = new Set();
-      other.toldOfMe.set(network, told);
+    let hearers = other.toldOfMe.get(network);
+    if (hearers === undefined) {
+      hearers = new Set();
+      other.toldOfMe.set(network, hearers);
     }
-    told.add(to);
+    hearers.add(to);
     to.heardOf.add(other);
-    const presence = members.presences.get(other.peerId) as Presence;
-    to.tell({ type: 'peer', network, id: other.peerId, presence, proven: false, isHub: false });
+    const told = {
+      network,
+      to: to.peerId,
+      id: other.peerId,
+      presence: members.presences.get(other.peerId) as Presence,
+    };
+    for (const { id, presence } of this.#hooks?.introduce(told) ?? [told]) {
+      to.tell({ type: 'peer', network, id, presence, proven: false, isHub: false });
+    }
   }
 
   #route(session: MemorySession, command: Extract<SignalingCommand, { type: 'signal' }>): void {
@@ -305,13 +355,10 @@ export class MemoryHub {
       refuse(session, 'NOT_ANNOUNCED', 'Announce in this network first', about);
       return;
     }
-    const target = this.#sessions.get(to);
-    if (target === undefined || !target.networks.has(network)) {
-      refuse(session, 'UNKNOWN_TARGET', 'No such peer in this network', about);
-      return;
+    const routed = { network, from: session.peerId, to, signal };
+    for (const next of this.#hooks?.route(routed) ?? [routed]) {
+      if (!this.deliver(next)) refuse(session, 'UNKNOWN_TARGET', 'No such peer in this network', about);
     }
-    this.signalsRouted++;
-    target.tell({ type: 'signal', network, from: session.peerId, signal });
   }
 
   #goodbye(session: MemorySession, network: string | undefined): void {

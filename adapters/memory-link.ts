@@ -99,6 +99,11 @@ export class MemoryEnd implements Link {
     return this.#theirs === undefined ? undefined : { local: this.#token, remote: this.#theirs };
   }
 
+  /** The other end of the open pair, whatever name its descriptions came under. */
+  get other(): MemoryEnd | undefined {
+    return this.#peer;
+  }
+
   signal(signal: LinkSignal): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;
     if (signal.kind === 'candidate') this.#takeCandidate(signal.candidate);
@@ -184,10 +189,6 @@ export class MemoryEnd implements Link {
     if ((lost || gone) && !this.#lost) this.#lose();
     else if (!lost && !gone && this.#lost) this.#find();
     if (!this.#lost && !this.#told) this.#tellConnected();
-  }
-
-  reviewOther(): void {
-    this.#peer?.review();
   }
 
   #describe(kind: 'offer' | 'answer'): void {

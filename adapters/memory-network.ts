@@ -5,7 +5,7 @@
  */
 import type { PeerId } from '../machines/shared/ids.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
-import type { LinkCapabilities, LinkPort } from '../runtime/ports/link.ts';
+import type { Link, LinkCapabilities, LinkPort } from '../runtime/ports/link.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import type { SignalingPort } from '../runtime/ports/signaling.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -109,6 +109,11 @@ export class MemoryNetwork {
     return this.#port;
   }
 
+  /** Who is at the other end of one of its links in truth. Undefined while it is not open. */
+  otherEnd(link: Link): PeerId | undefined {
+    return link instanceof MemoryEnd ? link.other?.local : undefined;
+  }
+
   /** The hub at `url`, made when first asked for. */
   hub(url = 'memory:'): MemoryHub {
     let hub = this.#hubs.get(url);
@@ -189,7 +194,7 @@ export class MemoryNetwork {
     const own = [...(this.#ends.get(peer) ?? [])];
     for (const end of own) end.review();
     // The other halves of its links are in other hands.
-    for (const end of own) end.reviewOther();
+    for (const end of own) end.other?.review();
   }
 
   #review(): void {

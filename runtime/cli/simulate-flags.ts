@@ -1,7 +1,7 @@
 /** The flags of `simulate`, and how they become the options of a scenario: every knob is a flag. */
 import { DHT_K, DHT_K_MAX, DHT_PATHS, DHT_PATHS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
-import { ATTACKS } from '../simulation/attack-names.ts';
+import { ATTACKS, HUB_ROLES } from '../simulation/attack-names.ts';
 import type { FaultModel } from '../simulation/model.ts';
 import {
   SCENARIOS,
@@ -14,6 +14,7 @@ import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
 
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 const ATTACKS_TOO = ['all', ...Object.keys(ATTACKS)];
+const HUB_ROLES_TOO = ['none', 'all', ...Object.keys(HUB_ROLES)];
 const MS_MAX = 86_400_000;
 
 const ms = <const Name extends string>(name: Name, describe: string, text: string) =>
@@ -102,6 +103,15 @@ export const SIMULATE_FLAGS = [
   share('hostile', 'hostile, dht-liars: peers that attack, or lie', '0.2'),
   { kind: 'text', name: 'attack', value: 'NAME', choices: ATTACKS_TOO, defaultText: 'all', describe: 'hostile: how' },
   { kind: 'switch', name: 'dawn', describe: 'hostile: they come first and begin at once' },
+  {
+    kind: 'text',
+    name: 'hub-role',
+    value: 'NAME',
+    choices: HUB_ROLES_TOO,
+    defaultText: 'none',
+    describe: 'hostile: how the hubs lie, from the start',
+  },
+  share('hub-lies', 'hostile: of what a hub could lie about it does about so much', '0.2'),
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
   HEAP_FLAG,
   { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },
@@ -138,7 +148,7 @@ const DIRECT = [
   'holders',
   'check-every-ms',
 ] as const;
-const SHARES = ['churn', 'kill', 'sleepers', 'frozen', 'hostile'] as const;
+const SHARES = ['churn', 'kill', 'sleepers', 'frozen', 'hostile', 'hub-lies'] as const;
 const FAULT_SHARES = [
   'packet-loss',
   'frame-loss',
@@ -164,6 +174,8 @@ const ONLY_IN: Readonly<Record<string, readonly ScenarioName[]>> = {
   hostile: ['hostile', 'dht-liars'],
   attack: ['hostile'],
   dawn: ['hostile'],
+  'hub-role': ['hostile'],
+  'hub-lies': ['hostile'],
 };
 /** The least and the most of one range. */
 const RANGES = [
@@ -189,6 +201,10 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
   const own: Record<string, unknown> = { seed: seedOf(values.seed), maxPeers: values['max-peers'] };
   if (values.attack !== undefined) own.attack = values.attack;
   own.dawn = values.dawn === true;
+  if (values['hub-role'] !== undefined) own.hubRole = values['hub-role'];
+  if (values['hub-lies'] !== undefined && (own.hubRole ?? 'none') === 'none') {
+    throw new UsageError('--hub-lies needs --hub-role');
+  }
   if (values['no-restart'] === true) own.restart = false;
   const faults: Record<string, number> = {};
   for (const name of DIRECT) if (values[name] !== undefined) own[camel(name)] = values[name];

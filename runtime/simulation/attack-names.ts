@@ -1,4 +1,4 @@
-/** The attacks of the scenario `hostile` by name: plain data, light to load. What each does is in `attacks.ts`. */
+/** The attacks of the scenario `hostile` by name: plain data, light to load. What each does is in `attacks.ts` and `hub-lies.ts`. */
 export const ATTACKS = {
   forge: 'says things in the name of others',
   alter: 'changes what it passes on',
@@ -14,3 +14,13 @@ export const ATTACKS = {
   frame: 'says what makes those who pass it on look guilty',
 } as const;
 export type AttackName = keyof typeof ATTACKS;
+
+/** The lies of a hub by name. */
+export const HUB_ROLES = {
+  swap: 'brings what some say under the names of others, both ways',
+  between: 'puts itself between two peers with link ends of its own, and carries their frames on',
+  invent: 'tells of peers that there are not, with the keys of others, and plays them',
+  withhold: 'holds back signals and introductions',
+  echo: 'brings old signals again, late, to others and under other names',
+} as const;
+export type HubRoleName = keyof typeof HUB_ROLES;

@@ -111,7 +111,9 @@ export type FaultName =
   | 'hubKills'
   | 'hubRestarts'
   | 'adversaryFrames'
-  | 'adversarySignals';
+  | 'adversarySignals'
+  /** Channels that opened for a peer with somebody else than it dialed or answered. */
+  | 'channelsMisled';
 
 /** One delay of a distribution, in ms with a resolution of 1/8 ms. */
 export function drawDelay(delay: Delay, random: SeededRandom): number {

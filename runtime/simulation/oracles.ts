@@ -2,7 +2,13 @@
  * What must hold at every instant of a run, checked from outside. Each invariant names the failure it guards against; a
  * breach is a Violation with the peers it concerns, never an exception, so that one run can show all that is wrong.
  */
-import { BACKING_OFF_MAX, KNOWN_PEERS_MAX, LINKS_OVER_CAP } from '../../machines/shared/limits.ts';
+import {
+  BACKING_OFF_MAX,
+  HANDSHAKE_TIMEOUT_MS,
+  KNOWN_PEERS_MAX,
+  LINKS_OVER_CAP,
+  PROOF_TIMEOUT_MS,
+} from '../../machines/shared/limits.ts';
 import type { SimPeer } from './sim-peer.ts';
 
 /**
@@ -10,6 +16,9 @@ import type { SimPeer } from './sim-peer.ts';
  * only one end completed after HANDSHAKE_TIMEOUT_MS more, and a background tab looks once a second.
  */
 export const AGREEMENT_MS = 15_000;
+
+/** A channel to somebody else than was dialed may be open so long: HELLO and proof are awaited, and then its end. */
+export const MISLED_MS = HANDSHAKE_TIMEOUT_MS + PROOF_TIMEOUT_MS + 5_000;
 
 type Report = (property: string, detail: string, peers: readonly number[]) => void;
 type Context = ReturnType<SimPeer['mesh']['getSnapshot']>['context'];
@@ -42,13 +51,24 @@ export class Oracles {
   }
 
   check(living: readonly SimPeer[]): void {
-    for (const peer of living) this.#checkPeer(peer);
+    for (const peer of living) {
+      this.#checkPeer(peer);
+      this.#checkMisled(peer);
+    }
     this.#agreement.check(this.#run, living, this.#report);
   }
 
   /** Nobody was awake to notice one-sided links: all waits start again. */
   excuse(): void {
     this.#agreement.reset();
+  }
+
+  #checkMisled({ ports, index, fate }: SimPeer): void {
+    if (ports.misled.size === 0 || fate !== 'running') return;
+    for (const [{ other }, sinceMs] of ports.misled) {
+      const ms = ports.world.clock.now() - sinceMs;
+      if (ms > MISLED_MS) this.#report('strangers-let-go', `${ms} ms with ${other}`, [index]);
+    }
   }
 
   #checkPeer(peer: SimPeer): void {

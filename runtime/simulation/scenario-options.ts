@@ -1,6 +1,6 @@
 /** The scenarios by name, and the knobs of a run with their defaults: plain data, light to load. */
 import { DHT_K, DHT_PATHS } from '../../machines/shared/dht-routing-limits.ts';
-import type { AttackName } from './attack-names.ts';
+import type { AttackName, HubRoleName } from './attack-names.ts';
 import type { FaultModel } from './model.ts';
 
 export const SCENARIOS = {
@@ -19,7 +19,7 @@ export const SCENARIOS = {
   dht: 'records are put, then sought by others, and some written again',
   'dht-churn': 'the same while peers crash, leave and join',
   'dht-liars': 'the same while a share of the peers drops, alters, or gives out what is old, or holds nothing',
-  hostile: 'a share of the peers attacks the others, in one way or in all; broadcasts of the honest',
+  hostile: 'a share of the peers attacks the others, or the hubs lie, in one way or in all; broadcasts of the honest',
 } as const;
 export type ScenarioName = keyof typeof SCENARIOS;
 
@@ -75,6 +75,9 @@ export interface ScenarioOptions {
   readonly attack: AttackName | 'all';
   /** Hostile peers come first and begin at once, before there is a mesh (hostile). */
   readonly dawn: boolean;
+  /** How the hubs lie, from the first peer on, and about which share of what they could lie about (hostile). */
+  readonly hubRole: HubRoleName | 'all' | 'none';
+  readonly hubLies: number;
   readonly faults: Partial<FaultModel>;
   readonly checkEveryMs: number;
 }
@@ -116,6 +119,8 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
   hostile: 0.2,
   attack: 'all',
   dawn: false,
+  hubRole: 'none',
+  hubLies: 0.2,
   faults:
     scenario === 'lossy'
       ? { packetLoss: 0.1, signalLoss: 0.05, signalDuplication: 0.05, signalReordering: 0.1, dialFailure: 0.05 }

@@ -97,6 +97,7 @@ export class ScenarioRun {
     const { streams } = this.simulation;
     this.siege = options.scenario === 'hostile' ? new Siege(options, streams.fork('siege')) : undefined;
     this.siege?.demand(this.simulation);
+    this.siege?.corrupt(this.simulation);
     this.#random = this.simulation.streams.fork('scenario');
     this.#before = before;
     prepare?.(this.simulation);
@@ -376,6 +377,8 @@ const ACTS: Record<ScenarioName, Act> = {
     run.notes.hostile = siege?.hostile ?? 0;
     run.notes.envelopesLookedAt = simulation.vigil?.looked ?? 0;
     run.notes.mutedBy = run.counted('misbehaved');
+    const honest = simulation.living().filter(({ role }) => role === undefined);
+    Object.assign(run.notes, siege?.told(simulation, honest));
   },
 };
 

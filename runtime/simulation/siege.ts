@@ -1,31 +1,60 @@
-/** Who is hostile in the scenario `hostile`, as what, and from when on; and what must hold for the others all the same. */
+/** Who is hostile in the scenario `hostile`, hubs too, as what, and from when on; and what must hold for the others all the same. */
+import type { RoutedSignal } from '../../adapters/memory-hub.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { compareDistance } from '../../machines/shared/xor.ts';
 import type { Identity } from '../ports/identity.ts';
+import { HUB_ROLES, type HubRoleName } from './attack-names.ts';
 import { attacker, type Conspiracy, conspiracy } from './attacks.ts';
 import { cheapIdentity } from './cheap-identity.ts';
+import { LyingHub } from './hub-lies.ts';
 import type { SeededRandom } from './random-streams.ts';
 import type { ScenarioOptions } from './scenario-options.ts';
 import type { SimPeer } from './sim-peer.ts';
 import type { Simulation } from './simulation.ts';
 import type { PeerSetup } from './simulation-options.ts';
+import { FALSE_LINK } from './watcher.ts';
 
 /** Honest peers that eclipses and made-up ids are about. */
 const TARGETS = 3;
 /** Keys that a sybil makes to find one whose id is near its target's. */
 const KEYS_TRIED = 64;
 const DELIVERY_LEAST = 0.99;
+/** Who carries all signals can keep peers apart: beyond so much of one lie, and of all lies at once, delivery is not demanded. */
+const ONE_LIE_MOST = 0.5;
+const ALL_LIES_MOST = 0.2;
+/** Counters of proofs that did not hold, one for each ProofCode. */
+const UNPROVEN = /^unproven\./;
 
 export class Siege {
   readonly plot: Conspiracy = conspiracy();
   readonly #options: ScenarioOptions;
   readonly #random: SeededRandom;
+  /** Lies that hubs told, by name. */
+  readonly lies = new Map<HubRoleName, number>();
   #hostile = 0;
 
   constructor(options: ScenarioOptions, random: SeededRandom) {
     this.#options = options;
     this.#random = random;
     this.plot.active = options.dawn;
+  }
+
+  /** The hubs lie from now on, if they are to. */
+  corrupt({ network, hubUrls, clock }: Simulation): void {
+    const { hubRole, hubLies: share } = this.#options;
+    if (hubRole === 'none') return;
+    for (const url of hubUrls) {
+      const hub = network.hub(url);
+      const context = {
+        random: this.#random.fork(url),
+        clock,
+        link: network.linkPort(),
+        share,
+        deliver: (routed: RoutedSignal) => hub.deliver(routed),
+        told: (name: HubRoleName) => void this.lies.set(name, (this.lies.get(name) ?? 0) + 1),
+      };
+      hub.corrupt(new LyingHub(hubRole, context));
+    }
   }
 
   get hostile(): number {
@@ -72,8 +101,26 @@ export class Siege {
     return [...(first ?? []), ...(rest ?? [])].slice(0, count);
   }
 
+  /** What the run shows of its hubs: lies told, channels that led elsewhere, those refused for want of proof, links taken all the same. */
+  told({ ledger, violations }: Simulation, honest: readonly SimPeer[]): Record<string, number> {
+    if (this.#options.hubRole === 'none') return {};
+    const told: Record<string, number> = {};
+    for (const name of Object.keys(HUB_ROLES) as HubRoleName[]) {
+      const lies = this.lies.get(name);
+      if (lies !== undefined) told[`lies.${name}`] = lies;
+    }
+    let unproven = 0;
+    for (const { mesh } of honest) {
+      for (const [name, count] of Object.entries(mesh.status().counters)) if (UNPROVEN.test(name)) unproven += count;
+    }
+    const falseLinks = violations.filter(({ property }) => property === FALSE_LINK).length;
+    return { ...told, channelsMisled: ledger.faults.get('channelsMisled') ?? 0, unproven, falseLinks };
+  }
+
   /** What the run must have shown in the end. */
   demand(simulation: Simulation): void {
+    const { hubRole, hubLies } = this.#options;
+    if (hubRole !== 'none' && hubLies > (hubRole === 'all' ? ALL_LIES_MOST : ONE_LIE_MOST)) return;
     simulation.eventually('honest-delivery', ({ ledger }) => {
       const { ratio } = ledger.deliveryFigures().delivery;
       return ratio >= DELIVERY_LEAST

@@ -2,6 +2,7 @@
  * The ports of one simulated peer: the in-memory adapters behind a gate that a sleeping process closes, with the faults
  * of the model and an adversary's hooks on the way. Owns what gets lost, doubled and late; decides nothing else.
  */
+import type { MemoryNetwork } from '../../adapters/memory.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions, LinkPort } from '../ports/link.ts';
@@ -25,7 +26,7 @@ export interface PortWorld {
   readonly faults: FaultModel;
   /** Draws for faults: a stream of its own, so that a fault switched off changes no other draw. */
   readonly faultRandom: SeededRandom;
-  readonly network: { linkPort(): LinkPort; signalingPort(url: string): SignalingPort };
+  readonly network: Pick<MemoryNetwork, 'linkPort' | 'signalingPort' | 'otherEnd'>;
   count(fault: FaultName): void;
   /** Number of a peer, -1 for strangers. */
   indexOf(peer: PeerId): number;
@@ -33,6 +34,8 @@ export interface PortWorld {
   frameArrived(from: number, to: number, frame: Uint8Array): void;
   /** A peer that plays no role handed a frame to a link. */
   frameSent(from: number, frame: Uint8Array): void;
+  /** The same, to a link whose other end is not the peer that it is for. True when that is a breach: once a link is enough. */
+  frameMisled(from: number, remote: PeerId, frame: Uint8Array): boolean;
   signalSent(from: PeerId, to: PeerId, signal: PeerSignal): void;
   signalArrived(from: PeerId, to: PeerId, signal: PeerSignal): void;
   hubReachable(peer: PeerId): boolean;
@@ -79,6 +82,8 @@ export class SimPorts {
   readonly world: PortWorld;
   readonly adversary: Adversary | undefined;
   readonly open = new Map<PeerId, SimLink>();
+  /** Open links whose other end is somebody else than the mesh means, and since when. */
+  readonly misled = new Map<SimLink, number>();
   readonly link: LinkPort;
   readonly #owner: PortOwner;
   readonly #connections = new Set<SimConnection>();
@@ -174,6 +179,8 @@ class SimLink implements Link, LinkHandlers {
   /** Its answer never gets through, as if no pair of candidates worked. */
   readonly #stillborn: boolean;
   #base: Link | undefined;
+  #other: PeerId | undefined;
+  #isMisled = false;
 
   constructor(ports: SimPorts, remote: PeerId, handlers: LinkHandlers, stillborn: boolean) {
     this.#ports = ports;
@@ -185,6 +192,11 @@ class SimLink implements Link, LinkHandlers {
 
   start(base: LinkPort, options: LinkOptions): void {
     this.#base = base.open(options, this);
+  }
+
+  /** Who is at the other end in truth, since it opened. */
+  get other(): PeerId | undefined {
+    return this.#other;
   }
 
   get bufferedBytes(): number {
@@ -207,7 +219,10 @@ class SimLink implements Link, LinkHandlers {
       for (const other of frames) this.put(other);
       return true;
     }
-    if (adversary === undefined) world.frameSent(this.#ports.index, frame);
+    if (adversary === undefined) {
+      world.frameSent(this.#ports.index, frame);
+      if (this.#isMisled) this.#isMisled = !world.frameMisled(this.#ports.index, this.#remote, frame);
+    }
     if (world.faults.frameLoss > 0 && world.faultRandom.next() < world.faults.frameLoss) {
       world.count('framesLost');
       return true;
@@ -232,6 +247,13 @@ class SimLink implements Link, LinkHandlers {
   }
 
   onOpen(): void {
+    const { world, adversary } = this.#ports;
+    this.#other = world.network.otherEnd(this.#base as Link);
+    this.#isMisled = this.#other !== this.#remote && adversary === undefined;
+    if (this.#isMisled) {
+      world.count('channelsMisled');
+      this.#ports.misled.set(this, world.clock.now());
+    }
     this.#ports.open.set(this.#remote, this);
     this.#ports.gate.pass(() => this.#handlers.onOpen());
   }
@@ -259,6 +281,7 @@ class SimLink implements Link, LinkHandlers {
   }
 
   onClosed(error?: Error): void {
+    this.#ports.misled.delete(this);
     if (this.#ports.open.get(this.#remote) === this) this.#ports.open.delete(this.#remote);
     this.#ports.collected();
     this.#ports.gate.pass(() => this.#handlers.onClosed(error));

@@ -391,6 +391,7 @@ export class Simulation {
       indexOf: (id) => this.indexOf(id),
       frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
       frameSent: (from, frame) => this.vigil?.sent(from, frame),
+      frameMisled: (from, remote, frame) => this.#watcher.frameMisled(from, remote, frame),
       signalSent: (from, to, signal) => this.#watcher.signalSent(this.indexOf(from), to, signal, 'hub'),
       signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),
       hubReachable: (peer) => this.#wires.reachesHubs(peer),

@@ -6,6 +6,8 @@ import type { PeerId } from '../../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINKS_OVER_CAP } from '../../machines/shared/limits.ts';
 import type { MeshEvent } from '../api.ts';
 import type { PeerSignal } from '../ports/signaling.ts';
+import { decodeFrame } from '../wire/codec.ts';
+import type { Message } from '../wire/messages.ts';
 import type { Ledger } from './ledger.ts';
 import { broadcastsIn } from './peek.ts';
 import type { Recorder } from './recorder.ts';
@@ -14,8 +16,13 @@ import { frameWord, signalWord } from './sim-ports.ts';
 
 /** A frame that carries an envelope is longer: id, source and headers alone are more. */
 const GOSSIP_FRAME_BYTES_MIN = 48;
+/** All that may cross a channel before its end is proven. */
+const FOR_STRANGERS: ReadonlySet<Message['type']> = new Set(['HELLO', 'PROOF', 'CLOSE']);
 /** Links that a peer dials for, unless its cap is smaller. */
 const TARGET = 6;
+
+/** A link that a mesh accepted leads to the peer that it is taken for, whoever carried the signals. */
+export const FALSE_LINK = 'links-lead-to-whom-they-name';
 
 export interface WatchedWorld {
   readonly nowMs: number;
@@ -49,6 +56,14 @@ export class Watcher {
       ledger.copied(id);
       if (recorder.tracing) recorder.line(['copy', this.#world.nowMs, sender, receiver, id, hops]);
     });
+  }
+
+  /** A peer put a frame on a link whose other end is not the one that the link is for: it must not take the link for proven. */
+  frameMisled(sender: number, remote: PeerId, frame: Uint8Array): boolean {
+    const decoded = decodeFrame(frame);
+    const told = decoded.ok ? decoded.value.messages.find(({ type }) => !FOR_STRANGERS.has(type)) : undefined;
+    if (told !== undefined) this.#world.violate(FALSE_LINK, `${told.type} for ${remote} to somebody else`, [sender]);
+    return told !== undefined;
   }
 
   /** `sender` is the index of a peer, which handed the signal to a hub or to the mesh itself. */
@@ -111,6 +126,10 @@ export class Watcher {
       world.violate('disconnected-after-connected', what, [peer.index, other]);
     }
     if (stands) {
+      const end = peer.ports.open.get(remote)?.other;
+      if (end !== undefined && end !== remote) {
+        world.violate(FALSE_LINK, `took ${end} for ${remote}`, [peer.index]);
+      }
       this.#linked.add(key);
       if (this.#linked.has(`${other} ${peer.index}`)) world.ledger.links++;
     } else {

@@ -1,6 +1,6 @@
 /** Properties as plain functions: what holds for the real charts, and must fail once a core is broken on purpose. */
 import { vi } from 'vitest';
-import { type SimPeer, Simulation } from '../../runtime/testing.ts';
+import { runScenario, type SimPeer, Simulation } from '../../runtime/testing.ts';
 
 // Virtual time costs as much as the machine is busy: the bound is against a run that never ends.
 vi.setConfig({ testTimeout: 180_000 });
@@ -67,6 +67,20 @@ export function resumesExactly(seed: number): string | undefined {
   if (delivery.delivered !== 160) return `${delivery.delivered} of 160 delivered`;
   if (rmrAll !== 0) return `what had arrived was sent again: ${rmrAll} copies too many of each message`;
   return violations[0]?.detail;
+}
+
+/** No mesh takes a link for one to somebody else, whether a hub sits in between or plays peers that there are not. */
+export function takesNobodyForAnother(seed: number): string | undefined {
+  for (const hubRole of ['between', 'invent'] as const) {
+    const small = { peers: 6, joinOverMs: 500, settleMs: 2_000, liveMs: 2_000, broadcasts: 4 };
+    const { figures, notes } = runScenario({ scenario: 'hostile', hostile: 0, hubRole, hubLies: 0.5, seed, ...small });
+    const wrong = figures.violations.map(
+      ({ property, detail }) => `${property}: ${detail.replace(/\w{40}/g, 'a peer')}`,
+    );
+    if (wrong.length > 0) return [...new Set(wrong)].join('; ');
+    if (notes.channelsMisled === 0) return `${hubRole} misled nobody`;
+  }
+  return undefined;
 }
 
 export const SEEDS = [1, 2, 3, 4, 5];
