@@ -221,8 +221,8 @@ export class MemoryHub {
     return session;
   }
 
-  /** From now on it does what these say. */
-  corrupt(hooks: HubHooks): void {
+  /** From now on it does what these say; without them it is honest again. */
+  corrupt(hooks: HubHooks | undefined): void {
     this.#hooks = hooks;
   }
 
