@@ -139,6 +139,7 @@ export class ScenarioRun {
   #picture(): Omit<ScenarioResult, 'figures'> {
     const { simulation } = this;
     this.#sample();
+    Object.assign(this.notes, this.siege?.told(simulation));
     this.#before?.(simulation);
     const topology = [...simulation.graph()].map(([id, links]) => ({
       index: simulation.indexOf(id),
@@ -377,8 +378,6 @@ const ACTS: Record<ScenarioName, Act> = {
     run.notes.hostile = siege?.hostile ?? 0;
     run.notes.envelopesLookedAt = simulation.vigil?.looked ?? 0;
     run.notes.mutedBy = run.counted('misbehaved');
-    const honest = simulation.living().filter(({ role }) => role === undefined);
-    Object.assign(run.notes, siege?.told(simulation, honest));
   },
 };
 

@@ -19,9 +19,8 @@ const TARGETS = 3;
 /** Keys that a sybil makes to find one whose id is near its target's. */
 const KEYS_TRIED = 64;
 const DELIVERY_LEAST = 0.99;
-/** Who carries all signals can keep peers apart: beyond so much of one lie, and of all lies at once, delivery is not demanded. */
-const ONE_LIE_MOST = 0.5;
-const ALL_LIES_MOST = 0.2;
+/** Who carries all signals can keep peers apart: delivery is not demanded of a mesh whose hubs lie about more than this. */
+const LIES_MOST = 0.2;
 /** Counters of proofs that did not hold, one for each ProofCode. */
 const UNPROVEN = /^unproven\./;
 
@@ -102,7 +101,7 @@ export class Siege {
   }
 
   /** What the run shows of its hubs: lies told, channels that led elsewhere, those refused for want of proof, links taken all the same. */
-  told({ ledger, violations }: Simulation, honest: readonly SimPeer[]): Record<string, number> {
+  told(simulation: Simulation): Record<string, number> {
     if (this.#options.hubRole === 'none') return {};
     const told: Record<string, number> = {};
     for (const name of Object.keys(HUB_ROLES) as HubRoleName[]) {
@@ -110,9 +109,11 @@ export class Siege {
       if (lies !== undefined) told[`lies.${name}`] = lies;
     }
     let unproven = 0;
-    for (const { mesh } of honest) {
+    for (const { mesh, role } of simulation.living()) {
+      if (role !== undefined) continue;
       for (const [name, count] of Object.entries(mesh.status().counters)) if (UNPROVEN.test(name)) unproven += count;
     }
+    const { ledger, violations } = simulation;
     const falseLinks = violations.filter(({ property }) => property === FALSE_LINK).length;
     return { ...told, channelsMisled: ledger.faults.get('channelsMisled') ?? 0, unproven, falseLinks };
   }
@@ -120,7 +121,7 @@ export class Siege {
   /** What the run must have shown in the end. */
   demand(simulation: Simulation): void {
     const { hubRole, hubLies } = this.#options;
-    if (hubRole !== 'none' && hubLies > (hubRole === 'all' ? ALL_LIES_MOST : ONE_LIE_MOST)) return;
+    if (hubRole !== 'none' && hubLies > LIES_MOST) return;
     simulation.eventually('honest-delivery', ({ ledger }) => {
       const { ratio } = ledger.deliveryFigures().delivery;
       return ratio >= DELIVERY_LEAST
