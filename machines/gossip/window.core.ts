@@ -6,7 +6,7 @@
  */
 import type { Digest, DigestSpan } from '../../runtime/wire/messages.ts';
 import { DIGEST_SPAN_MS, DIGEST_SPANS_MAX, WINDOW_BYTES_MAX } from '../shared/gossip-limits.ts';
-import type { MessageId, PeerId } from '../shared/ids.ts';
+import { digitValue, type MessageId, type PeerId } from '../shared/ids.ts';
 import { SEEN_MAX, SEEN_MS } from '../shared/limits.ts';
 import { createRepeats, type RepeatState, raiseFloor, type Stamp } from './repeats.core.ts';
 import type { TreeId } from './trees.core.ts';
@@ -31,18 +31,39 @@ export interface Kept {
   envelope: Uint8Array | undefined;
 }
 
+/** A message as it is held. Those that are forgotten are used again: what lives so long is costly to collect. */
+interface Entry extends Kept {
+  id: MessageId;
+  /** Its part of the digest. */
+  mark: number;
+  atMs: number;
+  from: PeerId | undefined;
+  hops: number;
+  hopsMax: number;
+  tree: TreeId;
+  stamp: { -readonly [Field in keyof Stamp]: Stamp[Field] };
+  shared: boolean;
+  confirms: boolean;
+}
+
 export interface Window {
   readonly repeats: RepeatState;
-  readonly seen: Map<MessageId, Kept>;
-  /** The ids of `seen`, oldest first from `oldestAt`. A map whose front was deleted is slow to look at from its front. */
-  order: MessageId[];
+  /** What is read here holds within the running turn: its entry may be another message's later. */
+  readonly seen: Map<MessageId, Readonly<Entry>>;
+  /** The same, oldest first from `oldestAt`. A map whose front was deleted is slow to look at from its front. */
+  order: Entry[];
   oldestAt: number;
   /** Those before this place in `order` have no bytes any more. */
   bytesFrom: number;
   bytes: number;
   /** Digest by the time of sending. */
   readonly spans: Map<number, { count: number; sum: number }>;
+  /** Entries to be used again, at most SPARE_MAX. */
+  readonly spare: Entry[];
 }
+
+/** Where messages come and go at one rate there is one at a time. */
+const SPARE_MAX = 64;
 
 export const createWindow = (): Window => ({
   repeats: createRepeats(),
@@ -52,60 +73,92 @@ export const createWindow = (): Window => ({
   bytesFrom: 0,
   bytes: 0,
   spans: new Map(),
+  spare: [],
 });
 
-/** What is remembered of a message that came before, or is our own. */
+/** What is remembered of a message that came before, or is our own. Holds within the running turn. */
 export const lookUp = (window: Window, id: MessageId): Kept | undefined => window.seen.get(id);
 
-/** Remembers a message; the oldest beyond SEEN_MAX or SEEN_MS are forgotten, and the bytes beyond WINDOW_BYTES_MAX. */
+/**
+ * Remembers a message, which is not known yet; the oldest beyond SEEN_MAX or SEEN_MS are forgotten, and the bytes beyond
+ * WINDOW_BYTES_MAX. `kept` itself is not held.
+ */
 export function remember(window: Window, id: MessageId, kept: Kept): void {
-  const { seen } = window;
-  seen.set(id, kept);
-  window.order.push(id);
-  if (kept.shared) {
-    count(window, id, kept, 1);
-    window.bytes += kept.envelope?.length ?? 0;
+  const spare = window.spare.pop();
+  const entry = spare === undefined ? entryOf(id, kept) : rewritten(spare, id, kept);
+  window.seen.set(id, entry);
+  window.order.push(entry);
+  if (entry.shared) {
+    count(window, entry, 1);
+    window.bytes += entry.envelope?.length ?? 0;
   } else {
-    kept.envelope = undefined;
+    entry.envelope = undefined;
   }
-  forgetOld(window, kept.atMs);
-  while (window.bytes > WINDOW_BYTES_MAX) dropBytes(window, seen.get(window.order[window.bytesFrom++] as MessageId));
+  forgetOld(window, entry.atMs);
+  while (window.bytes > WINDOW_BYTES_MAX) dropBytes(window, window.order[window.bytesFrom++]);
+}
+
+function entryOf(id: MessageId, kept: Kept): Entry {
+  const { atMs, from, hops, hopsMax, tree, isTold, shared, confirms = false, envelope } = kept;
+  const { source, seq, sentAtMs, ttlMs } = kept.stamp;
+  const stamp = { source, seq, sentAtMs, ttlMs };
+  return { id, mark: markOf(id), atMs, from, hops, hopsMax, tree, stamp, isTold, shared, confirms, envelope };
+}
+
+function rewritten(entry: Entry, id: MessageId, kept: Kept): Entry {
+  entry.id = id;
+  entry.mark = markOf(id);
+  entry.atMs = kept.atMs;
+  entry.from = kept.from;
+  entry.hops = kept.hops;
+  entry.hopsMax = kept.hopsMax;
+  entry.tree = kept.tree;
+  entry.stamp.source = kept.stamp.source;
+  entry.stamp.seq = kept.stamp.seq;
+  entry.stamp.sentAtMs = kept.stamp.sentAtMs;
+  entry.stamp.ttlMs = kept.stamp.ttlMs;
+  entry.isTold = kept.isTold;
+  entry.shared = kept.shared;
+  entry.confirms = kept.confirms ?? false;
+  entry.envelope = kept.envelope;
+  return entry;
 }
 
 function forgetOld(window: Window, nowMs: number): void {
-  const { seen } = window;
-  while (window.oldestAt < window.order.length) {
-    const oldest = window.order[window.oldestAt] as MessageId;
-    const kept = seen.get(oldest) as Kept;
-    if (seen.size <= SEEN_MAX && nowMs - kept.atMs < SEEN_MS) break;
-    dropBytes(window, kept);
-    if (kept.shared) count(window, oldest, kept, -1);
-    seen.delete(oldest);
+  const { seen, order, spare } = window;
+  while (window.oldestAt < order.length) {
+    const oldest = order[window.oldestAt] as Entry;
+    if (seen.size <= SEEN_MAX && nowMs - oldest.atMs < SEEN_MS) break;
+    dropBytes(window, oldest);
+    if (oldest.shared) count(window, oldest, -1);
+    seen.delete(oldest.id);
     // Our own come back as echoes, which need no memory.
-    if (kept.from !== undefined) raiseFloor(window.repeats, kept.stamp, kept.atMs, kept.isTold, nowMs);
+    if (oldest.from !== undefined) raiseFloor(window.repeats, oldest.stamp, oldest.atMs, oldest.isTold, nowMs);
+    if (spare.length < SPARE_MAX) spare.push(oldest);
     window.oldestAt++;
   }
   window.bytesFrom = Math.max(window.bytesFrom, window.oldestAt);
-  if (window.oldestAt < SEEN_MAX) return;
-  window.order = window.order.slice(window.oldestAt);
+  // What was forgotten makes room before it is more than what is held.
+  if (window.oldestAt < SPARE_MAX || window.oldestAt * 2 < order.length) return;
+  window.order = order.slice(window.oldestAt);
   window.bytesFrom -= window.oldestAt;
   window.oldestAt = 0;
 }
 
 /** Nobody is given anything any more of what came until now. */
 export function disownAll(window: Window): void {
-  for (const kept of window.seen.values()) dropBytes(window, kept);
+  for (let i = window.oldestAt; i < window.order.length; i++) dropBytes(window, window.order[i]);
   window.bytesFrom = window.order.length;
 }
 
 /** Nobody is given this message any more: it turned out to be rubbish. */
 export function disown(window: Window, id: MessageId): void {
-  const kept = window.seen.get(id);
+  const kept = lookUp(window, id);
   dropBytes(window, kept);
   if (kept !== undefined) kept.isTold = false;
 }
 
-function dropBytes(window: Window, kept: Kept | undefined): void {
+function dropBytes(window: Window, kept: Pick<Kept, 'envelope'> | undefined): void {
   if (kept?.envelope === undefined) return;
   window.bytes -= kept.envelope.length;
   kept.envelope = undefined;
@@ -113,14 +166,26 @@ function dropBytes(window: Window, kept: Kept | undefined): void {
 
 const spanOf = (sentAtMs: number): number => Math.floor(sentAtMs / DIGEST_SPAN_MS);
 
-/** Ids are random: the exclusive or of their beginnings tells two sets apart, all but once in four thousand million. */
-function count({ spans }: Window, id: MessageId, { stamp }: Kept, by: 1 | -1): void {
+const MARK_DIGITS = 8;
+
+/** The end of an id: it is random, where the beginning is that of its source's. */
+function markOf(id: MessageId): number {
+  let mark = 0;
+  for (let at = id.length - MARK_DIGITS; at < id.length; at++) mark = (mark << 4) | digitValue(id.charCodeAt(at));
+  return mark;
+}
+
+/** The exclusive or of marks tells two sets of as many messages apart, all but once in four thousand million. */
+function count({ spans }: Window, { stamp, mark }: Entry, by: 1 | -1): void {
   const at = spanOf(stamp.sentAtMs);
-  const span = spans.get(at) ?? { count: 0, sum: 0 };
+  const span = spans.get(at);
+  if (span === undefined) {
+    spans.set(at, { count: by, sum: mark >>> 0 });
+    return;
+  }
   span.count += by;
-  span.sum = (span.sum ^ Number.parseInt(id.slice(0, 8), 16)) >>> 0;
-  if (span.count > 0) spans.set(at, span);
-  else spans.delete(at);
+  span.sum = (span.sum ^ mark) >>> 0;
+  if (span.count === 0) spans.delete(at);
 }
 
 /** What we have, for a neighbour to compare. `fresh`: with what was sent just now too, which may be on its way to it. */
@@ -161,9 +226,8 @@ export function compare(window: Window, theirs: Omit<Digest, 'type'>, nowMs: num
   const ours: MessageId[] = [];
   if (differing.size === 0) return { ours, isLacking };
   for (let i = window.bytesFrom; i < window.order.length && ours.length < max; i++) {
-    const id = window.order[i] as MessageId;
-    const kept = window.seen.get(id) as Kept;
-    if (kept.envelope !== undefined && differing.has(spanOf(kept.stamp.sentAtMs))) ours.push(id);
+    const { id, envelope, stamp } = window.order[i] as Entry;
+    if (envelope !== undefined && differing.has(spanOf(stamp.sentAtMs))) ours.push(id);
   }
   return { ours, isLacking };
 }

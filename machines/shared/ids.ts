@@ -56,7 +56,7 @@ export function toHex(bytes: Uint8Array): string {
 }
 
 /** The value of a hex digit by its character code: digits are 0x30 to 0x39, letters 0x61 to 0x66. */
-const digitValue = (code: number): number => (code & 15) + (code > 0x39 ? 9 : 0);
+export const digitValue = (code: number): number => (code & 15) + (code > 0x39 ? 9 : 0);
 
 /** Lower-case hex as bytes; the caller has checked the digits. */
 export function fromHex(text: string): Uint8Array {

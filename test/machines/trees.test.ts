@@ -17,7 +17,15 @@ import {
   treeOf,
   useSpare,
 } from '../../machines/gossip/trees.core.ts';
-import { compare, createWindow, digestOf, disown, type Kept, remember } from '../../machines/gossip/window.core.ts';
+import {
+  compare,
+  createWindow,
+  digestOf,
+  disown,
+  type Kept,
+  lookUp,
+  remember,
+} from '../../machines/gossip/window.core.ts';
 import {
   DIGEST_SPAN_MS,
   GOSSIP_TREES_MAX,
@@ -28,10 +36,11 @@ import {
   MISSING_SHARES,
   WINDOW_BYTES_MAX,
 } from '../../machines/shared/gossip-limits.ts';
-import { BEACON_INTERVAL_MS } from '../../machines/shared/limits.ts';
+import { BEACON_INTERVAL_MS, SEEN_MAX } from '../../machines/shared/limits.ts';
 
 const SOURCE = 'a'.repeat(40);
-const id = (n: number): string => n.toString(16).padStart(8, '0').padEnd(32, '0');
+/** As real ones: all of one source begin alike. */
+const id = (n: number): string => SOURCE.slice(0, 16) + n.toString(16).padStart(16, '0');
 const eager = (tree: ReturnType<typeof treeOf>): number[] =>
   Array.from({ length: 64 }, (_, slot) => slot).filter((slot) => isEager(tree, slot));
 
@@ -172,6 +181,25 @@ describe('digests', () => {
     expect(compare(b, digest, NOW, 100)).toEqual({ ours: [id(2)], isLacking: true });
     disown(b, id(2));
     expect(compare(b, digest, NOW, 100).ours).toEqual([]);
+  });
+
+  it('tell one message of a source from another of the same moment', () => {
+    const [a, b] = [createWindow(), createWindow()];
+    remember(a, id(1), kept(NOW - 5_000));
+    remember(b, id(2), kept(NOW - 5_000));
+    expect(compare(b, { answer: false, ...digestOf(a, NOW, false) }, NOW, 100)).toEqual({
+      ours: [id(2)],
+      isLacking: true,
+    });
+  });
+
+  it('are of what is remembered, however many came and were forgotten before', () => {
+    const [a, b] = [createWindow(), createWindow()];
+    const count = SEEN_MAX + 1_000;
+    for (let n = 0; n < count; n++) remember(a, id(n), kept(NOW - 5_000, { hops: n % 7 }));
+    for (let n = count - SEEN_MAX; n < count; n++) remember(b, id(n), kept(NOW - 5_000));
+    expect(digestOf(a, NOW, false)).toEqual(digestOf(b, NOW, false));
+    expect([a.seen.size, lookUp(a, id(999)), lookUp(a, id(1_000))?.hops]).toEqual([SEEN_MAX, undefined, 1_000 % 7]);
   });
 
   it('leave out what was sent just now unless asked, direct messages, and more than so many', () => {
