@@ -40,10 +40,10 @@ const CODES: number[][] = Array.from({ length: PIECE_BYTES + 1 }, (_, length) =>
  * Bytes as lower-case hex, two digits a byte. Each piece is made in one go: a text that is put together digit by digit
  * keeps its parts, seven times the memory, for as long as nobody looks into it.
  */
-export function toHex(bytes: Uint8Array): string {
+export function toHex(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    const length = Math.min(PIECE_BYTES, bytes.length - at);
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, end - at);
     const codes = CODES[length] as number[];
     for (let i = 0; i < length; i++) {
       const byte = bytes[at + i] as number;

@@ -13,6 +13,8 @@ export class Batches {
   /** The end of this turn will be heard of. */
   #awaits = false;
   #timer: unknown;
+  /** When the running turn began, while links are busy. */
+  #turnMs = 0;
 
   constructor(clock: MeshClock) {
     this.#clock = clock;
@@ -20,8 +22,10 @@ export class Batches {
 
   /** Sends at once on a quiet link, with the turn's other messages on a busy one. */
   push(entry: LinkEntry, part: Uint8Array): void {
-    if (this.#busy.has(entry)) return entry.gatherCounted(part, this.#clock.now());
-    entry.pushCounted(part, this.#clock.now());
+    // The time of the turn is good enough for when something was said last: reading the clock takes longer than gathering.
+    if (this.#busy.has(entry)) return entry.gatherCounted(part, this.#turnMs);
+    if (!this.#awaits) this.#turnMs = this.#clock.now();
+    entry.pushCounted(part, this.#turnMs);
     this.#busy.add(entry);
     if (!this.#awaits) this.#awaitEnd();
   }
@@ -34,8 +38,8 @@ export class Batches {
 
   readonly #endTurn = (): void => {
     this.#awaits = false;
-    const nowMs = this.#clock.now();
-    for (const entry of this.#busy) if (!entry.sendGathered(nowMs)) this.#busy.delete(entry);
+    this.#turnMs = this.#clock.now();
+    for (const entry of this.#busy) if (!entry.sendGathered(this.#turnMs)) this.#busy.delete(entry);
     if (this.#busy.size > 0) this.#awaitEnd();
   };
 

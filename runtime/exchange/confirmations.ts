@@ -35,7 +35,7 @@ import type { Confirm, Confirmation, Remind } from '../wire/messages.ts';
 import { type Authenticity, confirmerOf } from './authenticity.ts';
 import type { Intake } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
-import { signerFailed } from './origination.ts';
+import { signerFailed } from './outgoing.ts';
 
 export interface ConfirmationsOptions {
   readonly self: PeerId;

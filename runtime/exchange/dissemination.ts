@@ -87,7 +87,7 @@ export class Dissemination {
       route: (...message) => this.#directs.send(...message),
       settle: (id) => this.#directs.settle(id, false),
       spread: (id, message) => this.#spread(id, message, undefined),
-      saysOften: () => this.spreader.saysOften(ports.clock.now()),
+      saysOften: (nowMs) => this.spreader.saysOften(nowMs),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
     });
     this.#intake = new Intake({
@@ -166,9 +166,10 @@ export class Dissemination {
     const before = this.spreader.kept(envelope.id);
     if (before !== undefined) return this.#repeated(entry, envelope.id, before, gossip);
     const { id, part } = envelope;
-    gave(entry.promises, id, true, this.#ports.clock.now());
+    const nowMs = this.#ports.clock.now();
+    gave(entry.promises, id, true, nowMs);
     // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
-    this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry);
+    this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry, nowMs);
     if (!deliver) this.#confirmations.received(id, false);
     if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
     else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) {
@@ -177,7 +178,7 @@ export class Dissemination {
     }
     if (envelope.network !== this.#network) this.#counters.add('foreign');
     if (envelope.source !== entry.remote) {
-      learnWay(this.#options.ways, envelope.source, entry.remote, true, this.#ports.clock.now());
+      learnWay(this.#options.ways, envelope.source, entry.remote, true, nowMs);
     }
     if (!relay) return this.#confirmations.spread(id);
     const onward = encodeMessage({ type: 'GOSSIP', hops: gossip.hops + 1, envelope: gossip.envelope });
@@ -208,16 +209,17 @@ export class Dissemination {
     bytes: Uint8Array | undefined,
     hops: number,
     entry: LinkEntry | undefined,
+    nowMs = this.#ports.clock.now(),
   ): void {
-    const { kind, own, source, seq, sentAtMs, ttlMs, hopsMax, confirmMs } = envelope;
+    const { kind, own, source, hopsMax, confirmMs } = envelope;
     const confirms = confirmMs !== undefined && kind === 'broadcast' && id === envelope.id;
     const kept: Kept = {
-      atMs: this.#ports.clock.now(),
+      atMs: nowMs,
       from: entry?.remote,
       hops,
       hopsMax,
       tree: own ? source : SHARED,
-      stamp: { source, seq, sentAtMs, ttlMs },
+      stamp: envelope,
       isTold: kind === 'broadcast' && bytes !== undefined,
       shared: kind === 'broadcast',
       envelope: bytes,

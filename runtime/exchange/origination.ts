@@ -7,13 +7,7 @@
 import type { Place } from '../../machines/gossip/ordered.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { isPeerId, type MessageId, type PeerId, toHex } from '../../machines/shared/ids.ts';
-import {
-  DIRECT_TIMEOUT_MS,
-  HOPS_MAX_DEFAULT,
-  HOPS_MAX_SMALL_CAP,
-  LINK_QUEUE_BYTES_MAX,
-  SMALL_CAP,
-} from '../../machines/shared/limits.ts';
+import { DIRECT_TIMEOUT_MS, HOPS_MAX_DEFAULT, HOPS_MAX_SMALL_CAP, SMALL_CAP } from '../../machines/shared/limits.ts';
 import {
   OFFER_INTERVAL_MS,
   SEQ_PER_MS,
@@ -34,7 +28,16 @@ import { type Authenticity, ID_PREFIX_DIGITS } from './authenticity.ts';
 import type { Counters } from './counters.ts';
 import { InOrder } from './in-order.ts';
 import type { LinkTable } from './link-table.ts';
-import { type Heading, type Packed, packEnvelopes } from './outgoing.ts';
+import {
+  checkRoom,
+  type Heading,
+  type Packed,
+  packEnvelopes,
+  reachOf,
+  signerFailed,
+  type Unpacked,
+  unreachable,
+} from './outgoing.ts';
 import { PendingDirects } from './pending-directs.ts';
 
 export interface OriginationOptions {
@@ -52,7 +55,7 @@ export interface OriginationOptions {
   /** Nobody waits for the receipt of this message any more. */
   readonly settle: (id: MessageId) => void;
   /** We are about to broadcast: whether it is often enough for a tree of our own. */
-  readonly saysOften: () => boolean;
+  readonly saysOften: (nowMs: number) => boolean;
   readonly remember: (id: MessageId, heading: Heading, envelope: Uint8Array) => void;
 }
 
@@ -60,6 +63,8 @@ export interface OriginationOptions {
 interface Signed {
   readonly failure?: MeshError;
 }
+
+const SIGNED: Signed = {};
 
 /** A direct message that is to be sealed. */
 interface Unsealed {
@@ -72,16 +77,12 @@ interface Unsealed {
 /** How long an offer of keys, or its answer, is sent on further ways. Another offer is made meanwhile. */
 const KEYS_TIMEOUT_MS = 2 * OFFER_INTERVAL_MS;
 
-export const signerFailed = (cause: unknown): MeshError =>
-  new MeshError('SIGNER_FAILED', `The identity signed nothing: ${String(cause)}`, { cause });
-
-const unreachable = (to: PeerId): MeshError =>
-  new MeshError('UNREACHABLE', 'There is no link to send on.', { peerId: to });
-
 export class Origination {
   readonly #options: OriginationOptions;
   readonly #ports: MeshPorts;
   readonly #self: PeerId;
+  /** Ours begin so. */
+  readonly #prefix: string;
   readonly directs: PendingDirects;
   readonly #sessions: Sessions;
   readonly rooms: Rooms;
@@ -102,6 +103,7 @@ export class Origination {
     this.#options = options;
     this.#ports = ports;
     this.#self = ports.identity.peerId;
+    this.#prefix = this.#self.slice(0, ID_PREFIX_DIGITS);
     this.#seq = Math.floor(clock.now()) * SEQ_PER_MS;
     this.#order = { epoch: Math.floor(clock.now()), number: 0 };
     this.directs = new PendingDirects(clock, (id) => {
@@ -333,16 +335,15 @@ export class Origination {
     throw new MeshError('FEATURE_OFF', 'Nothing is encrypted in a network without signing: keys could be anybody’s.');
   }
 
-  #nextId(): MessageId {
-    return this.#self.slice(0, ID_PREFIX_DIGITS) + toHex(this.#ports.random.bytes(8));
-  }
+  readonly #nextId = (): MessageId => this.#prefix + toHex(this.#ports.random.bytes(8));
 
   /** Signs what goes out, and sends it now or, when the signer takes a while, later and in order. */
   #sign(packed: readonly Packed[], send: () => void, failed: (error: MeshError) => void): void {
-    let signed: Signed | Promise<Signed> = {};
+    const { authenticity } = this.#options;
+    let signed: Signed | Promise<Signed> = SIGNED;
     try {
-      const awaited = packed.flatMap(({ envelope }) => this.#options.authenticity.sign(envelope) ?? []);
-      if (awaited.length > 0) signed = Promise.all(awaited).then(() => ({}));
+      const awaited = authenticity.signing ? packed.flatMap(({ envelope }) => authenticity.sign(envelope) ?? []) : [];
+      if (awaited.length > 0) signed = Promise.all(awaited).then(() => SIGNED);
     } catch (cause) {
       signed = { failure: signerFailed(cause) };
     }
@@ -365,23 +366,30 @@ export class Origination {
       throw new MeshError('QUEUE_FULL', 'Too many messages wait for their signatures.');
     }
     const sentAtMs = this.#ports.clock.now();
-    const hopsMax = maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT;
-    const [source, seq] = [this.#self, this.#seq + 1];
+    const reach = reachOf(options, maxPeers < SMALL_CAP ? HOPS_MAX_SMALL_CAP : HOPS_MAX_DEFAULT);
     const { id, kind, to, form, order, confirmMs } = what;
-    const own = kind === 'broadcast' && this.#options.saysOften() ? (true as const) : undefined;
-    const base = { id, network, source, seq, kind, own, to, hopsMax, sentAtMs, form, order, confirmMs };
-    const nextId = (): MessageId => this.#nextId();
-    const packed = packEnvelopes(base, payload, options, { nextId, isSigned: authenticity.signing });
-    if (packed.length > 1) this.#checkRoom(packed);
+    const own = kind === 'broadcast' && this.#options.saysOften(sentAtMs) ? (true as const) : undefined;
+    // Field by field and once: objects that are put together from others take longer than writing all bytes.
+    const whole: Unpacked = {
+      id,
+      network,
+      source: this.#self,
+      seq: this.#seq + 1,
+      kind,
+      own,
+      to,
+      hopsMax: reach.hopsMax,
+      sentAtMs,
+      ttlMs: reach.ttlMs,
+      topic: options.topic,
+      payload,
+      form,
+      order,
+      confirmMs,
+    };
+    const packed = packEnvelopes(whole, authenticity.signing, this.#nextId);
+    if (packed.length > 1) checkRoom(packed, this.#options.links);
     this.#seq += packed.length;
     return packed;
-  }
-
-  /** A large message that misses a part is lost: it is not begun when no link has room for all of it. */
-  #checkRoom(packed: readonly Packed[]): void {
-    const bytes = packed.reduce((sum, { envelope }) => sum + envelope.length, 0);
-    const links = [...this.#options.links.all()].filter((entry) => entry.carries);
-    if (links.length === 0 || links.some((entry) => entry.queuedBytes + bytes <= LINK_QUEUE_BYTES_MAX)) return;
-    throw new MeshError('QUEUE_FULL', 'What was sent before still waits for every link: try again later.');
   }
 }

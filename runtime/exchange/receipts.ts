@@ -14,7 +14,7 @@ import { type Authenticity, ID_PREFIX_DIGITS } from './authenticity.ts';
 import type { Counters } from './counters.ts';
 import type { Intake } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
-import { signerFailed } from './origination.ts';
+import { signerFailed } from './outgoing.ts';
 import type { Passages } from './passages.ts';
 
 export interface ReceiptsOptions {

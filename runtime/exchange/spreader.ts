@@ -133,7 +133,7 @@ export class Spreader {
   }
 
   /**
-   * Passes a broadcast on: whole where the tree leads, by its id elsewhere. Near its source a message that has no tree of its
+   * Passes a broadcast on that was remembered just now: whole where the tree leads, by its id elsewhere. Near its source a message that has no tree of its
    * source's yet, or begins one, goes whole on all links: from so many places the way through the tree is short to everybody.
    */
   spread(id: MessageId, part: Uint8Array, from: LinkEntry | undefined): void {
@@ -141,7 +141,7 @@ export class Spreader {
     if (kept === undefined) return;
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     // What is over too soon to be asked for is not announced: it would be a promise that cannot be kept.
-    const isLasting = mayPassOn(kept.stamp, this.#options.clock.now() + PROMISE_MS);
+    const isLasting = mayPassOn(kept.stamp, kept.atMs + PROMISE_MS);
     const isScattered = this.#beginner === id && mayScatter(kept, part);
     for (const entry of this.#links.all()) {
       if (!entry.carries || entry === from) continue;

@@ -37,6 +37,8 @@ for (const [type, bytes] of [
   FIXED_BYTES[type - 0xc0] = bytes;
 }
 const TWO_POW_32 = 4_294_967_296;
+/** Where a number is put together: a view of the bytes would be one more object for each. */
+const FLOAT = new DataView(new ArrayBuffer(8));
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -153,7 +155,7 @@ export class Cursor {
   /** Binary data of exactly `length` bytes as lower-case hex. */
   hex(length: number): string {
     const start = this.binaryAt(length);
-    return this.ok ? toHex(this.bytes.subarray(start, start + length)) : '';
+    return this.ok ? toHex(this.bytes, start, start + length) : '';
   }
 
   /** Well-formed UTF-8 text of `min` to `max` UTF-16 units. */
@@ -273,8 +275,8 @@ export class Cursor {
     const start = this.at;
     this.#advance(width);
     if (!this.ok) return Number.NaN;
-    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + start, width);
-    return width === 4 ? view.getFloat32(0) : view.getFloat64(0);
+    for (let i = 0; i < width; i++) FLOAT.setUint8(i, this.bytes[start + i] as number);
+    return width === 4 ? FLOAT.getFloat32(0) : FLOAT.getFloat64(0);
   }
 
   #decode(start: number, end: number): string {

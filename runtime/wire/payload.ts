@@ -15,7 +15,7 @@ import { Decoder, Encoder, ExtData } from '@msgpack/msgpack';
 import { MESSAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
 import { MeshError, whyOf } from '../errors.ts';
 import type { Decoded, DecodeError } from './messages.ts';
-import { Cursor } from './msgpack-cursor.ts';
+import { Cursor, plainView } from './msgpack-cursor.ts';
 
 const INT64_MIN = -(2n ** 63n);
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -153,8 +153,10 @@ function onlyBinary(bytes: Uint8Array): Uint8Array | undefined {
   const head = bytes[0] as number;
   if (head < 0xc4 || head > 0xc6) return undefined;
   cursor.reset(bytes, 0);
-  const content = cursor.binary(0, MESSAGE_BYTES_MAX);
-  return cursor.ok && cursor.at === bytes.length ? new Uint8Array(content) : undefined;
+  cursor.skip();
+  if (!cursor.ok || cursor.at !== bytes.length) return undefined;
+  // The head is the type and a length of 1, 2 or 4 bytes.
+  return plainView(bytes).slice(1 + (1 << (head - 0xc4)));
 }
 
 /** The library gives views of its input: an application would keep, and see, the whole frame. */
