@@ -20,6 +20,7 @@ export const HUB_ROLES = {
   swap: 'brings what some say under the names of others, both ways',
   between: 'puts itself between two peers with link ends of its own, and carries their frames on',
   invent: 'tells of peers that there are not, with the keys of others, and plays them',
+  bury: 'tells of peers that they have gone, neighbours too, who are there',
   withhold: 'holds back signals and introductions',
   echo: 'brings old signals again, late, to others and under other names',
 } as const;

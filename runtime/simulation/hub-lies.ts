@@ -23,6 +23,8 @@ export interface HubContext {
   readonly share: number;
   /** Brings a peer a signal, past all lies. */
   deliver(routed: RoutedSignal): boolean;
+  /** Tells a peer that another has gone. */
+  tellGone(network: string, to: PeerId, id: PeerId): void;
   /** A lie was told. */
   told(name: HubRoleName): void;
 }
@@ -32,6 +34,8 @@ const ENDS_MAX = 256;
 const ECHOES_MAX = 64;
 const REMEMBERED_MAX = 300;
 const GHOSTS_MAX = 40;
+/** Who was just told of is gone within this time, it says: before a dial, while it lasts, or after. */
+const BURIED_MS = 2_000;
 /** An echo comes after this at the least, and so much later at the most. */
 const ECHO_MIN_MS = 100;
 const ECHO_SPREAD_MS = 8_000;
@@ -183,6 +187,23 @@ class Inventor extends Lie {
   }
 }
 
+/** Whoever is told of somebody hears too that others are gone: of this one as well, in half of the cases. */
+class Burier extends Lie {
+  readonly name = 'bury';
+  readonly #known = new Set<PeerId>();
+
+  override introduce(introduction: Introduction): readonly Introduction[] {
+    const { random, tellGone, clock } = this.context;
+    const { network, to, id } = introduction;
+    this.#known.add(id);
+    if (!this.isTempted()) return [introduction];
+    this.told();
+    const dead = int(random, 2) === 0 ? id : pick(random, [...this.#known]);
+    if (dead !== undefined && dead !== to) clock.setTimeout(() => tellGone(network, to, dead), int(random, BURIED_MS));
+    return [introduction];
+  }
+}
+
 class Withholder extends Lie {
   readonly name = 'withhold';
 
@@ -230,6 +251,7 @@ class Echoer extends Lie {
 const LIES: Readonly<Record<HubRoleName, new (context: HubContext) => Lie>> = {
   withhold: Withholder,
   echo: Echoer,
+  bury: Burier,
   invent: Inventor,
   between: Between,
   swap: Swapper,

@@ -50,6 +50,7 @@ export class Siege {
         link: network.linkPort(),
         share,
         deliver: (routed: RoutedSignal) => hub.deliver(routed),
+        tellGone: (network: string, to: PeerId, id: PeerId) => hub.tellGone(network, to, id),
         told: (name: HubRoleName) => void this.lies.set(name, (this.lies.get(name) ?? 0) + 1),
       };
       hub.corrupt(new LyingHub(hubRole, context));

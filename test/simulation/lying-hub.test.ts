@@ -1,10 +1,10 @@
 /**
- * Goal: a hub that swaps names, sits in between, invents peers, holds back and repeats gets no link accepted under a false id,
+ * Goal: a hub that swaps names, sits in between, invents peers, buries others, holds back and repeats gets no link accepted under a false id,
  * in a mesh at birth and in one that heals; the honest hear each other where it lies about a part. Long runs: `simulate
  * hostile --hub-role …`.
  */
 import { expect, it, vi } from 'vitest';
-import type { HubRoleName } from '../../runtime/simulation/attack-names.ts';
+import { HUB_ROLES, type HubRoleName } from '../../runtime/simulation/attack-names.ts';
 import { LyingHub } from '../../runtime/simulation/hub-lies.ts';
 import { runScenario, type ScenarioOptions, Simulation } from '../../runtime/testing.ts';
 
@@ -25,6 +25,7 @@ it.each([
   ['swap', 0.5],
   ['between', 0.5],
   ['invent', 0.5],
+  ['bury', 0.5],
   ['withhold', 0.2],
   ['echo', 0.5],
 ] as const)('%s', (hubRole, hubLies) => {
@@ -44,8 +45,7 @@ it('all at once, with hostile peers beside it, and the same each time', () => {
   const { figures, notes } = runScenario(options);
   expect(figures.violations).toEqual([]);
   expect(figures.delivery.ratio).toBeGreaterThanOrEqual(0.99);
-  for (const name of ['swap', 'between', 'invent', 'withhold', 'echo'])
-    expect(notes[`lies.${name}`]).toBeGreaterThan(0);
+  for (const name of Object.keys(HUB_ROLES)) expect(notes[`lies.${name}`]).toBeGreaterThan(0);
   expect(notes.channelsMisled).toBeGreaterThan(10);
   expect(runScenario(options)).toMatchObject({ figures: { hash: figures.hash }, notes });
 });
@@ -63,7 +63,8 @@ function corrupt(simulation: Simulation, role: HubRoleName | 'all', share: numbe
   let lies = 0;
   const told = () => void lies++;
   const context = { random: streams.fork('lies'), clock, link: network.linkPort(), share, told };
-  hub.corrupt(new LyingHub(role, { ...context, deliver: (routed) => hub.deliver(routed) }));
+  const tellGone = (...what: Parameters<typeof hub.tellGone>) => hub.tellGone(...what);
+  hub.corrupt(new LyingHub(role, { ...context, tellGone, deliver: (routed) => hub.deliver(routed) }));
   return () => {
     hub.corrupt(undefined);
     return lies;
