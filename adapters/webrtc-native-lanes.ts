@@ -10,6 +10,7 @@
  */
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
 import type { LinkLane } from '../runtime/ports/link.ts';
+import { copyFrame, giveBack } from './frame-copies.ts';
 import type { NativeChannel, NativeConnection } from './webrtc-native-types.ts';
 
 export interface LanesHost {
@@ -25,6 +26,8 @@ export interface LanesHost {
 
 /** Bulk inside the engine: some ms of a fast link. */
 const BULK_AHEAD_BYTES = 262_144;
+/** So much is left when the engine is given more: it does not run dry while the thread does something else for a while. */
+const BULK_AGAIN_BYTES = BULK_AHEAD_BYTES / 2;
 /** Bulk that waits for the engine. A browser's own buffer ends there too. */
 const BULK_QUEUE_BYTES_MAX = 16_777_216;
 /** Between looks at a channel that does not tell when it is low: a full buffer (1 MiB) takes some 20 ms over loopback. */
@@ -183,8 +186,13 @@ export class Lanes {
     }
     if (this.#queuedBytes + frame.byteLength > BULK_QUEUE_BYTES_MAX) return false;
     // The caller may use its bytes again.
-    this.#queue.push(frame.slice());
+    this.#queue.push(copyFrame(frame));
+    const isFirst = this.#queuedBytes === 0;
     this.#queuedBytes += frame.byteLength;
+    if (!isFirst || this.#looks) return true;
+    this.#bulk.channel.bufferedAmountLowThreshold = BULK_AGAIN_BYTES;
+    // It may have passed the mark before it was set: nothing would tell.
+    if (this.#bulk.channel.bufferedAmount <= BULK_AGAIN_BYTES) this.#feed();
     return true;
   }
 
@@ -195,10 +203,12 @@ export class Lanes {
         const frame = this.#queue[this.#queueAt++] as Uint8Array;
         this.#queuedBytes -= frame.byteLength;
         this.#bulk.send(frame);
+        giveBack(frame);
       }
       if (this.#queueAt < this.#queue.length) return;
       this.#queue = [];
       this.#queueAt = 0;
+      if (!this.#looks) this.#bulk.channel.bufferedAmountLowThreshold = LANE_LOW_BYTES;
       if (this.#isEnding) this.#bulk.send(GOODBYE);
     } catch {
       // The channel closed: its event follows and ends the link.

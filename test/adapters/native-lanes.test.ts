@@ -1,4 +1,4 @@
-/** Goal: the two ends of a native link part only when neither has anything left to say on either lane. */
+/** Goal: bulk that waits goes as it was given, and the two ends of a native link part only when neither has anything left to say. */
 import { describe, expect, it } from 'vitest';
 import { Lanes } from '../../adapters/webrtc-native-lanes.ts';
 import type { NativeChannel, NativeConnection } from '../../adapters/webrtc-native-types.ts';
@@ -11,11 +11,21 @@ class FakeChannel implements NativeChannel {
   bufferedAmount = 0;
   bufferedAmountLowThreshold = 0;
   readonly sent: number[] = [];
+  /** The first byte of each frame. */
+  readonly marks: (number | undefined)[] = [];
   readonly #listeners = new Map<string, Listener>();
 
   send(data: Uint8Array): void {
     this.sent.push(data.byteLength);
+    this.marks.push(data[0]);
     this.bufferedAmount += data.byteLength;
+  }
+  /** So much went out: tells, as engines do, when that passes the mark. */
+  drain(bytes: number): void {
+    const before = this.bufferedAmount;
+    this.bufferedAmount = Math.max(0, before - bytes);
+    const mark = this.bufferedAmountLowThreshold;
+    if (before > mark && this.bufferedAmount <= mark) this.tell('bufferedamountlow');
   }
   close(): void {
     this.readyState = 'closed';
@@ -48,6 +58,51 @@ function open() {
   return { lanes, control: channels[0], bulk: channels[1], heard };
 }
 const GOODBYE = new ArrayBuffer(0);
+
+describe('bulk that waits for the engine', () => {
+  const FRAME_BYTES = 15_000;
+
+  it.each([FRAME_BYTES, 3_000])('goes in order, as it was when it was given: frames of %i bytes', (bytes) => {
+    const { lanes, bulk, heard } = open();
+    const frame = new Uint8Array(bytes);
+    const count = 200;
+    // Twice: the second time copies are used again.
+    for (let round = 0; round < 2; round++) {
+      for (let n = 0; n < count; n++) expect(lanes.send(frame.fill(n), 'bulk')).toBe(true);
+      expect(bulk.sent.length).toBeLessThan((round + 1) * count);
+      while (bulk.bufferedAmount > 0) bulk.drain(bytes);
+    }
+    const once = Array.from({ length: count }, (_, n) => n);
+    expect(bulk.marks).toEqual([...once, ...once]);
+    expect(heard).toEqual(['opened', 'drained', 'drained']);
+    expect(lanes.bufferedBytes).toBeLessThan(65_536);
+  });
+
+  it('reaches it before it runs dry, a little ahead at any time', () => {
+    const { lanes, bulk } = open();
+    const frame = new Uint8Array(FRAME_BYTES);
+    const count = 100;
+    for (let n = 0; n < count; n++) lanes.send(frame, 'bulk');
+    for (; bulk.sent.length < count; bulk.drain(FRAME_BYTES)) {
+      expect(bulk.bufferedAmount).toBeGreaterThan(100_000);
+      expect(bulk.bufferedAmount).toBeLessThan(300_000);
+    }
+  });
+
+  it('is given more when the engine was faster than the mark that would tell', () => {
+    const { lanes, bulk, heard } = open();
+    const frame = new Uint8Array(FRAME_BYTES);
+    while (bulk.bufferedAmount < 262_144) lanes.send(frame, 'bulk');
+    // Between the look that found it full and the mark: the last reading is of then.
+    const full = bulk.bufferedAmount;
+    let readings = 0;
+    Object.defineProperty(bulk, 'bufferedAmount', { get: () => (readings++ === 0 ? full : 0), set: () => undefined });
+    const before = bulk.sent.length;
+    lanes.send(frame, 'bulk');
+    expect(bulk.sent).toHaveLength(before + 1);
+    expect(heard).toEqual(['opened']);
+  });
+});
 
 describe('a goodbye', () => {
   it('is said on both lanes, and answered when it was heard on both', () => {
