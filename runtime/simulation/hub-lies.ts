@@ -30,7 +30,7 @@ export interface HubContext {
 }
 
 /** Link ends that a hub has at a time, and old signals on their way again. */
-const ENDS_MAX = 256;
+const ENDS_MAX = 2_048;
 const ECHOES_MAX = 64;
 const REMEMBERED_MAX = 300;
 const GHOSTS_MAX = 40;
