@@ -61,8 +61,33 @@ export function isSettled(context: LookupContext): boolean {
   const found = context.answers.filter(({ record }) => record !== undefined);
   if (context.goal === 'nodes') return agreeOnClosest(context.answers);
   if (found.some(({ record }) => record?.kind === 'immutable')) return true;
-  return new Set(found.map(({ by }) => by)).size >= QUORUM;
+  return agreeToHold(context) && closestUnheard(context) === undefined;
 }
+
+/** Several hold a record, of whatever version. */
+const agreeToHold = ({ answers }: LookupContext): boolean =>
+  new Set(answers.filter(({ record }) => record !== undefined).map(({ by }) => by)).size >= QUORUM;
+
+/**
+ * The peer closest to the key, if it did not answer: it decides between writers, and knows a new version first. Several must have
+ * named it: else a liar's word of somebody who is not there would keep every reader waiting.
+ */
+function closestUnheard({ answers, key }: LookupContext): PeerId | undefined {
+  const heard = new Set<PeerId>();
+  const named = new Map<PeerId, number>();
+  for (const { by, nodes } of answers) {
+    if (heard.has(by)) continue;
+    heard.add(by);
+    for (const id of new Set(nodes)) named.set(id, (named.get(id) ?? 0) + 1);
+  }
+  const vouched = [...named].filter(([id, count]) => count >= QUORUM || heard.has(id)).map(([id]) => id);
+  const [closest] = byDistance(key, [...new Set([...vouched, ...heard])]);
+  return closest === undefined || heard.has(closest) ? undefined : closest;
+}
+
+/** There is a record to take, but for the word of the peer closest to the key, who was not asked yet. */
+export const wantsClosest = (context: LookupContext): boolean =>
+  context.goal === 'value' && context.round === 1 && agreeToHold(context) && !isSettled(context);
 
 /** Two paths ended with the same peer closest to the key. */
 function agreeOnClosest(answers: readonly PathAnswer[]): boolean {
@@ -100,6 +125,8 @@ export function mayAskAgain(context: LookupContext): boolean {
  */
 export function peersToAsk(context: LookupContext): PeerId[] {
   if (context.round === 0 || context.goal === 'nodes') return [];
+  const closest = wantsClosest(context) ? closestUnheard(context) : undefined;
+  if (closest !== undefined) return [closest];
   const answered = new Set(context.answers.map(({ by }) => by));
   const left = nodesOf(context).filter((id) => !answered.has(id));
   // Every second round goes by other neighbours: all that were heard of may come from one liar.

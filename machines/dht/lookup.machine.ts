@@ -10,7 +10,7 @@
  * Disjoint paths against peers that fail or lie: S/Kademlia (Baumgart and Mies, 2007), section 4.4.
  */
 import { assign, sendParent, setup } from 'xstate';
-import { DHT_ROUND_MS } from '../shared/dht-routing-limits.ts';
+import { DHT_CLOSEST_MS, DHT_ROUND_MS } from '../shared/dht-routing-limits.ts';
 import type { LookupContext, LookupEvent, LookupInput, LookupOutput, LookupReport } from './dht.events.ts';
 import {
   absorb,
@@ -22,6 +22,7 @@ import {
   newest,
   outputOf,
   peersToAsk,
+  wantsClosest,
 } from './lookup.core.ts';
 import type { DhtRecord } from './records.core.ts';
 
@@ -69,6 +70,7 @@ export const lookupMachine = setup({
   },
   guards: {
     hasRecord: ({ context }) => newest(context) !== undefined && (isSettled(context) || isRoundOver(context)),
+    wantsClosest: ({ context }) => wantsClosest(context),
     hasNodes: ({ context }) =>
       context.goal === 'nodes' && context.answers.length > 0 && (isSettled(context) || isRoundOver(context)),
     mayAskAgain: ({ context }) => isRoundOver(context) && mayAskAgain(context),
@@ -78,7 +80,10 @@ export const lookupMachine = setup({
     mayTryAgain: ({ context }) => mayAskAgain(context),
     holds: ({ event }) => event.type === 'record.checked' && event.holds,
   },
-  delays: { roundTime: DHT_ROUND_MS, checkTime: DHT_ROUND_MS },
+  delays: {
+    roundTime: ({ context }) => (newest(context) === undefined ? DHT_ROUND_MS : DHT_CLOSEST_MS),
+    checkTime: DHT_ROUND_MS,
+  },
 }).createMachine({
   id: 'lookup',
   description: 'One question to the DHT.',
@@ -99,6 +104,7 @@ export const lookupMachine = setup({
       description: 'The actor is waiting for answers, until enough agree.',
       on: { 'path.answered': { actions: ['absorb', 'tell'] } },
       always: [
+        { guard: 'wantsClosest', target: 'asking', description: 'It knows the newest version first.' },
         { guard: 'hasRecord', target: 'verifying' },
         { guard: 'hasNodes', target: 'found' },
         { guard: 'mayAskAgain', target: 'asking' },

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { LookupInput, LookupOutput, PathAnswer } from '../../machines/dht/dht.events.ts';
 import { lookupMachine } from '../../machines/dht/lookup.machine.ts';
 import type { DhtRecord } from '../../machines/dht/records.core.ts';
-import { DHT_ROUND_MS, DHT_ROUNDS_MAX } from '../../machines/shared/dht-routing-limits.ts';
+import { DHT_CLOSEST_MS, DHT_ROUND_MS, DHT_ROUNDS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { Coverage, fakePorts, runUnderParent } from './harness.ts';
 
 const coverage = new Coverage(lookupMachine);
@@ -56,6 +56,39 @@ describe('the lookup chart', () => {
     expect(outputOf(run)).toMatchObject({ record: version(5), hops: 2, paths: 4 });
     expect(outputOf(run).holders).toEqual([peer('b'), peer('c')]);
     expect(outputOf(run).outdated).toEqual([peer('a'), peer('d')]);
+  });
+
+  describe('where holders agree but the peer closest to the key, which they name, has not answered', () => {
+    const named = { nodes: [peer('1'), peer('a')], record: version(4) };
+    const asked = () => {
+      const run = start();
+      run.take();
+      hear(run, answer(0, peer('a'), named), answer(1, peer('b'), named));
+      expect(asksOf(run)).toMatchObject([{ round: 2, peers: [peer('1')] }]);
+      run.send({ type: 'paths.asked', count: 1, own: false });
+      return run;
+    };
+
+    it('asks it, since it knows a new version first', () => {
+      const run = asked();
+      hear(run, answer(0, peer('1'), { round: 2, record: version(5) }));
+      run.send({ type: 'record.checked', holds: true });
+      expect(outputOf(run)).toMatchObject({ record: version(5), holders: [peer('1')], hops: 2 });
+    });
+
+    it('waits for it no longer than for a way there and back', () => {
+      const run = asked();
+      run.clock.runFor(DHT_CLOSEST_MS);
+      run.send({ type: 'record.checked', holds: true });
+      expect(outputOf(run)).toMatchObject({ record: version(4), holders: [peer('a'), peer('b')] });
+    });
+
+    it('takes nobody’s word alone that there is such a peer', () => {
+      const run = start();
+      hear(run, answer(0, peer('a'), named), answer(1, peer('b'), { record: version(4) }));
+      run.send({ type: 'record.checked', holds: true });
+      expect(outputOf(run)).toMatchObject({ record: version(4), paths: 2 });
+    });
   });
 
   it('is content with one answer where a record cannot change', () => {
