@@ -3,7 +3,7 @@ import type { MeshPorts } from '../../runtime/ports/mesh-ports.ts';
 import type { PeerAd } from '../../runtime/ports/signaling.ts';
 
 /** How much a peer needs links. */
-export type Need = 'belowFloor' | 'belowTarget' | 'content';
+export type Need = 'belowFloor' | 'belowTarget' | 'improving' | 'content';
 
 export interface DiscoveryInput {
   readonly ports: MeshPorts;

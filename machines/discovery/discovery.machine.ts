@@ -13,6 +13,7 @@ import {
   DISCOVERY_REST_BELOW_TARGET_MS,
   DISCOVERY_REST_MS,
 } from '../shared/limits.ts';
+import { DISCOVERY_REST_IMPROVING_MS } from '../shared/topology-limits.ts';
 import { gather, jittered, rank } from './discovery.core.ts';
 import type {
   DiscoveryContext,
@@ -46,12 +47,14 @@ export const discoveryMachine = setup({
   guards: {
     isUrgent: ({ context }) => context.need === 'belowFloor',
     isEager: ({ context }) => context.need === 'belowTarget',
+    isImproving: ({ context }) => context.need === 'improving',
     isSameNeed: ({ context, event }) => event.type === 'discovery.need' && event.need === context.need,
   },
   delays: {
     collectTimeout: DISCOVERY_COLLECT_MS,
     urgentRest: ({ context }) => jittered(DISCOVERY_REST_BELOW_FLOOR_MS, context.ports.random.next()),
     eagerRest: ({ context }) => jittered(DISCOVERY_REST_BELOW_TARGET_MS, context.ports.random.next()),
+    briskRest: ({ context }) => jittered(DISCOVERY_REST_IMPROVING_MS, context.ports.random.next()),
     calmRest: ({ context }) => jittered(DISCOVERY_REST_MS, context.ports.random.next()),
   },
 }).createMachine({
@@ -97,10 +100,19 @@ export const discoveryMachine = setup({
       states: {
         choosing: {
           description: 'The actor is choosing how long to rest.',
-          always: [{ guard: 'isUrgent', target: 'urgent' }, { guard: 'isEager', target: 'eager' }, { target: 'calm' }],
+          always: [
+            { guard: 'isUrgent', target: 'urgent' },
+            { guard: 'isEager', target: 'eager' },
+            { guard: 'isImproving', target: 'brisk' },
+            { target: 'calm' },
+          ],
         },
         urgent: { description: 'The actor is below its floor.', after: { urgentRest: '#discovery.done' } },
         eager: { description: 'The actor is below its target.', after: { eagerRest: '#discovery.done' } },
+        brisk: {
+          description: 'The actor has enough, and swapped a link for a better one: there may be more.',
+          after: { briskRest: '#discovery.done' },
+        },
         calm: { description: 'The actor has what it wants.', after: { calmRest: '#discovery.done' } },
       },
     },

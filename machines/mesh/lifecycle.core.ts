@@ -11,12 +11,13 @@ import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import { ISLAND_FIRST_PROBE_MS, ISLAND_PROBE_INTERVAL_MS } from '../shared/limits.ts';
 import { onLookupDone, onLookupFailed, startDht } from './dht.core.ts';
 import { emit, freeSlots, linksOf, openingOf, patch, shapeFor } from './ledger.core.ts';
-import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release } from './links.core.ts';
+import { dial, endOperation, needOf, onPeerDone, onPeerFailed, release, tellNeed } from './links.core.ts';
 import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.events.ts';
 import { announceAt, networksOf } from './networks.core.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { manualOf } from './routes.core.ts';
 import { forgive } from './shun.core.ts';
+import { NO_SWAPS } from './swaps.core.ts';
 import { rolesOf } from './topology.core.ts';
 
 type Command<T extends MeshCommand['type']> = Extract<MeshCommand, { type: T }>;
@@ -32,6 +33,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   cycles: 0,
   operations: 0,
   discovering: false,
+  swapping: NO_SWAPS,
   operation: undefined,
   entry: undefined,
   startedMs: 0,
@@ -145,10 +147,7 @@ function refuse(work: MeshWork, { ref, type }: ForExchange, code: string, why: s
 export function configure(work: MeshWork, { settings }: Command<'mesh.configure'>): void {
   patch(work, { settings: { ...work.context.settings, ...settings } });
   shed(work);
-  if (work.context.discovering) {
-    const event = { type: 'discovery.need', need: needOf(work.context) } as const;
-    work.effects.push({ do: 'send', to: `discovery:${work.context.cycles}`, event });
-  }
+  tellNeed(work);
 }
 
 /** After the cap was lowered: gives up what is beyond it, spare and far links first. */

@@ -27,6 +27,7 @@ import {
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
 import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
+import { noteFailed, noteOpened } from './swaps.core.ts';
 import { chooseDials, isWoven } from './topology.core.ts';
 
 type Report<T extends PeerReport['type']> = Extract<PeerReport, { type: T }>;
@@ -120,7 +121,8 @@ export function needOf(context: MeshContext): Need {
   if (links < shape.floor) return 'belowFloor';
   // Whoever may open a circle looks out for islands.
   if (!isWoven(shape.cap) && context.ports.exchange?.redundant().length) return 'belowTarget';
-  return links < shape.target ? 'belowTarget' : 'content';
+  if (links < shape.target) return 'belowTarget';
+  return context.swapping.isHopeful && links >= shape.cap ? 'improving' : 'content';
 }
 
 // ---- links -----------------------------------------------------------------------------------------------------------
@@ -130,10 +132,14 @@ function linksChanged(work: MeshWork): void {
   const ads = neighbourAds(work.context);
   emit(work, { type: 'peers.changed', connected: ads.map((ad) => ad.id) });
   work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.neighbours', peers: ads } });
-  if (work.context.discovering) {
-    const to = `discovery:${work.context.cycles}`;
-    work.effects.push({ do: 'send', to, event: { type: 'discovery.need', need: needOf(work.context) } });
-  }
+  tellNeed(work);
+}
+
+/** The cycle that runs rests by how much we need links. */
+export function tellNeed(work: MeshWork): void {
+  if (!work.context.discovering) return;
+  const to = `discovery:${work.context.cycles}` as const;
+  work.effects.push({ do: 'send', to, event: { type: 'discovery.need', need: needOf(work.context) } });
 }
 
 export function onOpened(work: MeshWork, { remote, random, cap, op }: Report<'peer.opened'>): void {
@@ -142,6 +148,7 @@ export function onOpened(work: MeshWork, { remote, random, cap, op }: Report<'pe
   setSlot(work, remote, { ...slot, phase: 'linked', random, cap, op, sinceMs: work.context.ports.clock.now() });
   work.effects.push({ do: 'spawn', spawn: { actor: 'gossip', id: `gossip:${remote}`, input: { remote } } });
   emit(work, { type: 'peer.connected', remote });
+  noteOpened(work, remote);
   linksChanged(work);
   legOpened(work, remote);
 }
@@ -249,6 +256,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   const wasLinked = slot.phase === 'linked';
   setSlot(work, remote, { ...slot, phase: 'waiting', silent: false, op: undefined });
   if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
+  noteFailed(work, remote);
   if (wasLinked) {
     unlink(work, remote, reason);
     linksChanged(work);
@@ -295,6 +303,7 @@ export function onPeerDone(work: MeshWork, { remote, reason, words, alternatives
   work.effects.push({ do: 'stop', id: `peer:${remote}` });
   if (slot === undefined) return;
   dropSlot(work, remote);
+  noteFailed(work, remote);
   if (work.context.entry?.via.includes(remote)) patch(work, { entry: undefined });
   if (reason !== 'left') {
     const { key, hub } = slot;

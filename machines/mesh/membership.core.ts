@@ -27,6 +27,7 @@ import { dial, dialWanted } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { forgetUnreached, heeds, isGuest, networksOf } from './networks.core.ts';
 import { canSignal, manualOf, noteHome, utter } from './routes.core.ts';
+import { maySwap, nobodyBetter, swapDialed } from './swaps.core.ts';
 import { chooseSwap, isWoven, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
@@ -196,7 +197,7 @@ export function improve(work: MeshWork): void {
     return;
   const candidates = candidatesOf(context);
   probe(work, candidates[Math.floor(context.ports.random.next() * candidates.length)]?.id);
-  if (!context.settings.eviction || slotsHeld(context) !== context.settings.maxPeers) return;
+  if (!context.settings.eviction || slotsHeld(context) !== context.settings.maxPeers || !maySwap(work)) return;
   const view = {
     self: context.self,
     shape: shapeFor(context),
@@ -204,7 +205,9 @@ export function improve(work: MeshWork): void {
     links: linksOf(context),
   };
   const swap = chooseSwap(view, candidates);
-  if (swap !== undefined) dial(work, swap, false);
+  if (swap === undefined) return nobodyBetter(work);
+  dial(work, swap, false);
+  swapDialed(work, swap);
 }
 
 /** Asks a peer for its beacon, at most once in ISLAND_PROBE_INTERVAL_MS; with two links as often as it looks. */

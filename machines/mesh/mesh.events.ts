@@ -103,6 +103,18 @@ export interface Entry {
   readonly via: readonly PeerId[];
 }
 
+/** What came of looking for better links: see `swaps.core.ts`. */
+export interface Swapping {
+  /** Whom we dialed to swap last, until it is known what came of it. */
+  readonly to: PeerId | undefined;
+  /** Swaps in a row that were refused, or failed. */
+  readonly refusals: number;
+  /** No swap is tried before. */
+  readonly notBeforeMs: number;
+  /** None was tried yet, or the last one came about: there may be more. */
+  readonly isHopeful: boolean;
+}
+
 export interface MeshContext extends MeshInput {
   readonly self: PeerId;
   /** The network of our links: `network`, or `fallback`. */
@@ -120,6 +132,7 @@ export interface MeshContext extends MeshInput {
   readonly operations: number;
   /** A discovery actor runs. */
   readonly discovering: boolean;
+  readonly swapping: Swapping;
   readonly operation: Operation | undefined;
   readonly entry: Entry | undefined;
   readonly startedMs: number;

@@ -10,6 +10,7 @@ import {
   DISCOVERY_REST_MS,
   KNOWN_PEERS_MAX,
 } from '../../machines/shared/limits.ts';
+import { DISCOVERY_REST_IMPROVING_MS } from '../../machines/shared/topology-limits.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
 import { Coverage, fakePorts, reachable, runUnderParent, transientStates } from './harness.ts';
 
@@ -17,6 +18,7 @@ const coverage = new Coverage(discoveryMachine);
 const RESTS: Record<Need, number> = {
   belowFloor: DISCOVERY_REST_BELOW_FLOOR_MS,
   belowTarget: DISCOVERY_REST_BELOW_TARGET_MS,
+  improving: DISCOVERY_REST_IMPROVING_MS,
   content: DISCOVERY_REST_MS,
 };
 const ad = (n: number, free = 1) => ({ id: n.toString(16).padStart(40, '0'), key: '', free, degree: 1 });
@@ -36,7 +38,10 @@ describe('the discovery chart', () => {
     const { clock: _clock, ...ports } = fakePorts();
     const input = { ports, need: 'belowFloor' };
     const peer = ad(1);
-    const needs = (['belowFloor', 'belowTarget', 'content'] as const).map((need) => ({ type: 'discovery.need', need }));
+    const needs = (['belowFloor', 'belowTarget', 'improving', 'content'] as const).map((need) => ({
+      type: 'discovery.need',
+      need,
+    }));
     const seen = reachable(
       discoveryMachine,
       input,
