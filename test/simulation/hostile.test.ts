@@ -36,17 +36,14 @@ it('nobody is muted for what a source made him bring', () => {
 }, 60_000);
 
 it.each(['promise', 'replay'] as const)(
-  'who would make others wait (%s) makes nobody wait',
+  'who would make others wait (%s) makes nobody wait for a second',
   (attack) => {
-    const run = (hostile: number): number => {
-      const options = { peers: 40, liveMs: 30_000, broadcasts: 60, attack, seed: 1, hostile };
-      const { figures, notes } = runScenario({ scenario: 'hostile', ...options });
-      expect(figures.violations).toEqual([]);
-      expect(notes.hostile).toBe(40 * hostile);
-      return figures.latencyMs.p99;
-    };
+    const options = { peers: 40, liveMs: 30_000, broadcasts: 60, attack, seed: 1, hostile: 0.2 };
+    const { figures, notes } = runScenario({ scenario: 'hostile', ...options });
+    expect(figures.violations).toEqual([]);
+    expect(notes.hostile).toBe(8);
     // Found so: a fifth of the peers had made the slowest hundredth of deliveries take 4 s and more.
-    expect(run(0.2)).toBeLessThan(2 * run(0));
+    expect(figures.latencyMs.p99).toBeLessThan(1_000);
   },
   60_000,
 );
