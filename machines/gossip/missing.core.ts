@@ -123,7 +123,9 @@ export function settle({ wanted, held }: Missing, id: MessageId): void {
 }
 
 /**
- * Whom to ask now: who said so first, but those in doubt last (they owe what they were asked for before). What nobody else is known to have, or was asked for in vain GRAFT_TRIES_MAX times, is given up. */
+ * Whom to ask now: who said so first, but those in doubt last (they owe what they were asked for before). What nobody else is known
+ * to have, or was asked for in vain GRAFT_TRIES_MAX times, is given up.
+ */
 export function due(
   missing: Missing,
   nowMs: number,

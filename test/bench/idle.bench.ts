@@ -85,9 +85,11 @@ const [bare, hub] = [await fill('bare'), await fill('hub')];
 const stops = [keepAsking(bare), keepAsking(hub)];
 const [bareReports = [], reports = []] = await watch([bare.server, hub.server]);
 for (const stop of stops) stop();
-const momentOf = (from: number): number => medianOf(reports.slice(from, from + MOMENT).map(({ rss }) => rss));
-const early = momentOf(SAMPLES / 5);
-const growth = (momentOf(SAMPLES - MOMENT) / early - 1) * 100;
+const momentOf = (of: readonly ServerReport[], from: number): number =>
+  medianOf(of.slice(from, from + MOMENT).map(({ rss }) => rss));
+const growthOf = (of: readonly ServerReport[]): number =>
+  (momentOf(of, SAMPLES - MOMENT) / momentOf(of, SAMPLES / 5) - 1) * 100;
+const [early, growth] = [momentOf(reports, SAMPLES / 5), growthOf(reports)];
 const { lagP99Ms, lagMaxMs, connections } = reports.at(-1) as ServerReport;
 const noise = bareReports.at(-1) as ServerReport;
 const [cost, bareCost] = [await costOf(hub), await costOf(bare)];
@@ -96,6 +98,7 @@ print(figure('idle', `living memory per client, ${name}`, 'B', cost.bytes, bareC
 print(figure('idle', `resident memory per client, ${name}`, 'B', cost.rss, bareCost.rss));
 print(figure('idle', `resident memory after ${seconds / 5} s, ${name}`, 'MB', early / 1e6));
 print(figure('idle', `its growth until ${seconds} s, ${name}`, '%', growth));
+print(figure('idle', `the same of a bare server, ${name}`, '%', growthOf(bareReports)));
 print(figure('idle', `event loop late, p99, ${name}`, 'ms', lagP99Ms, noise.lagP99Ms));
 print(figure('idle', `event loop late, at most, ${name}`, 'ms', lagMaxMs, noise.lagMaxMs));
 print(figure('idle', `clients that stayed, ${name}`, '', connections));

@@ -155,7 +155,7 @@ describe('all documents', () => {
     for (const document of docs) {
       const own = document === simulator ? sectionOf(simulator, 'Deep runs') : '';
       for (const line of document.text.split('\n')) {
-        if (/\bnpm run (?!simulate)|docker|systemctl|openssl|node --/.test(line)) continue;
+        if (/\bnpm run (?!simulate)|docker|systemctl|openssl|node --|NODE_OPTIONS=/.test(line)) continue;
         const unknown = flagsIn(line).filter(
           (name) =>
             !known.has(name) && !((own.includes(line) || line.includes('npm run simulate:')) && isOfScript(name)),
