@@ -86,6 +86,7 @@ export class Access {
   enter(address: string): void {
     count(this.#perAddress, addressKey(address));
   }
+  /** A socket that `enter` counted. */
   left(address: string): void {
     uncount(this.#perAddress, addressKey(address));
   }
@@ -104,6 +105,7 @@ export class Access {
     count(this.#connections, key);
     return true;
   }
+  /** A connection that `connect` counted. */
   gone(address: string): void {
     uncount(this.#connections, addressKey(address));
   }

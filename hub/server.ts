@@ -220,7 +220,7 @@ class HubServer implements SocketHome {
       return this.#refuseUpgrade(socket, 503, rejection.code, rejection.message);
     }
     this.#upgrader.handleUpgrade(request, socket, head, (client) => {
-      const webSocket = client as GuestSocket; // the class the upgraders were given
+      const webSocket = client as GuestSocket; // the class that the upgrader was given
       socket.off('error', ignoreError);
       this.#sockets.add(webSocket);
       webSocket.home = this;

@@ -104,6 +104,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   /** The socket is gone. */
   closed(session: Session): void {
+    this.#turns.finish(session);
     session.tell({ type: 'socket.closed' });
     // Again for a session whose chart failed or never started: a claim must not outlive its socket.
     session.setGate('shut');

@@ -76,6 +76,11 @@ export class Turns {
     this.#handle(session, frame.bytes, frame.isBinary);
   }
 
+  /** Its socket is gone: what it had sent before is handled now, or it would be lost. As much as a rate limit lets through, at most. */
+  finish(session: Session): void {
+    while (session.backlog !== undefined) this.#handleNext(session);
+  }
+
   /** Nothing that waits of it is handled any more. */
   forget(session: Session): void {
     session.backlog = undefined;

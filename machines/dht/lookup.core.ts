@@ -80,7 +80,7 @@ function closestUnheard({ answers, key }: LookupContext): PeerId | undefined {
     heard.add(by);
     for (const id of new Set(nodes)) named.set(id, (named.get(id) ?? 0) + 1);
   }
-  const vouched = [...named].filter(([id, count]) => count >= QUORUM || heard.has(id)).map(([id]) => id);
+  const vouched = [...named].filter(([, count]) => count >= QUORUM).map(([id]) => id);
   const [closest] = byDistance(key, [...new Set([...vouched, ...heard])]);
   return closest === undefined || heard.has(closest) ? undefined : closest;
 }

@@ -110,7 +110,8 @@ export const discoveryMachine = setup({
         urgent: { description: 'The actor is below its floor.', after: { urgentRest: '#discovery.done' } },
         eager: { description: 'The actor is below its target.', after: { eagerRest: '#discovery.done' } },
         brisk: {
-          description: 'The actor has enough, and swapped a link for a better one: there may be more.',
+          description:
+            'The actor has all its links and swapped one for a better one, or tried none yet: there may be more.',
           after: { briskRest: '#discovery.done' },
         },
         calm: { description: 'The actor has what it wants.', after: { calmRest: '#discovery.done' } },

@@ -133,8 +133,9 @@ export class Spreader {
   }
 
   /**
-   * Passes a broadcast on that was remembered just now: whole where the tree leads, by its id elsewhere. Near its source a message that has no tree of its
-   * source's yet, or begins one, goes whole on all links: from so many places the way through the tree is short to everybody.
+   * Passes a broadcast on that was remembered just now: whole where the tree leads, by its id elsewhere. Near its source a message
+   * that has no tree of its source's yet, or begins one, goes whole on all links: from so many places the way through the tree is
+   * short to everybody.
    */
   spread(id: MessageId, part: Uint8Array, from: LinkEntry | undefined): void {
     const kept = this.#window.seen.get(id);

@@ -77,6 +77,33 @@ describe('an address that is refused over and over', () => {
   });
 });
 
+it('what a client sent before it closed arrives, however much came at once', async () => {
+  const { url } = await startHub();
+  const [sender, receiver] = [await join(url, idOf(1)), await join(url, idOf(2))];
+  const signals = 100;
+  const frame = { type: 'offer', networkName: 'net', targetPeerId: idOf(2) };
+  for (let n = 0; n < signals; n++) sender.send({ ...frame, data: { type: 'offer', sdp: String(n) } });
+  sender.socket.close();
+  while (receiver.of('offer').length < signals) await receiver.next('offer');
+});
+
+it('an address whose connections have ended may come again', async () => {
+  const { url, port } = await startHub({ perIpMax: 4 });
+  const most = 4 + HUB_PLAIN_PER_IP_MAX;
+  for (let round = 0; round < 2; round++) {
+    const sockets = Array.from({ length: most }, () =>
+      createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.3' }),
+    );
+    for (const socket of sockets) socket.resume();
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    // The hub has seen them all: whoever comes after them is heard.
+    await connect(url, idOf(round + 1));
+    for (const socket of sockets) socket.end();
+    await Promise.all(sockets.map((socket) => once(socket, 'close')));
+  }
+  await connect(url, idOf(9), { localAddress: '127.0.0.3' });
+});
+
 it('a packet full of frames keeps nobody waiting: some are answered in a turn, all in the end', async () => {
   const { url, hub } = await startHub({ rateLimit: 100_000 });
   const answered = (): number => Number(hub.getStats().counters['framesOut']);

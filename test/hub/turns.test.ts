@@ -75,7 +75,16 @@ test('large frames are not kept: they are heard, and what waited before them too
   expect(one.backlog?.bytes).toBe(40_000);
 });
 
-test('whoever is gone is heard no more', () => {
+test('whoever has closed is heard for all that it had sent', () => {
+  const { turns, session, say, of } = stage();
+  const one = session('a');
+  say(one, 0, 100);
+  turns.finish(one);
+  expect(of('a')).toEqual(range(100));
+  expect(one.backlog).toBeUndefined();
+});
+
+test('whoever is cut off is heard no more', () => {
   const { clock, turns, session, say, of } = stage();
   const one = session('a');
   say(one, 0, 100);
