@@ -92,18 +92,18 @@ export class Access {
   }
 
   /**
-   * Counts a TCP connection of this address, until it has gone. False: it is one too many, and not counted. Requests that never end
-   * must not take the places of those who come after. Behind a proxy all have its address, and it does the counting.
+   * Whether this address may have one TCP connection more. Requests that never end must not take the places of those who come after.
+   * Behind a proxy all have its address, and it does the counting.
    */
-  connect(address: string): boolean {
-    const key = addressKey(address);
+  mayConnect(address: string): boolean {
     const { perIpMax, trustProxy } = this.#settings;
-    const max = perIpMax + HUB_PLAIN_PER_IP_MAX;
-    if (!trustProxy && !this.#isExempt(address)) {
-      if ((this.#connections.get(key) ?? 0) >= max || this.#isTiresome(key)) return false;
-    }
-    count(this.#connections, key);
-    return true;
+    if (trustProxy || this.#isExempt(address)) return true;
+    const key = addressKey(address);
+    return (this.#connections.get(key) ?? 0) < perIpMax + HUB_PLAIN_PER_IP_MAX && !this.#isTiresome(key);
+  }
+  /** Counts a TCP connection of this address, until it has gone. */
+  connect(address: string): void {
+    count(this.#connections, addressKey(address));
   }
   /** A connection that `connect` counted. */
   gone(address: string): void {

@@ -32,6 +32,7 @@ import {
 import { bind } from './bind.ts';
 import { TRUNK_FRAME_BYTES_MAX } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
+import { guardConnections } from './gate.ts';
 import { GuestSocket, type SocketHome } from './guest-socket.ts';
 import { answerHttp, type HttpSources } from './http-routes.ts';
 import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
@@ -178,9 +179,10 @@ class HubServer implements SocketHome {
       access.gone(this.remoteAddress ?? '');
     }
     server.on('connection', (socket: Socket) => {
-      if (access.connect(socket.remoteAddress ?? '')) socket.on('close', gone);
-      else socket.destroy();
+      access.connect(socket.remoteAddress ?? '');
+      socket.on('close', gone);
     });
+    guardConnections(server, (address) => access.mayConnect(address));
     // Clients that speak no TLS, or trust another one: their socket ends, which is all there is to say.
     server.on('tlsClientError', ignoreError);
     server.headersTimeout = HEADERS_TIMEOUT_MS;

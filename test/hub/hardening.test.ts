@@ -1,9 +1,16 @@
 /** Goal: a client that keeps to no rule costs the hub no more than its own socket, and an operator's slip costs nothing. */
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { HUB_PLAIN_PER_IP_MAX } from '../../machines/shared/limits.ts';
 import { connect, eventOf, HubClient, idOf, join, startHub } from './hub-kit.ts';
+
+/** By an end or by a reset. */
+const ended = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    socket.on('error', () => undefined); // the end follows
+    socket.once('close', () => resolve());
+  });
 
 describe('control frames', () => {
   it('a flood of pings counts as frames do and ends its socket', async () => {
@@ -49,9 +56,8 @@ describe('places', () => {
     for (const socket of silent) socket.resume(); // else it would not notice its end
     await Promise.all(silent.map((socket) => once(socket, 'connect')));
     const last = createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
-    last.on('error', () => undefined); // a reset is as good as an end
     last.resume();
-    await once(last, 'close');
+    await ended(last);
     expect(silent.filter((socket) => socket.destroyed)).toEqual([]);
     await connect(url, idOf(1));
     for (const socket of silent) socket.destroy();
