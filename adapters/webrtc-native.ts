@@ -10,6 +10,7 @@
  */
 import { LINK_BUFFER_HIGH_BYTES, LINK_SIGNALS_MAX } from '../machines/shared/limits.ts';
 import {
+  CLOSE_LIMIT_MS,
   type Link,
   LinkError,
   type LinkFingerprints,
@@ -209,12 +210,15 @@ class NativeLink implements Link {
    * more, or on a second call, the link is cut at once.
    */
   close(): void {
-    if (this.#mode === 'open' && this.#seen === 'connected' && this.#lanes?.end() === true) {
-      this.#mode = 'closing';
-      this.#negotiation?.stop();
-      return;
-    }
-    this.cut();
+    if (this.#mode === 'open' && this.#seen === 'connected' && this.#lanes?.end() === true) this.#end(CLOSE_LIMIT_MS);
+    else this.cut();
+  }
+
+  /** Both sides are to have said goodbye within that time. */
+  #end(withinMs: number): void {
+    this.#mode = 'closing';
+    this.#negotiation?.stop();
+    this.#linger = setTimeout(() => this.cut(), withinMs);
   }
 
   /** Ends the link at once, whatever is buffered. */
@@ -292,9 +296,7 @@ class NativeLink implements Link {
    */
   #onFarewell(): void {
     if (this.#mode !== 'open' || this.#lanes?.end() !== true) return this.cut();
-    this.#mode = 'closing';
-    this.#negotiation?.stop();
-    this.#linger = setTimeout(() => this.cut(), LINGER_MS);
+    this.#end(LINGER_MS);
   }
 
   /** A channel closed: the other side cut the link, or what it stood on failed for good. */

@@ -13,13 +13,14 @@
  * configuration names public STUN servers, which nobody asked for.
  */
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES, LINK_SIGNALS_MAX } from '../machines/shared/limits.ts';
-import type {
-  Link,
-  LinkCapabilities,
-  LinkFingerprints,
-  LinkHandlers,
-  LinkOptions,
-  LinkPort,
+import {
+  CLOSE_LIMIT_MS,
+  type Link,
+  type LinkCapabilities,
+  type LinkFingerprints,
+  type LinkHandlers,
+  type LinkOptions,
+  type LinkPort,
 } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
 import { SdpFingerprints } from './sdp-fingerprints.ts';
@@ -129,6 +130,7 @@ class SimplePeerLink implements Link {
   #error: Error | undefined;
   #looks = false;
   #look: ReturnType<typeof setTimeout> | undefined;
+  #limit: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LinkOptions, handlers: LinkHandlers, config: object, onEnd: (link: SimplePeerLink) => void) {
     this.#initiator = options.initiator;
@@ -206,6 +208,7 @@ class SimplePeerLink implements Link {
       this.#mode = 'closing';
       try {
         this.#peer?.send(GOODBYE);
+        this.#limit = setTimeout(() => this.cut(), CLOSE_LIMIT_MS);
         return;
       } catch {
         // The channel closed meanwhile: nothing is left to be flushed.
@@ -348,6 +351,7 @@ class SimplePeerLink implements Link {
     if (this.#mode === 'closed') return;
     this.#mode = 'closed';
     clearTimeout(this.#look);
+    clearTimeout(this.#limit);
     const handlers = this.#handlers;
     const peer = this.#peer;
     this.#channel?.removeEventListener('bufferedamountlow', this.#onLow);

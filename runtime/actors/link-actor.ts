@@ -25,6 +25,8 @@ interface Channel {
   early: Uint8Array[] | undefined;
   /** Nobody waits for it any longer: an old attempt that opens late must not take the place of a newer one. */
   freed: boolean;
+  /** It was asked to close: that takes a word of each end. */
+  closing: boolean;
 }
 
 /** What a port tells of its connectivity, as facts of the chart. */
@@ -46,10 +48,10 @@ class Channels {
     this.#channel = this.#open('link', attempt, offer);
   }
 
-  /** Cuts all that is open. */
+  /** Gives up all that is open. */
   free(): void {
     this.#dropHeir();
-    this.#cut(this.#channel);
+    this.#giveUp(this.#channel);
     this.#channel = undefined;
   }
 
@@ -73,7 +75,7 @@ class Channels {
         const { reason, alternatives } = command;
         ports.exchange?.send(remote, { type: 'CLOSE', reason, alternatives });
         ports.exchange?.retire(remote, this.#channel?.attempt ?? '');
-        return link?.close();
+        return this.#close(this.#channel);
       }
       case 'heir.open':
         return this.#openHeir(command.attempt, command.offer);
@@ -100,6 +102,7 @@ class Channels {
       attempt,
       early: [],
       freed: false,
+      closing: false,
       link: ports.link.open(
         options,
         this.#handlers(() => channel),
@@ -186,12 +189,13 @@ class Channels {
     for (const frame of early) exchange?.receive(remote, attempt, frame);
   }
 
-  #connectivity({ role, link }: Channel, state: 'connected' | 'disconnected' | 'failed'): void {
+  #connectivity(channel: Channel, state: 'connected' | 'disconnected' | 'failed'): void {
+    const { role } = channel;
     const { ports } = this.#input;
     ports.exchange?.count(`connectivity.${state}`);
     if (role === 'link') this.#tell({ type: CONNECTIVITY[state] });
     // An heir that fails is of no use, and without restarts nothing is.
-    if (state === 'failed' && (role === 'heir' || !ports.link.capabilities.restart)) link.close();
+    if (state === 'failed' && (role === 'heir' || !ports.link.capabilities.restart)) this.#close(channel);
   }
 
   #greet(
@@ -219,7 +223,7 @@ class Channels {
   }
 
   #dropHeir(): void {
-    this.#cut(this.#heir);
+    this.#giveUp(this.#heir);
     this.#heir = undefined;
   }
 
@@ -232,17 +236,23 @@ class Channels {
     this.#channel = heir;
     this.#heir = undefined;
     ports.exchange?.succeed(remote, heir.attempt, resumes);
-    this.#cut(old);
+    this.#giveUp(old);
   }
 
-  /** Ends a channel at once: nobody waits for it. The second call is what cuts one that stands. */
-  #cut(channel: Channel | undefined): void {
+  /** Nobody waits for a channel any more. Its end takes leave of the other by itself, which may be sending just now. */
+  #giveUp(channel: Channel | undefined): void {
     if (channel === undefined) return;
     const { ports, remote } = this.#input;
     channel.freed = true;
     channel.proof.end();
     ports.exchange?.detach(remote, channel.attempt);
-    channel.link.close();
+    this.#close(channel);
+  }
+
+  /** Once: a second call would cut it while the other side may be sending. */
+  #close(channel: Channel | undefined): void {
+    if (channel === undefined || channel.closing) return;
+    channel.closing = true;
     channel.link.close();
   }
 }

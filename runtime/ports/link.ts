@@ -80,6 +80,9 @@ export interface LinkFingerprints {
   readonly remote: string;
 }
 
+/** A link that was closed ends by then, whatever the other side does. */
+export const CLOSE_LIMIT_MS = 3_000;
+
 export interface Link {
   /**
    * Known once both first descriptions are, at the latest when the link opens; the same from then on. Both ends write each
@@ -109,8 +112,9 @@ export interface Link {
    */
   restart(): void;
   /**
-   * Ends the link gracefully: frames already sent are delivered, which may wait for the other side. A second call cuts it at
-   * once. `onClosed` follows in a later turn.
+   * Ends the link gracefully: frames already sent are delivered, which may wait for the other side, CLOSE_LIMIT_MS at most. A
+   * second call cuts it at once: only for an end of everything, since the other side may be sending (@roamhq/wrtc crashes the
+   * process when a channel closes under a call of its `send`). `onClosed` follows in a later turn.
    */
   close(): void;
 }

@@ -120,14 +120,17 @@ describe('the link actor', () => {
     expect(types()).toEqual(['link.opened', 'link.closed']);
     expect(exchange.send(REMOTE, { type: 'PING', stampMs: 1 })).toBe(false);
     stop();
-    expect(opened[0]?.closes).toBeGreaterThan(0);
+    expect(opened[0]?.closes).toBe(1);
   });
 
   it('says CLOSE before it closes, and closes when ICE failed', () => {
     const { opened, start } = world();
-    const { send } = start(ATTEMPT);
+    const { send, stop } = start(ATTEMPT);
     opened[0]?.handlers.onOpen();
     send({ type: 'link.close', reason: 'left', alternatives: [] });
+    expect(opened[0]?.closes).toBe(1);
+    // A second call cuts, and @roamhq/wrtc crashes the process of a neighbour that is sending just then.
+    stop();
     expect(opened[0]?.closes).toBe(1);
     start(ATTEMPT);
     opened[1]?.handlers.onConnectivity('disconnected');
@@ -229,7 +232,7 @@ describe('the link actor', () => {
       expect(count('dropped.BAD_MESSAGE')).toBe(1);
       expect(count('dropped.TOO_LARGE')).toBe(1);
       stop();
-      expect(opened[0]?.closes).toBeGreaterThan(0);
+      expect(opened[0]?.closes).toBe(1);
     });
 
     it('tells nothing of one that comes when nobody waits any more', () => {
@@ -268,7 +271,7 @@ describe('the link actor', () => {
       if (method === 'signal') send({ type: 'link.take', signal: { kind: 'answer', sdp: '' } });
       else send({ type: 'link.greet', random: false, cap: 8, mark: ATTEMPT });
       expect(errors).toMatchObject([{ message: `broken ${method}` }]);
-      expect(closes).toBeGreaterThan(0);
+      expect(closes).toBe(1);
       expect(exchange.rttMs(REMOTE)).toBe(null);
       expect(exchange.send(REMOTE, { type: 'PING', stampMs: 1 })).toBe(false);
     },
