@@ -11,7 +11,7 @@ import type { MeshError } from './errors.ts';
 import type { MeshClock } from './ports/clock.ts';
 import type { DhtSettings } from './ports/dht.ts';
 import type { EnvironmentPort } from './ports/environment.ts';
-import type { ReliableReport, RoomInfo } from './ports/exchange.ts';
+import type { ReliableReport, RoomInfo, SpreadMessage } from './ports/exchange.ts';
 import type { Identity, ProofCode } from './ports/identity.ts';
 import type { LinkPort } from './ports/link.ts';
 import type { LoggerPort } from './ports/logger.ts';
@@ -117,20 +117,12 @@ export interface MeshStatus {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-export interface Message {
+export type Message = SpreadMessage;
+
+/** What a neighbour told us alone. It has no id: it comes once, and nobody else hears of it. */
+export interface Told {
   readonly from: PeerId;
   readonly data: unknown;
-  readonly kind: 'broadcast' | 'direct';
-  readonly id: MessageId;
-  /** Links crossed; 1 = from a neighbour. */
-  readonly hops: number;
-  readonly topic?: string;
-  /** Nobody on the way could read it. */
-  readonly encrypted?: true;
-  /** Only the members of this room could. */
-  readonly room?: string;
-  /** Of an ordered broadcast: its number in the stream of its source, from 1 with each start of the source. */
-  readonly seq?: number;
 }
 
 export interface Receipt {
@@ -144,6 +136,8 @@ export interface Receipt {
 /** The events of a mesh, by name. `on('peer.*', …)` hears all whose name starts so, `on('*', …)` hears all. */
 export interface MeshEvents {
   message: Message;
+  /** What a neighbour told us by `tell`. */
+  told: Told;
   /** Ordered broadcasts of `source` that did not come in time; their numbers, `to` included. What follows them goes on. */
   'message.gap': { readonly source: PeerId; readonly from: number; readonly to: number };
   'peer.discovered': { readonly remote: PeerId; readonly legacy: boolean };
@@ -271,6 +265,14 @@ export interface MeshMethods {
   topic(name: string): Topic;
   /** To one peer, over others where needed. Rejects with any code of `docs/api.md`'s table of methods. */
   direct(to: PeerId, data: unknown, options?: DirectOptions): Promise<Receipt>;
+  /**
+   * To a neighbour alone, at once, without a receipt: in order, once, as long as the link lives. True: go on. False: it is taken, but
+   * the link is full, and `drained()` tells when it is not. Throws UNREACHABLE for whom we are not linked to, FEATURE_OFF for one
+   * that takes nothing so (an older version, or a guest of another network), TOO_LARGE, BAD_OPTION, QUEUE_FULL, NOT_JOINED, LEFT.
+   */
+  tell(neighbour: PeerId, data: unknown): boolean;
+  /** Resolves once the link to this neighbour takes more. Rejects with UNREACHABLE when there is none or it ends, NOT_JOINED, LEFT. */
+  drained(neighbour: PeerId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Opens a room of ours for these peers, who are invited. Throws BAD_OPTION, UNKNOWN_PEER, TOO_LARGE, QUEUE_FULL, FEATURE_OFF. */
   openRoom(name: string, members?: readonly PeerId[]): void;
   /** Takes part in a room of `owner`. `room.changed` tells when its key is there. */

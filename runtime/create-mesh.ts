@@ -44,6 +44,8 @@ const METHODS = [
   'broadcastReliable',
   'topic',
   'direct',
+  'tell',
+  'drained',
   'openRoom',
   'joinRoom',
   'inviteToRoom',
@@ -79,6 +81,8 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
   declare readonly broadcastReliable: MeshMethods['broadcastReliable'];
   declare readonly topic: MeshMethods['topic'];
   declare readonly direct: MeshMethods['direct'];
+  declare readonly tell: MeshMethods['tell'];
+  declare readonly drained: MeshMethods['drained'];
   declare readonly openRoom: MeshMethods['openRoom'];
   declare readonly joinRoom: MeshMethods['joinRoom'];
   declare readonly inviteToRoom: MeshMethods['inviteToRoom'];

@@ -210,6 +210,7 @@ class Channels {
       ...(ports.link.capabilities.restart ? ['restart'] : []),
       ...(ports.signing ? [SIGNED_FEATURE] : []),
       ...(ports.dht === undefined ? [] : [DHT_FEATURE]),
+      ...(ports.exchange?.features ?? []),
     ];
     const goesOn = resume === undefined ? {} : { resume };
     const hello = { type: 'HELLO', peerId, attempt, mark, random, cap, features, ...goesOn } as const;

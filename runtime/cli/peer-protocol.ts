@@ -67,6 +67,7 @@ const COMMAND_SCHEMAS = {
     hopsMax,
     encrypt: v.optional(v.boolean()),
   }),
+  tell: v.object({ to: peerIdText, data }),
   openRoom: v.object({ room, members: v.optional(v.pipe(v.array(peerIdText), v.maxLength(ROOM_MEMBERS_MAX))) }),
   joinRoom: v.object({ room, owner: peerIdText }),
   inviteToRoom: v.object({ room, to: peerIdText }),

@@ -172,6 +172,9 @@ export class PeerSession {
           .direct(to, data, given({ timeoutMs, hopsMax, encrypt }))
           .then(({ id, hops, ms }) => ({ id, hops, ms: roundMs(ms) }));
       }
+      case 'tell':
+        // The reply comes once more may be told.
+        return mesh.tell(command.to, command.data) ? null : mesh.drained(command.to).then(() => null);
       case 'openRoom':
       case 'joinRoom':
       case 'inviteToRoom':

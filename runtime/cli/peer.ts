@@ -139,7 +139,7 @@ export const peerCommand = defineCommand(
     notes: [
       'Without any hub peers link by texts that people hand over: /invite and /accept, with --json the commands of that name.',
       'With --json, stdin takes one command a line, such as {"cmd":"broadcast","peer":0,"data":"hello","ref":"a1"}:\n' +
-        'broadcast {data}, direct {to, data}, status, peers, explain, connect {to}, connectAll, disconnect {to}, set {maxPeers, …}, invite, accept {text}, leave,\n' +
+        'broadcast {data}, direct {to, data}, tell {to, data}, status, peers, explain, connect {to}, connectAll, disconnect {to}, set {maxPeers, …}, invite, accept {text}, leave,\n' +
         'dht.put {key, value}, dht.get {key}, dht.update {key, add}, dht.delete {key}, dht.subscribe {key}, lookup {id}.\n' +
         'Without "peer" every peer does it. Bytes are {"$bytes": base64}. docs/cli.md has the whole protocol.',
     ],

@@ -7,6 +7,7 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { ChannelFact } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { Ack } from '../wire/messages.ts';
+import { isTell } from '../wire/tells.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
 import { LinkEntry, type LinkTable } from './link-table.ts';
@@ -91,7 +92,11 @@ export class Channels {
   #lose(entry: LinkEntry): void {
     const { count, away, clock, reroute } = this.#options;
     if (entry.admitted && !entry.retired && !entry.farewelled) {
-      away.keep(entry.remote, [...entry.session.rewind(), ...entry.queue], entry.heardMs, clock.now());
+      const owed = [...entry.session.rewind(), ...entry.queue];
+      // What it alone was told has no id by which it would know it again.
+      const kept = owed.filter((part) => !isTell(part));
+      if (kept.length < owed.length) count('lost.told', owed.length - kept.length);
+      away.keep(entry.remote, kept, entry.heardMs, clock.now());
       return;
     }
     const { queue, session } = entry;

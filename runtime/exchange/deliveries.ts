@@ -4,10 +4,10 @@
  */
 
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import type { MessageId } from '../../machines/shared/ids.ts';
+import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import { INBOX_MAX } from '../../machines/shared/limits.ts';
 import type { MeshClock } from '../ports/clock.ts';
-import type { DeliveredMessage } from '../ports/exchange.ts';
+import type { DeliveredMessage, SpreadMessage } from '../ports/exchange.ts';
 import type { Opened } from '../secrecy/secrecy.ts';
 import type { Envelope, Part } from '../wire/messages.ts';
 import { decodePayload } from '../wire/payload.ts';
@@ -102,14 +102,22 @@ export class Deliveries {
       if (isPlain || from === entry.remote) this.#options.fault(entry);
       return encrypted === true;
     }
-    const bare: DeliveredMessage = { from, data: decoded.value, kind, id, hops };
+    const bare: SpreadMessage = { from, data: decoded.value, kind, id, hops };
     const isBare = topic === undefined && room === undefined && encrypted === undefined;
-    const message = isBare ? bare : withMore(bare, topic, room, encrypted);
+    const message: SpreadMessage = isBare ? bare : withMore(bare, topic, room, encrypted);
     if (order === undefined) this.#push(message);
     else this.#ordering.take(from, order, { ...message, seq: order.number }, payload.length + HELD_BYTES);
     if (kind === 'direct') this.#options.confirm(entry, envelope, hops);
     else this.#options.received(id, true);
     return true;
+  }
+
+  /** A neighbour told us alone. False when it cannot be read. */
+  told(from: PeerId, payload: Uint8Array): boolean {
+    const decoded = decodePayload(payload);
+    if (decoded.ok) this.#push({ from, data: decoded.value, kind: 'link' });
+    else this.#counters.add('dropped.badPayload');
+    return decoded.ok;
   }
 
   #push(message: DeliveredMessage): void {
@@ -133,11 +141,11 @@ export class Deliveries {
 }
 
 const withMore = (
-  message: DeliveredMessage,
+  message: SpreadMessage,
   topic: string | undefined,
   room: string | undefined,
   encrypted: true | undefined,
-): DeliveredMessage => ({
+): SpreadMessage => ({
   ...message,
   ...(topic === undefined ? {} : { topic }),
   ...(room === undefined ? {} : { room }),

@@ -16,24 +16,25 @@ import type { Astray, Direct, Envelope, Gossip, Message, Receipt } from '../wire
 import type { TreeMessage } from '../wire/spread.ts';
 import type { Authenticity } from './authenticity.ts';
 import type { Away } from './away.ts';
-import type { Batches } from './batches.ts';
 import { Confirmations } from './confirmations.ts';
 import type { Counters } from './counters.ts';
 import { Deliveries } from './deliveries.ts';
 import { Directs } from './directs.ts';
+import type { Flow } from './flow.ts';
 import { alone, Intake, type ToDo } from './intake.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Origination } from './origination.ts';
 import { Receipts } from './receipts.ts';
 import { Reliable } from './reliable.ts';
 import { Spreader } from './spreader.ts';
+import { Telling } from './telling.ts';
 
 export interface DisseminationOptions {
   readonly ports: MeshPorts;
   readonly network: string;
   readonly maxPeers: number;
   readonly links: LinkTable;
-  readonly batches: Batches;
+  readonly flow: Flow;
   readonly away: Away;
   readonly ways: Ways;
   readonly counters: Counters;
@@ -60,6 +61,7 @@ export class Dissemination {
   readonly #intake: Intake;
   readonly #confirmations: Confirmations;
   readonly reliable: Reliable;
+  readonly telling: Telling;
 
   constructor(options: DisseminationOptions) {
     const { ports, network, links, counters } = options;
@@ -103,7 +105,7 @@ export class Dissemination {
       received: (id, isRead) => this.#confirmations.received(id, isRead),
     });
     const shared = { self: this.#self, clock: ports.clock, links, ways: options.ways, counters, intake: this.#intake };
-    const push = (entry: LinkEntry, part: Uint8Array): boolean => this.#pushOrHold(entry, part);
+    const push = (entry: LinkEntry, part: Uint8Array): boolean => options.flow.push(entry, part);
     this.#directs = new Directs({
       ...{ ...shared, push, away: options.away, fault: options.fault },
       demanded: (remote) => options.report({ type: 'peer.demanded', remote }),
@@ -120,6 +122,10 @@ export class Dissemination {
         this.#directs.settle(id, true);
         this.#origination.directs.confirm(id, from, hops);
       },
+    });
+    this.telling = new Telling({
+      ...{ network, links, counters, crypto: ports.crypto, flow: options.flow },
+      ...{ deliveries: this.#deliveries, fault: options.fault },
     });
     this.#confirmations = this.#makeConfirmations();
     this.reliable = new Reliable({
@@ -139,7 +145,7 @@ export class Dissemination {
       count: (name, by) => this.#counters.add(name, by),
       check: (entry, find, act) => this.#intake.check(entry, find, act),
       kept: (id) => this.spreader.kept(id),
-      push: (entry, part) => void this.#pushOrHold(entry, part),
+      push: (entry, part) => void this.#options.flow.push(entry, part),
       announced: (entry, { id, tree, hops }) =>
         this.spreader.onIHave(entry, { type: 'IHAVE', repair: false, entries: [{ id, tree, hops }] }),
       changed: (id) => this.reliable.changed(id),
@@ -233,6 +239,7 @@ export class Dissemination {
   linkDown(entry: LinkEntry): void {
     this.spreader.linkDown(entry);
     this.#confirmations.linkDown(entry);
+    this.telling.linkDown(entry);
     if (!entry.retired && !entry.farewelled) this.#directs.linkLost(entry.remote);
   }
 
@@ -290,26 +297,14 @@ export class Dissemination {
 
   #pushGossip(entry: LinkEntry, part: Uint8Array): boolean {
     this.#counters.addType('sent', 'GOSSIP');
-    return this.#pushOrHold(entry, part);
-  }
-
-  /** Sends now, or keeps for later what a full link cannot take, whatever mode its chart is in. False when it is lost. */
-  #pushOrHold(entry: LinkEntry, part: Uint8Array): boolean {
-    const goesNow = entry.mode !== 'congested' && entry.queue.length === 0 && !entry.isFull;
-    if (goesNow) this.#options.batches.push(entry, part);
-    const isTaken = goesNow || entry.hold(part);
-    if (!isTaken) this.#counters.add('dropped.queueFull');
-    if (!entry.flows) return isTaken;
-    // Nobody else would send what was held back while there was no room a moment ago, or what waited for this link.
-    const hasRoom = !entry.isFull && (goesNow || entry.flush(this.#ports.clock.now()));
-    if (!hasRoom) this.#options.report({ type: 'link.congested', remote: entry.remote });
-    return isTaken;
+    return this.#options.flow.push(entry, part);
   }
 
   stop(): void {
     this.#intake.stop();
     this.#directs.stop();
     this.reliable.stop();
+    this.telling.stop();
     this.#confirmations.stop();
     this.#deliveries.stop();
     this.spreader.stop();

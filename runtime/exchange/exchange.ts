@@ -7,17 +7,18 @@ import { createWays } from '../../machines/routing/ways.core.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { STALE_MS } from '../../machines/shared/limits.ts';
 import { Dht } from '../dht/dht.ts';
-import type { DeliveredMessage, Exchange, LinkMode } from '../ports/exchange.ts';
+import type { DeliveredMessage, Exchange } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { decodeFrame, encodeMessage } from '../wire/codec.ts';
-import type { Ack, Message } from '../wire/messages.ts';
+import type { Message } from '../wire/messages.ts';
 import { Authenticity } from './authenticity.ts';
 import { Away } from './away.ts';
 import { Batches } from './batches.ts';
 import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
 import { Dissemination } from './dissemination.ts';
+import { Flow } from './flow.ts';
 import { type LinkEntry, LinkTable } from './link-table.ts';
 import { GREETINGS, UNCHARGED } from './message-kinds.ts';
 import { Relays } from './relays.ts';
@@ -49,6 +50,7 @@ class MeshExchange implements RunningExchange {
   readonly #batches: Batches;
   readonly #away: Away;
   readonly #channels: Channels;
+  readonly #flow: Flow;
   readonly #counters = new Counters();
   readonly #upkeep: Upkeep;
   readonly #dissemination: Dissemination;
@@ -71,6 +73,17 @@ class MeshExchange implements RunningExchange {
       ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count },
       reroute: (...owed) => this.#dissemination.reroute(...owed),
     });
+    this.#flow = new Flow({
+      ...{
+        clock,
+        links: this.#links,
+        batches: this.#batches,
+        channels: this.#channels,
+        counters: this.#counters,
+        report,
+      },
+      sync: (...now) => this.#dissemination.spreader.sync(...now),
+    });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     const { identity, signing } = ports;
@@ -91,7 +104,7 @@ class MeshExchange implements RunningExchange {
     this.#dissemination = new Dissemination({
       ...{ ports, network, maxPeers, report, ways },
       links: this.#links,
-      batches: this.#batches,
+      flow: this.#flow,
       away: this.#away,
       counters: this.#counters,
       authenticity,
@@ -171,19 +184,8 @@ class MeshExchange implements RunningExchange {
     if (entry !== undefined) entry.retired = true;
   }
 
-  setMode(remote: PeerId, mode: LinkMode): void {
-    const entry = this.#links.get(remote);
-    if (entry === undefined) return;
-    entry.mode = mode;
-    const nowMs = this.#ports.clock.now();
-    if (entry.flows && !entry.flush(nowMs)) this.#report({ type: 'link.congested', remote });
-    else if (mode === 'syncing') this.#dissemination.spreader.sync(entry, nowMs);
-  }
-
-  drained(...[remote, attempt]: Parameters<Exchange['drained']>): void {
-    const entry = this.#links.of(remote, attempt);
-    if (entry?.mode === 'congested') this.#report({ type: 'link.drained', remote });
-  }
+  readonly setMode: Exchange['setMode'] = (...mode) => this.#flow.setMode(...mode);
+  readonly drained: Exchange['drained'] = (...channel) => this.#flow.drained(...channel);
 
   neighbours(remote: PeerId): readonly PeerAd[] {
     return this.#links.get(remote)?.neighbours ?? [];
@@ -274,6 +276,7 @@ class MeshExchange implements RunningExchange {
       }
       return;
     }
+    if (!entry.isHeard && messages.some((m) => !GREETINGS.has(m.type))) this.#dissemination.telling.heard(entry);
     for (const message of messages) this.#handle(entry, message);
   }
 
@@ -296,22 +299,26 @@ class MeshExchange implements RunningExchange {
       case 'PONG':
         return this.#upkeep.onPong(entry, message);
       case 'ACK':
-        return this.#onAck(entry, message);
+        if (!this.#flow.onAck(entry, message)) this.#fault(entry);
+        return;
+      case 'TELL':
+        this.#flow.took(entry, message.payload.length);
+        return this.#dissemination.telling.onTell(entry, message);
       case 'BEACON':
         return this.#upkeep.onBeacon(entry, message);
       case 'GOSSIP':
-        this.#took(entry, message.envelope.length);
+        this.#flow.took(entry, message.envelope.length);
         return this.#dissemination.onGossip(entry, message);
       case 'DIRECT':
       case 'ASTRAY':
-        this.#took(entry, message.type === 'DIRECT' ? message.envelope.length : 0);
+        this.#flow.took(entry, message.type === 'DIRECT' ? message.envelope.length : 0);
         return this.#dissemination.onWalk(entry, message);
       case 'RECEIPT':
-        this.#took(entry, 0);
+        this.#flow.took(entry, 0);
         return this.#dissemination.onReceipt(entry, message);
       case 'CONFIRM':
       case 'REMIND':
-        this.#took(entry, 0);
+        this.#flow.took(entry, 0);
         return this.#dissemination.onTreeMessage(entry, message);
       case 'IHAVE':
       case 'GRAFT':
@@ -337,24 +344,6 @@ class MeshExchange implements RunningExchange {
     this.#report({ type: 'wire.received', remote: entry.remote, message });
   }
 
-  /** A message that the sender keeps until it knows that it came. */
-  #took(entry: LinkEntry, bytes: number): void {
-    if (!entry.session.take(bytes)) return;
-    const nowMs = this.#ports.clock.now();
-    entry.gatherAck(nowMs);
-    entry.sendGathered(nowMs);
-  }
-
-  #onAck(entry: LinkEntry, ack: Ack): void {
-    const wasFull = entry.isFull;
-    if (!this.#channels.acknowledged(entry, ack)) return this.#fault(entry);
-    if (!wasFull || entry.isFull) return;
-    // Nothing else may tell that there is room: the channel itself was not full. So the chart must hear it, even if nothing
-    // waits yet: it would hold back for ever what comes next.
-    if (entry.mode === 'congested') this.#report({ type: 'link.drained', remote: entry.remote });
-    else if (entry.queue.length > 0) this.setMode(entry.remote, entry.mode);
-  }
-
   #fault(entry: LinkEntry, weight = 1): void {
     if (!entry.fault(this.#ports.clock.now(), weight)) return;
     this.count('misbehaved');
@@ -367,6 +356,14 @@ class MeshExchange implements RunningExchange {
   readonly broadcastReliable: Exchange['broadcastReliable'] = (...all) =>
     this.#dissemination.reliable.broadcast(...all);
   readonly direct: Exchange['direct'] = (...message) => this.#dissemination.out.direct(...message);
+
+  get tells(): Exchange['tells'] {
+    return this.#dissemination.telling;
+  }
+
+  get features(): readonly string[] {
+    return [this.#dissemination.telling.feature];
+  }
 
   get rooms(): Exchange['rooms'] {
     return this.#dissemination.out.rooms;

@@ -100,6 +100,9 @@ export class LinkEntry {
   readonly dhtBudget = new Budget(DHT_MESSAGES_MAX, MISBEHAVIOUR_WINDOW_MS);
   /** Frames that came before the chart admitted the link. */
   early: Uint8Array[] = [];
+  /** It said something that is no greeting: it admitted the link, too. What it is to be told waits for that. */
+  isHeard = false;
+  unheard: Uint8Array[] = [];
   /** Messages held back while the link is congested. */
   queue: Uint8Array[] = [];
   queuedBytes = 0;

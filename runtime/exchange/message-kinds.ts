@@ -20,6 +20,7 @@ export const UNCHARGED: ReadonlySet<Message['type']> = new Set([
   'DHT_ANSWER',
   'CONFIRM',
   'REMIND',
+  'TELL',
 ]);
 
 /** Heard before a link is admitted. */

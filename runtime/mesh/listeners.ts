@@ -45,6 +45,10 @@ export class Listeners {
   messages(messages: readonly DeliveredMessage[]): void {
     for (const message of messages) {
       if (this.#handlers.size === 0 && this.#topics.isEmpty) return;
+      if (message.kind === 'link') {
+        this.dispatch({ type: 'told', from: message.from, data: message.data });
+        continue;
+      }
       const event: MeshEvent = { type: 'message', ...message };
       if (message.topic !== undefined) {
         this.#topics.forEach(message.topic, (handler, pattern) => this.#hand(handler, pattern, event));

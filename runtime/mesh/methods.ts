@@ -191,6 +191,14 @@ export class MeshHandle implements Mesh {
     });
   }
 
+  tell(neighbour: PeerId, data: unknown): boolean {
+    return this.#exchange().tells.tell(neighbour, data);
+  }
+
+  drained(neighbour: PeerId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return cancellable(options.signal, (done, failed) => this.#exchange().tells.whenRoom(neighbour, done, failed));
+  }
+
   openRoom(name: string, members: readonly PeerId[] = []): void {
     this.#rooms().open(name, members);
   }

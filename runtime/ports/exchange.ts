@@ -28,7 +28,8 @@ export type ChannelFact = LinkFact | { readonly type: 'proof.received'; readonly
 /** How gossip treats a link. */
 export type LinkMode = 'syncing' | 'forwarding' | 'congested' | 'repairing' | 'muted';
 
-export interface DeliveredMessage {
+/** What was said to all, or to us over any peers. */
+export interface SpreadMessage {
   readonly from: PeerId;
   readonly data: unknown;
   readonly kind: 'broadcast' | 'direct';
@@ -41,6 +42,29 @@ export interface DeliveredMessage {
   readonly room?: string;
   /** Its number in the ordered stream of its source. */
   readonly seq?: number;
+}
+
+/** What a neighbour told us alone, over its link. It has no id: it comes once, and nobody else hears of it. */
+export interface ToldMessage {
+  readonly from: PeerId;
+  readonly data: unknown;
+  readonly kind: 'link';
+}
+
+export type DeliveredMessage = SpreadMessage | ToldMessage;
+
+/** What neighbours are told alone. All throw MeshErrors. */
+export interface TellPort {
+  /**
+   * Tells a neighbour. False: it is taken, but the link is full for now. Throws UNREACHABLE, FEATURE_OFF, TOO_LARGE, BAD_OPTION
+   * and, when too much waits for the link, QUEUE_FULL.
+   */
+  tell(to: PeerId, data: unknown): boolean;
+  /**
+   * Calls back once the link takes more at once, in this call or later, or is gone. Returns a function that gives up waiting.
+   * Throws UNREACHABLE.
+   */
+  whenRoom(to: PeerId, done: () => void, failed: (error: Error) => void): () => void;
 }
 
 export interface DeliveryReceipt {
@@ -169,6 +193,9 @@ export interface Exchange {
   /** The same, confirmed. Returns a function that gives up waiting. Throws QUEUE_FULL and UNREACHABLE too. */
   broadcastReliable(data: unknown, options: ReliableOutgoing, settle: ReliableSettle): () => void;
   readonly rooms: RoomsPort;
+  readonly tells: TellPort;
+  /** Names of what it can do, for HELLO. */
+  readonly features: readonly string[];
   /** To one peer; exactly one of the callbacks is called, later. Returns a function that gives up waiting. */
   direct(
     to: PeerId,

@@ -15,6 +15,7 @@ import {
   MESSAGES_PER_FRAME_MAX,
   WIRE_VERSION,
 } from '../../machines/shared/limits.ts';
+import { TELL_BYTES_MAX } from '../../machines/shared/tell-limits.ts';
 import { MeshError, whyOf } from '../errors.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../ports/crypto.ts';
 import { checkInteger, checkRange, encoder, fail, guarded } from './checks.ts';
@@ -45,6 +46,7 @@ import {
   surplusInPeers,
 } from './schemas.ts';
 import { readTreeMessage, TREE_FIELDS, writeTreeMessage } from './spread.ts';
+import { encodeTell } from './tells.ts';
 import { encodeWalk, readWalk, WALK_FIELDS } from './walks.ts';
 
 export {
@@ -111,6 +113,8 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'CONFIRM':
     case 'REMIND':
       return guarded(message.type, () => copied(writeConfirming(message)));
+    case 'TELL':
+      return encodeTell(message);
     default:
       return encodeControl(message);
   }
@@ -271,6 +275,12 @@ function decodeBody(cursor: Cursor, name: Message['type'], fields: number): Mess
       return cursor.ok
         ? { type: 'GOSSIP', hops, envelope }
         : { problem: `hops are not 1 to ${HOPS_LIMIT}, or the envelope not 0 to ${ENVELOPE_BYTES_MAX} bytes` };
+    }
+    case 'TELL': {
+      if (fields < 1) return missing(1, fields);
+      const payload = cursor.binary(1, TELL_BYTES_MAX);
+      skipSurplus(cursor, fields - 1);
+      return cursor.ok ? { type: 'TELL', payload } : { problem: `the payload is not 1 to ${TELL_BYTES_MAX} bytes` };
     }
     case 'RECEIPT': {
       if (fields < 3) return missing(3, fields);

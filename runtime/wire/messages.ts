@@ -49,6 +49,7 @@ export const MESSAGE_TYPES = {
   ASTRAY: 40,
   CONFIRM: 41,
   REMIND: 42,
+  TELL: 43,
   DHT_ASK: 48,
   DHT_ANSWER: 49,
 } as const;
@@ -69,7 +70,7 @@ export interface Hello {
   readonly random: boolean;
   /** Links the sender keeps at most, 2 to 50. */
   readonly cap: number;
-  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. `signed`: its messages are, and it takes no others; both ends must agree. `dht`: it takes part in the DHT. */
+  /** Names of what the sender can do beyond version 1; at most FEATURES_MAX of at most 32 characters. `restart`: ICE on a link that stands. `signed`: its messages are, and it takes no others; both ends must agree. `dht`: it takes part in the DHT. `tell:` and 8 hex digits: it takes TELL of peers that say the same, those of its own network (SHA-256 of the name). */
   readonly features: readonly string[];
   /** Attempt of the first link in the row that this one goes on with; the field is left out of a link that begins. */
   readonly resume?: AttemptId;
@@ -109,8 +110,8 @@ export interface Pong {
 }
 
 /**
- * What makes a link resumable: each end counts the GOSSIP, RECEIPT, CONFIRM and REMIND messages that it sent and received since the link
- * began, over all channels that it had since. They are kept by their sender until they are acknowledged. Sent with PING and
+ * What makes a link resumable: each end counts the GOSSIP, DIRECT, ASTRAY, RECEIPT, CONFIRM, REMIND and TELL messages that it
+ * sent and received since the link began, over all channels that it had since. They are kept by their sender until they are acknowledged. Sent with PING and
  * PONG when something new came, after ACK_AFTER_BYTES or ACK_AFTER_MESSAGES, and first of all on a channel that resumes a
  * link: the receiver then sends what it kept beyond `received`. It travels on the same lane as what it counts.
  */
@@ -312,6 +313,17 @@ export interface Receipt {
   readonly signature?: EnvelopeSignature;
 }
 
+/**
+ * Something for the app of the receiver alone. Nobody passes it on, so that it has no id, no source and no signature: the link is
+ * proven. Counted by ACK, so that it comes once and in order over whatever channels its link has; lost with the link. Sent to
+ * those only who said `tell:` with our own network in HELLO, and once they said something that is no greeting: they admitted us.
+ */
+export interface Tell {
+  readonly type: 'TELL';
+  /** The application's data, MessagePack, 1 to TELL_BYTES_MAX bytes. A view of its frame. */
+  readonly payload: Uint8Array;
+}
+
 export type TopologyMessage = Lock | Locked | LockRefused | Unlock | Dial | Dialed;
 /** How broadcasts and direct messages spread. */
 export type SpreadMessage =
@@ -338,6 +350,7 @@ export type Message =
   | Shuffle
   | Relay
   | Unrouted
+  | Tell
   | TopologyMessage
   | SpreadMessage
   | RoutedMessage;

@@ -1,6 +1,6 @@
 /**
  * What each control message must look like once its bytes are MessagePack values: the bounds that a stranger cannot
- * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, RECEIPT, PING, PONG, ACK, BEACON and
+ * exceed, and the way from raw fields to the types of `messages.ts` and back. GOSSIP, TELL, RECEIPT, PING, PONG, ACK, BEACON and
  * the envelope are read and written by hand in `codec.ts`, since they are the hot path.
  */
 import * as v from 'valibot';
@@ -20,10 +20,10 @@ import {
 import { ID_BITS } from '../../machines/shared/xor.ts';
 import { fromBase64Url, toBase64Url } from '../identity/base64url.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import type { Ack, Beacon, Message, Ping, Pong, RoutedMessage, ShuffleEntry, SpreadMessage } from './messages.ts';
+import type { Ack, Beacon, Message, Ping, Pong, RoutedMessage, ShuffleEntry, SpreadMessage, Tell } from './messages.ts';
 
 /** The messages whose fields go through these schemas. */
-export type ControlMessage = Exclude<Message, SpreadMessage | RoutedMessage | Ping | Pong | Ack | Beacon>;
+export type ControlMessage = Exclude<Message, SpreadMessage | RoutedMessage | Ping | Pong | Ack | Beacon | Tell>;
 export type ControlType = ControlMessage['type'];
 
 const KEY_BYTES = 32;

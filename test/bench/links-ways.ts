@@ -64,7 +64,16 @@ export async function adapterWay(implementation: string): Promise<Way> {
 
 const linked = (mesh: MeshActor): Promise<unknown> => new Promise((resolve) => mesh.on('peer.connected', resolve));
 
-export async function meshWay(implementation: string, url: string, network: string, signing: boolean): Promise<Way> {
+/** How a mesh of two says something to the other: told alone, or broadcast. */
+export type Saying = 'told' | 'broadcast';
+
+export async function meshWay(
+  implementation: string,
+  url: string,
+  network: string,
+  options: { readonly saying: Saying; readonly signing: boolean },
+): Promise<Way> {
+  const { saying, signing } = options;
   const rtc = portOf(implementation);
   const [a, b] = [0, 1].map(() => createMeshActor({ signaling: url, network, rtc, signing })) as [MeshActor, MeshActor];
   const links = [linked(a), linked(b)];
@@ -72,22 +81,28 @@ export async function meshWay(implementation: string, url: string, network: stri
   await Promise.all(links);
   let back: (() => void) | undefined;
   const echo = new Uint8Array(64);
+  const say = (mesh: MeshActor, to: string, bytes: Uint8Array): void => {
+    if (saying === 'told') mesh.tell(to, bytes);
+    else mesh.broadcast(bytes);
+  };
+  const [idA, idB] = [a.peerId, b.peerId];
   const way: Way = {
-    send: (bytes) => void a.broadcast(bytes),
+    send: (bytes) => say(a, idB, bytes),
     arrived: () => undefined,
     pingPong: () =>
       new Promise((resolve) => {
         back = resolve;
-        a.broadcast(echo);
+        say(a, idB, echo);
       }),
     close: async () => {
       await Promise.all([a.leave(), b.leave()]);
       rtc.dispose?.();
     },
   };
-  a.on('message', () => back?.());
-  b.on('message', () => {
-    if (back !== undefined) b.broadcast(echo);
+  const event = saying === 'told' ? 'told' : 'message';
+  a.on(event, () => back?.());
+  b.on(event, () => {
+    if (back !== undefined) say(b, idA, echo);
     else way.arrived();
   });
   return way;

@@ -3,9 +3,10 @@
  *
  *   node test/tools/run-ts.mjs test/bench/links.bench.ts simple-peer|roamhq|node-datachannel [ROUNDS] [MESSAGES]
  *
- * Four ways, in alternating rounds: bare; the adapter alone; two mesh actors, one broadcasting to the other (the largest
- * payload of a message is 15,360 B encoded, so that 15,000 B stand for 16,000 there), in a network without signing, which is
- * what the data plane costs, and in one whose messages are signed, as by default. A sender keeps at most a megabyte, or
+ * Five ways, in alternating rounds: bare; the adapter alone; two mesh actors, one telling the other alone, as over any link of a
+ * mesh with the default options; one broadcasting to the other (an envelope holds 15,360 B of data, so that 15,000 B stand for
+ * 16,000 there), in a network without signing, which is what the data plane costs, and in one whose messages are signed, as by
+ * default. A sender keeps at most a megabyte, or
  * 4,096 messages, on the way, whatever it sends through. Prints one JSON line a figure.
  */
 import { createHubActor } from '../../hub/index.ts';
@@ -44,24 +45,35 @@ async function measure(way: Way, largeBytes: number): Promise<Rates> {
   return { large: large / 1e6, small, pingMs };
 }
 
+/** What each way is called, and its large message. */
+const WAYS = {
+  adapter: { name: 'adapter', large: '16,000 B frames' },
+  told: { name: 'link messages', large: '16,000 B messages' },
+  mesh: { name: 'mesh', large: '15,000 B messages' },
+  signed: { name: 'mesh that signs', large: '15,000 B messages' },
+} as const;
+type WayName = keyof typeof WAYS;
+
 async function main(): Promise<void> {
   const hub = createHubActor({ port: 0, host: '127.0.0.1' });
   const { url } = await hub.start().listening();
-  const taken: { bare: Rates; adapter: Rates; mesh: Rates; signed: Rates }[] = [];
+  const taken: Record<WayName | 'bare', Rates>[] = [];
   for (let round = 0; round < rounds; round++) {
     const bare = await measure(await bareWay(implementation), 16_000);
     const adapter = await measure(await adapterWay(implementation), 16_000);
-    const mesh = await measure(await meshWay(implementation, url, `bench-${round}`, false), 15_000);
-    const signed = await measure(await meshWay(implementation, url, `bench-signed-${round}`, true), 15_000);
-    taken.push({ bare, adapter, mesh, signed });
+    const inMesh = async (name: string, options: Parameters<typeof meshWay>[3], bytes: number): Promise<Rates> =>
+      measure(await meshWay(implementation, url, `${name}-${round}`, options), bytes);
+    const told = await inMesh('told', { saying: 'told', signing: true }, 16_000);
+    const mesh = await inMesh('spread', { saying: 'broadcast', signing: false }, 15_000);
+    const signed = await inMesh('signed', { saying: 'broadcast', signing: true }, 15_000);
+    taken.push({ bare, adapter, told, mesh, signed });
   }
-  const middle = (key: keyof Rates, way: 'bare' | 'adapter' | 'mesh' | 'signed'): number =>
-    medianOf(taken.map((round) => round[way][key]));
-  for (const way of ['adapter', 'mesh', 'signed'] as const) {
-    const name = way === 'signed' ? 'mesh that signs' : way;
+  const middle = (key: keyof Rates, way: WayName | 'bare'): number => medianOf(taken.map((round) => round[way][key]));
+  for (const way of ['adapter', 'told', 'mesh', 'signed'] as const) {
+    const { name, large } = WAYS[way];
     const tell = (what: string, unit: string, key: keyof Rates): void =>
       print('links', named(`${what}, ${name}`), unit, middle(key, way), middle(key, 'bare'));
-    tell(way === 'adapter' ? '16,000 B frames' : '15,000 B messages', 'MB/s', 'large');
+    tell(large, 'MB/s', 'large');
     tell('64 B messages', 'messages/s', 'small');
     tell('ping-pong, median', 'ms', 'pingMs');
   }

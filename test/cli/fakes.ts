@@ -145,6 +145,13 @@ export class FakeMesh implements CliMesh {
     onProgress?.({ ...report, complete: false });
     return { ...report, complete: false };
   }
+  tell(to: string, data: unknown): boolean {
+    this.asked.push(['tell', to, data]);
+    return data !== 'the link is full';
+  }
+  async drained(to: string) {
+    this.asked.push(['drained', to]);
+  }
   async direct(to: string, data: unknown, options?: unknown) {
     this.asked.push(['direct', to, data, options]);
     if (to === idOf(999)) throw new MeshError('DIRECT_TIMEOUT', 'Nobody answered.', { peerId: to });

@@ -160,6 +160,8 @@ describe('peer --json', () => {
       { cmd: 'broadcast', peer: 0, data: { $bytes: 'AQI=' }, topic: 't', ref: 'b' },
       { cmd: 'direct', peer: 0, to, data: 'x', ref: 'd' },
       { cmd: 'direct', to: idOf(999), data: 'x', ref: 'e' },
+      { cmd: 'tell', peer: 0, to, data: 3, ref: 't' },
+      { cmd: 'tell', peer: 0, to, data: 'the link is full', ref: 'f' },
       { cmd: 'status', ref: 's' },
       { cmd: 'peers', ref: 'p' },
       { cmd: 'set', maxPeers: 3, minPeers: 2, ref: 'set' },
@@ -186,6 +188,8 @@ describe('peer --json', () => {
       ok: false,
       error: { code: 'DIRECT_TIMEOUT', message: 'Nobody answered.' },
     });
+    expect((await reply(world, 't'))['result']).toBeNull();
+    expect((await reply(world, 'f'))['result']).toBeNull();
     expect((await reply(world, 's'))['result']).toMatchObject({ state: 'joined', links: [{ role: 'near' }, {}] });
     expect((await reply(world, 'p'))['result']).toEqual({ peers: [idOf(0xabc)], discovered: 2 });
     expect((await reply(world, 'set'))['result']).toEqual({ minPeers: 2, maxPeers: 3 });
@@ -194,6 +198,9 @@ describe('peer --json', () => {
       ['broadcast', new Uint8Array([1, 2]), { topic: 't' }],
       ['direct', to, 'x', {}],
       ['direct', idOf(999), 'x', {}],
+      ['tell', to, 3],
+      ['tell', to, 'the link is full'],
+      ['drained', to],
       ['openRoom', 'r', [to]],
       ['joinRoom', 'r', to],
       ['inviteToRoom', 'r', to],

@@ -1,7 +1,7 @@
 /** Exchanges that are joined by links of the test: frames go through the clock, buffers are what the test says. */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
-import type { ChannelFact, DeliveredMessage, DeliveryReceipt } from '../../runtime/ports/exchange.ts';
+import type { ChannelFact, DeliveryReceipt, SpreadMessage, ToldMessage } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { Link, LinkLane } from '../../runtime/ports/link.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
@@ -57,7 +57,9 @@ export interface Node {
   readonly id: string;
   readonly exchange: RunningExchange;
   readonly facts: ExchangeFact[];
-  readonly inbox: DeliveredMessage[];
+  readonly inbox: SpreadMessage[];
+  /** What neighbours told it alone. */
+  readonly told: ToldMessage[];
   readonly links: Map<string, TestLink>;
 }
 
@@ -67,7 +69,8 @@ export function makeNode(clock: HeapClock, name: string, maxPeers = 8, identity?
   const ports = fakePorts({ clock, random, signing: identity !== undefined });
   const id = identity?.peerId ?? name.charCodeAt(0).toString(16).padStart(40, '0');
   const facts: ExchangeFact[] = [];
-  const inbox: DeliveredMessage[] = [];
+  const inbox: SpreadMessage[] = [];
+  const told: ToldMessage[] = [];
   const exchange = createExchange({
     ports: {
       ...ports,
@@ -76,11 +79,14 @@ export function makeNode(clock: HeapClock, name: string, maxPeers = 8, identity?
     network: 'n',
     maxPeers,
     report: (fact) => {
-      if (fact.type === 'inbox') inbox.push(...fact.messages);
-      else facts.push(fact);
+      if (fact.type !== 'inbox') return void facts.push(fact);
+      for (const message of fact.messages) {
+        if (message.kind === 'link') told.push(message);
+        else inbox.push(message);
+      }
     },
   });
-  return { id, exchange, facts, inbox, links: new Map() };
+  return { id, exchange, facts, inbox, told, links: new Map() };
 }
 
 /** Joins two nodes by an admitted link of 10 ms. */

@@ -18,6 +18,7 @@ import {
   RELIABLE_TIMEOUT_MAX_MS,
 } from '../../machines/shared/gossip-limits.ts';
 import * as limits from '../../machines/shared/limits.ts';
+import { TELL_BYTES_MAX } from '../../machines/shared/tell-limits.ts';
 import { toBase64Url } from '../../runtime/identity/base64url.ts';
 import {
   decodeEnvelope,
@@ -182,6 +183,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       fc.array(signature, { maxLength: CONFIRM_ENTRIES_MAX }),
       fc.array(fc.record({ id: peerId }), { maxLength: CONFIRM_ENTRIES_MAX }),
     ),
+  }),
+  fc.record({
+    type: fc.constant('TELL' as const),
+    payload: fc.uint8Array({ minLength: 1, maxLength: TELL_BYTES_MAX }),
   }),
   fc.record({
     type: fc.constant('REMIND' as const),

@@ -51,6 +51,7 @@ const VECTORS: Readonly<Record<Message['type'], string>> = {
   DIRECT: '01962702033cc4080a0b0c0dffffffffc40190',
   ASTRAY: `019528c410${'f0'.repeat(16)}023bc4040a0b0c0d`,
   CONFIRM: `019429c410${'f0'.repeat(16)}03c4c0${('ab'.repeat(32) + 'cd'.repeat(64)).repeat(2)}`,
+  TELL: '01922bc403a26869',
   REMIND: `01962ac410${'f0'.repeat(16)}c414${B}030201`,
   RECEIPT: `019621c410${'f0'.repeat(16)}c414${B}03${SIGNATURE_HEX}`,
 };

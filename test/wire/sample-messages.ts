@@ -77,6 +77,7 @@ export const SAMPLES: { readonly [Type in Message['type']]: Extract<Message, { t
   PRUNE: { type: 'PRUNE', tree: '' },
   WANT: { type: 'WANT', ids: [MESSAGE_ID, MESSAGE_ID] },
   CONFIRM: { type: 'CONFIRM', id: MESSAGE_ID, all: true, entries: [SIGNATURE, SIGNATURE] },
+  TELL: { type: 'TELL', payload: new Uint8Array([0xa2, 0x68, 0x69]) },
   REMIND: { type: 'REMIND', id: MESSAGE_ID, tree: PEER_B, hops: 3, round: 2, wide: true },
   DIGEST: { type: 'DIGEST', answer: true, since: 300, until: 365, spans: [{ at: 301, count: 2, sum: 0xdeadbeef }] },
   DHT_ASK: {
