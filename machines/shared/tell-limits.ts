@@ -7,8 +7,8 @@ export const TELL_HEAD_BYTES_MAX = 5;
 export const TELL_BYTES_MAX = FRAME_BYTES_MAX - 1 - TELL_HEAD_BYTES_MAX;
 /** What waits for a full link may be told up to here: half of its queue, so that the other half is left to what all are to hear. */
 export const TELL_QUEUE_BYTES_MAX = LINK_QUEUE_BYTES_MAX / 2;
-/** What waits for a neighbour that has not admitted our link yet: some ms, or as long as its signer takes. Each has a frame at most. */
-export const UNHEARD_MAX = 128;
+/** What waits for a neighbour that has not admitted our link yet: some ms, or as long as its signer takes. Each costs 64 bytes on top. */
+export const UNHEARD_BYTES_MAX = TELL_QUEUE_BYTES_MAX;
 /** Begins the name of the feature; the network whose peers are told follows, as this many bytes of its SHA-256 in hex. */
 export const TELL_FEATURE = 'tell';
 export const TELL_NETWORK_BYTES = 4;

@@ -103,6 +103,7 @@ export class LinkEntry {
   /** It said something that is no greeting: it admitted the link, too. What it is to be told waits for that. */
   isHeard = false;
   unheard: Uint8Array[] = [];
+  unheardBytes = 0;
   /** Messages held back while the link is congested. */
   queue: Uint8Array[] = [];
   queuedBytes = 0;

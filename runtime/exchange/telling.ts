@@ -7,7 +7,7 @@ import {
   TELL_FEATURE,
   TELL_NETWORK_BYTES,
   TELL_QUEUE_BYTES_MAX,
-  UNHEARD_MAX,
+  UNHEARD_BYTES_MAX,
 } from '../../machines/shared/tell-limits.ts';
 import { MeshError } from '../errors.ts';
 import type { CryptoPort } from '../ports/crypto.ts';
@@ -19,6 +19,9 @@ import type { Deliveries } from './deliveries.ts';
 import type { Flow } from './flow.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { unreachable } from './outgoing.ts';
+
+/** Memory that a message costs beside its bytes. */
+const UNHEARD_OVERHEAD_BYTES = 64;
 
 export interface TellingOptions {
   readonly network: string;
@@ -69,9 +72,10 @@ export class Telling implements TellPort {
 
   /** It may not have admitted us yet, and keeps a few frames only until it has. */
   #wait(entry: LinkEntry, part: Uint8Array): boolean {
-    if (entry.unheard.length >= UNHEARD_MAX) throw queueFull(entry.remote);
+    if (entry.unheardBytes + part.length > UNHEARD_BYTES_MAX) throw queueFull(entry.remote);
     entry.unheard.push(part);
-    return entry.unheard.length < UNHEARD_MAX / 2;
+    entry.unheardBytes += part.length + UNHEARD_OVERHEAD_BYTES;
+    return entry.unheardBytes < UNHEARD_BYTES_MAX / 2;
   }
 
   /** The neighbour said something that is no greeting: it admitted us. */
@@ -80,6 +84,7 @@ export class Telling implements TellPort {
     const { flow, counters } = this.#options;
     const parts = entry.unheard;
     entry.unheard = [];
+    entry.unheardBytes = 0;
     for (const part of parts) {
       counters.addType('sent', 'TELL');
       flow.push(entry, part);

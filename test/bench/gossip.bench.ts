@@ -29,13 +29,14 @@ async function measure(way: Way): Promise<Taken> {
   return { aSecond, cpuUs: (user + system) / messages };
 }
 
+const saying = 'broadcast';
 const hub = createHubActor({ port: 0, host: '127.0.0.1' });
 const { url } = await hub.start().listening();
 const taken: Record<'bare' | 'plain' | 'signed', Taken[]> = { bare: [], plain: [], signed: [] };
 for (let round = 0; round < rounds; round++) {
   taken.bare.push(await measure(await bareWay(IMPLEMENTATION)));
-  taken.plain.push(await measure(await meshWay(IMPLEMENTATION, url, `plain-${round}`, false)));
-  taken.signed.push(await measure(await meshWay(IMPLEMENTATION, url, `signed-${round}`, true)));
+  taken.plain.push(await measure(await meshWay(IMPLEMENTATION, url, `plain-${round}`, { saying, signing: false })));
+  taken.signed.push(await measure(await meshWay(IMPLEMENTATION, url, `signed-${round}`, { saying, signing: true })));
 }
 const middle = (way: keyof typeof taken, key: keyof Taken): number => medianOf(taken[way].map((one) => one[key]));
 for (const way of ['plain', 'signed'] as const) {
