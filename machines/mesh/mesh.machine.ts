@@ -23,6 +23,7 @@ import {
   LEAVE_TIMEOUT_MS,
   RESERVATION_TIMEOUT_MS,
 } from '../shared/limits.ts';
+import { type Holds, of } from '../shared/memory.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import { signalingMachine } from '../signaling/signaling.machine.ts';
 import { onSignal } from './admission.core.ts';
@@ -42,7 +43,7 @@ const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(contex
 
 const machine = setup({
   types: {
-    context: {} as MeshContext,
+    context: {} as Holds<MeshContext>,
     events: {} as MeshEvent,
     input: {} as MeshInput,
     emitted: {} as MeshEmitted,
@@ -177,27 +178,27 @@ const machine = setup({
     }),
   },
   guards: {
-    isReached: ({ context }) => isOpenSomewhere(context) || linkCount(context) > 0,
-    isCutOff: ({ context }) => !isOpenSomewhere(context) && linkCount(context) === 0,
-    hasOpenHub: ({ context }) => isOpenSomewhere(context),
-    hasNoOpenHub: ({ context }) => !isOpenSomewhere(context),
-    isOverfull: ({ context }) => operations.isOverfull(context),
-    isNotOverfull: ({ context }) => !operations.isOverfull(context),
-    ownsOperation: ({ context }) => context.operation?.part === 'owner',
-    dialsOnDemand: ({ context }) => context.settings.dialOnDemand,
-    looksByItself: ({ context }) => context.settings.autoDiscovery,
-    looksNotByItself: ({ context }) => !context.settings.autoDiscovery,
-    mayVisit: ({ context }) => networks.mayVisit(context),
-    hasUnreached: ({ context }) => context.unreached.length > 0,
-    hasCompany: ({ context }) => !networks.isAlone(context),
-    isAllGone: ({ context }) => Object.keys(context.slots).length === 0 && Object.keys(context.hubs).length === 0,
+    isReached: of((mesh: MeshContext) => isOpenSomewhere(mesh) || linkCount(mesh) > 0),
+    isCutOff: of((mesh: MeshContext) => !isOpenSomewhere(mesh) && linkCount(mesh) === 0),
+    hasOpenHub: of(isOpenSomewhere),
+    hasNoOpenHub: of((mesh: MeshContext) => !isOpenSomewhere(mesh)),
+    isOverfull: of(operations.isOverfull),
+    isNotOverfull: of((mesh: MeshContext) => !operations.isOverfull(mesh)),
+    ownsOperation: of((mesh: MeshContext) => mesh.operation?.part === 'owner'),
+    dialsOnDemand: of((mesh: MeshContext) => mesh.settings.dialOnDemand),
+    looksByItself: of((mesh: MeshContext) => mesh.settings.autoDiscovery),
+    looksNotByItself: of((mesh: MeshContext) => !mesh.settings.autoDiscovery),
+    mayVisit: of(networks.mayVisit),
+    hasUnreached: of((mesh: MeshContext) => mesh.unreached.length > 0),
+    hasCompany: of((mesh: MeshContext) => !networks.isAlone(mesh)),
+    isAllGone: of((mesh: MeshContext) => Object.keys(mesh.slots).length === 0 && Object.keys(mesh.hubs).length === 0),
   },
   delays: {
-    joinTimeout: ({ context }) => context.settings.joinTimeoutMs,
+    joinTimeout: of((mesh: MeshContext) => mesh.settings.joinTimeoutMs),
     reservation: RESERVATION_TIMEOUT_MS,
     loneliness: FALLBACK_AFTER_MS,
     retryDelay: FALLBACK_RETRY_MS,
-    handOverDelay: ({ context }) => operations.handOverDelayMs(context),
+    handOverDelay: of(operations.handOverDelayMs),
     /** One turn: what the peers say as they end still goes through the hubs. */
     lastWords: 0,
     leaveTimeout: LEAVE_TIMEOUT_MS,
@@ -205,7 +206,7 @@ const machine = setup({
 }).createMachine({
   id: 'mesh',
   description: `One peer's mesh; it may try ${JOIN_TIMEOUT_MS} ms by default before it calls itself isolated.`,
-  context: ({ input }) => lifecycle.blankContext(input),
+  context: ({ input }) => ({ memory: lifecycle.blankContext(input) }),
   initial: 'idle',
   on: {
     'xstate.done.actor.*': { actions: 'childDone' },
@@ -311,14 +312,7 @@ const machine = setup({
             topology: {
               description: 'Whether an edge of this peer is being handed over.',
               initial: 'free',
-              on: {
-                'eviction.lock': { actions: 'evictionReport' },
-                'eviction.unlock': { actions: 'evictionReport' },
-                'eviction.splice': { actions: 'evictionReport' },
-                'eviction.dial': { actions: 'evictionReport' },
-                'eviction.refuse': { actions: 'evictionReport' },
-                'eviction.close': { actions: 'evictionReport' },
-              },
+              on: { 'eviction.*': { actions: 'evictionReport' } },
               exit: 'abandonOperation',
               states: {
                 free: {

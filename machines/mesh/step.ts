@@ -1,5 +1,6 @@
 /** How an action of the mesh chart lets a core function decide, and carries out its effects in order. */
 import { enqueueActions } from 'xstate';
+import type { Holds } from '../shared/memory.ts';
 import type { MeshContext, MeshEmitted, MeshEvent, MeshSpawn, MeshWork } from './mesh.events.ts';
 
 export type Of<T extends MeshEvent['type']> = Extract<MeshEvent, { type: T }>;
@@ -14,7 +15,7 @@ export function as<T extends MeshEvent['type']>(event: MeshEvent, ...types: T[])
 const MORTAL = /^(?:exchange$|dht$|lookup:)/;
 
 interface Enqueue {
-  assign(context: MeshContext): void;
+  assign(context: Holds<MeshContext>): void;
   // biome-ignore lint/suspicious/noExplicitAny: XState types a spawn per source; MeshSpawn already pairs actor and input.
   spawnChild(actor: any, options: { id: string; input: unknown }): void;
   sendTo(id: string, event: { type: string }): void;
@@ -26,18 +27,19 @@ interface Enqueue {
 /** An action that lets a core function decide and carries its effects out in order. */
 export const step = (decide: (work: MeshWork, event: MeshEvent) => void) =>
   enqueueActions(({ context, event, enqueue, self }) => {
-    const work: MeshWork = { context: context as MeshContext, effects: [] };
+    const { memory } = context as Holds<MeshContext>;
+    const work: MeshWork = { context: memory, effects: [] };
     decide(work, event as MeshEvent);
     // A mesh whose exchange failed says so once and lives on to leave, a lookup may have ended before its last answer: XState
     // throws on a send to a child that is gone.
     const { children } = self.getSnapshot() as { children: Record<string, unknown> };
     const effects = work.effects.filter((e) => e.do !== 'send' || !MORTAL.test(e.to) || children[e.to] !== undefined);
-    carryOut({ ...work, effects }, context as MeshContext, enqueue as unknown as Enqueue);
+    carryOut({ ...work, effects }, memory, enqueue as unknown as Enqueue);
     // biome-ignore lint/suspicious/noExplicitAny: the action fits any setup; `decide` has the real types.
   }) as any;
 
 function carryOut(work: MeshWork, before: MeshContext, enqueue: Enqueue): void {
-  if (work.context !== before) enqueue.assign(work.context);
+  if (work.context !== before) enqueue.assign({ memory: work.context });
   for (const effect of work.effects) {
     switch (effect.do) {
       case 'spawn':

@@ -15,6 +15,7 @@ import {
   SUSPECT_TIMEOUT_MS,
   TAKEOVER_MS,
 } from '../shared/limits.ts';
+import type { Holds } from '../shared/memory.ts';
 import { missingPort } from '../shared/missing-port.ts';
 import {
   afterFailedDial,
@@ -49,10 +50,21 @@ import type {
   Utterance,
 } from './peer.events.ts';
 
-const report = (make: (args: { context: PeerContext; event: PeerEvent }) => PeerReport) =>
-  sendParent<PeerContext, PeerEvent, undefined, PeerReport, PeerEvent>(({ context, event }) =>
-    make({ context, event }),
+/** What the chart remembers, and what happened. */
+interface Now {
+  readonly memory: PeerContext;
+  readonly event: PeerEvent;
+}
+
+const report = (make: (now: Now) => PeerReport) =>
+  sendParent<Holds<PeerContext>, PeerEvent, undefined, PeerReport, PeerEvent>(({ context: { memory }, event }) =>
+    make({ memory, event }),
   );
+
+const remember = (make: (now: Now) => Partial<PeerContext>) =>
+  assign<Holds<PeerContext>, PeerEvent, undefined, PeerEvent, never>(({ context: { memory }, event }) => ({
+    memory: { ...memory, ...make({ memory, event }) },
+  }));
 
 /** The event as one of a type, or a bug. */
 function as<T extends PeerEvent['type']>(event: PeerEvent, type: T): Extract<PeerEvent, { type: T }> {
@@ -111,7 +123,7 @@ function spokenOf(
 /** Everything the chart names. */
 export const peerSetup = setup({
   types: {
-    context: {} as PeerContext,
+    context: {} as Holds<PeerContext>,
     events: {} as PeerEvent,
     input: {} as PeerInput,
     output: {} as PeerOutput,
@@ -121,7 +133,7 @@ export const peerSetup = setup({
     link: missingPort<LinkPortCommand, LinkPortInput>('link'),
   },
   actions: {
-    rememberOffer: assign(({ event }) => {
+    rememberOffer: remember(({ event }) => {
       if (event.type !== 'signal.offer' && event.type !== 'peer.answer') return {};
       const offer = event.type === 'peer.answer' ? event.offer : event.signal;
       return {
@@ -135,247 +147,242 @@ export const peerSetup = setup({
         ...(event.type === 'peer.answer' && { cap: event.cap, patienceMs: event.patienceMs }),
       };
     }),
-    rememberDial: assign(({ event }) => {
+    rememberDial: remember(({ event }) => {
       const { attempt, random, cap, op, patienceMs } = as(event, 'peer.dial');
       return { attempt, mark: attempt, random, cap, op, patienceMs, offer: undefined, refusal: undefined };
     }),
-    rememberHello: assign(({ context, event }) => {
+    rememberHello: remember(({ memory, event }) => {
       const { hello } = as(event, 'hello.received');
-      return toldBy(hello, context);
+      return toldBy(hello, memory);
     }),
-    rememberLink: assign(({ context }) => ({
-      session: context.attempt,
-      openedAtMs: context.ports.clock.now(),
+    rememberLink: remember(({ memory }) => ({
+      session: memory.attempt,
+      openedAtMs: memory.ports.clock.now(),
       failures: 0,
       patienceMs: undefined,
     })),
-    rememberFarewellSignal: assign(({ event }) => {
+    rememberFarewellSignal: remember(({ event }) => {
       const { reason } = as(event, 'signal.close').signal;
       return { reason: farewellReason(reason), words: farewellWords(reason), alternatives: [] };
     }),
-    rememberFarewell: assign(({ event }) => {
+    rememberFarewell: remember(({ event }) => {
       const { reason, alternatives } = as(event, 'link.farewell');
       return { reason: farewellReason(reason), words: farewellWords(reason), alternatives };
     }),
-    rememberRelease: assign(({ event }) => {
+    rememberRelease: remember(({ event }) => {
       const { reason, alternatives, words } = as(event, 'peer.release');
       return { reason, words, alternatives: alternatives ?? [] };
     }),
-    rememberRefusal: assign(({ context, event }) => ({
-      ...afterRefusal(context),
+    rememberRefusal: remember(({ memory, event }) => ({
+      ...afterRefusal(memory),
       refusal: as(event, 'signal.refusal').signal,
     })),
-    forgetSetbacks: assign({ setbacks: 0 }),
-    losePatience: assign({ patienceMs: undefined }),
-    forgetRefusal: assign({ refusal: undefined }),
-    noteFailedDial: assign(({ context }) => ({ ...afterFailedDial(context), refusal: undefined, ...NO_HEIR })),
-    noteUnproven: assign(({ context, event }) => ({
-      ...afterUnproven(context),
+    forgetSetbacks: remember(() => ({ setbacks: 0 })),
+    losePatience: remember(() => ({ patienceMs: undefined })),
+    forgetRefusal: remember(() => ({ refusal: undefined })),
+    noteFailedDial: remember(({ memory }) => ({ ...afterFailedDial(memory), refusal: undefined, ...NO_HEIR })),
+    noteUnproven: remember(({ memory, event }) => ({
+      ...afterUnproven(memory),
       words: codeOf(event),
       alternatives: [],
       refusal: undefined,
       ...NO_HEIR,
     })),
-    noteLoss: assign(({ context }) => ({
-      ...afterLoss(context, context.ports.clock.now()),
+    noteLoss: remember(({ memory }) => ({
+      ...afterLoss(memory, memory.ports.clock.now()),
       refusal: undefined,
       ...NO_HEIR,
     })),
 
     // ---- healing
-    beginWindow: assign(({ context }) => ({ lostAtMs: context.ports.clock.now() + RESUME_WINDOW_MS, tries: 0 })),
-    countTry: assign(({ context }) => ({ tries: context.tries + 1 })),
-    countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
-    spendRestarts: assign(({ context }) => ({ tries: Math.max(context.tries, RESTARTS_MAX) })),
-    rememberRestart: assign(({ event }) => ({ restartsHeard: as(event, 'signal.offer').signal.restart ?? 0 })),
-    makeHeir: assign(({ context }) => {
-      const { clock, random } = context.ports;
-      const heir = laterAttempt(context, clock.now(), random.bytes(4));
+    beginWindow: remember(({ memory }) => ({ lostAtMs: memory.ports.clock.now() + RESUME_WINDOW_MS, tries: 0 })),
+    countTry: remember(({ memory }) => ({ tries: memory.tries + 1 })),
+    countRestart: remember(({ memory }) => ({ restarts: memory.restarts + 1 })),
+    spendRestarts: remember(({ memory }) => ({ tries: Math.max(memory.tries, RESTARTS_MAX) })),
+    rememberRestart: remember(({ event }) => ({ restartsHeard: as(event, 'signal.offer').signal.restart ?? 0 })),
+    makeHeir: remember(({ memory }) => {
+      const { clock, random } = memory.ports;
+      const heir = laterAttempt(memory, clock.now(), random.bytes(4));
       return { heir, mark: heir, heirOffer: undefined, heirHello: undefined };
     }),
-    rememberHeirOffer: assign(({ event }) => {
+    rememberHeirOffer: remember(({ event }) => {
       const offer = as(event, 'signal.offer').signal;
       return { heir: offer.attempt, heirOffer: offer, heirHello: undefined, voidUpTo: offer.attempt };
     }),
-    rememberHeirHello: assign(({ event }) => ({ heirHello: as(event, 'hello.received').hello })),
+    rememberHeirHello: remember(({ event }) => ({ heirHello: as(event, 'hello.received').hello })),
     /** The heir's channel is the link's from now on. */
-    rememberSuccession: assign(({ context }) => ({
-      ...(context.heirHello !== undefined && toldBy(context.heirHello, context)),
-      attempt: context.heir ?? context.attempt,
-      random: heirRandom(context),
-      ...(context.heirOffer !== undefined && { op: context.heirOffer.op }),
+    rememberSuccession: remember(({ memory }) => ({
+      ...(memory.heirHello !== undefined && toldBy(memory.heirHello, memory)),
+      attempt: memory.heir ?? memory.attempt,
+      random: heirRandom(memory),
+      ...(memory.heirOffer !== undefined && { op: memory.heirOffer.op }),
       ...NO_HEIR,
     })),
     /** The remote knows nothing of the link that we had: it is a new one. */
-    beginAnew: assign(({ context }) => ({ session: context.attempt, openedAtMs: context.ports.clock.now() })),
+    beginAnew: remember(({ memory }) => ({ session: memory.attempt, openedAtMs: memory.ports.clock.now() })),
     pingLink: sendTo('link', { type: 'link.ping', silent: false }),
     muteLink: sendTo('link', { type: 'link.ping', silent: true }),
     restartLink: sendTo('link', { type: 'link.restart' }),
     passOffer: sendTo('link', ({ event }) => ({ type: 'link.take', signal: as(event, 'signal.offer').signal })),
-    openHeir: sendTo('link', ({ context }) => ({
-      type: 'heir.open',
-      attempt: context.heir ?? '',
-      offer: context.heirOffer,
-    })),
+    openHeir: sendTo('link', ({ context: { memory } }) => {
+      const { heir: attempt = '', heirOffer: offer } = memory;
+      return { type: 'heir.open', attempt, offer };
+    }),
     passToHeir: sendTo('link', ({ event }) => {
       if (event.type === 'signal.answer' || event.type === 'signal.candidate')
         return { type: 'heir.take', signal: event.signal };
       throw new Error(`an heir takes no ${event.type}`);
     }),
-    greetHeir: sendTo('link', ({ context }) => ({
+    greetHeir: sendTo('link', ({ context: { memory } }) => ({
       type: 'heir.greet',
-      random: heirRandom(context),
-      cap: context.cap,
-      mark: context.mark,
-      resume: context.session,
+      random: heirRandom(memory),
+      cap: memory.cap,
+      mark: memory.mark,
+      resume: memory.session,
     })),
     proveHeir: sendTo('link', { type: 'heir.prove' }),
     letResume: sendTo('link', { type: 'heir.succeed', resumes: true }),
     letReplace: sendTo('link', { type: 'heir.succeed', resumes: false }),
     /** Drops the heir, if there is one, and tells the remote, which may wait for it. */
-    abandonHeir: enqueueActions(({ context, enqueue }) => {
-      if (context.heir === undefined) return;
+    abandonHeir: enqueueActions(({ context: { memory }, enqueue }) => {
+      if (memory.heir === undefined) return;
       enqueue.sendTo('link', { type: 'heir.drop' });
-      enqueue(sendParent(heirClosed(context)));
-      enqueue.assign(NO_HEIR);
+      enqueue(sendParent(heirClosed(memory)));
+      enqueue.assign({ memory: { ...memory, ...NO_HEIR } });
     }),
     /** The same when the port goes as well. */
-    disownHeir: enqueueActions(({ context, enqueue }) => {
-      if (context.heir === undefined) return;
-      enqueue(sendParent(heirClosed(context)));
-      enqueue.assign(NO_HEIR);
+    disownHeir: enqueueActions(({ context: { memory }, enqueue }) => {
+      if (memory.heir === undefined) return;
+      enqueue(sendParent(heirClosed(memory)));
+      enqueue.assign({ memory: { ...memory, ...NO_HEIR } });
     }),
     passToLink: sendTo('link', ({ event }) => {
       if (event.type === 'signal.answer' || event.type === 'signal.candidate')
         return { type: 'link.take', signal: event.signal };
       throw new Error(`a link takes no ${event.type}`);
     }),
-    greet: sendTo('link', ({ context }) => ({
+    greet: sendTo('link', ({ context: { memory } }) => ({
       type: 'link.greet',
-      random: context.random,
-      cap: context.cap,
-      mark: context.mark,
+      random: memory.random,
+      cap: memory.cap,
+      mark: memory.mark,
     })),
     proveLink: sendTo('link', { type: 'link.prove' }),
     admitLink: sendTo('link', { type: 'link.admit' }),
-    sayGoodbye: sendTo('link', ({ context }) => ({
+    sayGoodbye: sendTo('link', ({ context: { memory } }) => ({
       type: 'link.close',
-      reason: context.words ?? context.reason,
-      alternatives: context.alternatives,
+      reason: memory.words ?? memory.reason,
+      alternatives: memory.alternatives,
     })),
-    utter: report(({ context, event }) => {
+    utter: report(({ memory, event }) => {
       const { signal } = as(event, 'link.signal');
-      const { attempt, random, op, remote } = context;
+      const { attempt, random, op, remote } = memory;
       const about = { attempt, random, ...(op === undefined ? {} : { op }) };
       return { type: 'peer.signals', remote, signal: spokenOf(signal, about) };
     }),
-    utterRestart: report(({ context, event }) => {
+    utterRestart: report(({ memory, event }) => {
       const { signal } = as(event, 'link.signal');
-      const { attempt, random, remote, restarts, restartsHeard } = context;
+      const { attempt, random, remote, restarts, restartsHeard } = memory;
       return { type: 'peer.signals', remote, signal: spokenOf(signal, { attempt, random }, restarts, restartsHeard) };
     }),
-    utterHeir: report(({ context, event }) => {
+    utterHeir: report(({ memory, event }) => {
       const { signal } = as(event, 'heir.signal');
-      const { heir: attempt = '', random, remote, session } = context;
+      const { heir: attempt = '', random, remote, session } = memory;
       return { type: 'peer.signals', remote, signal: spokenOf(signal, { attempt, random, resume: session }) };
     }),
-    knock: report(({ context: { attempt, remote } }) => ({
+    knock: report(({ memory: { attempt, remote } }) => ({
       type: 'peer.signals',
       remote,
       signal: { kind: 'probe', attempt },
     })),
-    utterClose: report(({ context }) => ({
+    utterClose: report(({ memory }) => ({
       type: 'peer.signals',
-      remote: context.remote,
-      signal: { kind: 'close', attempt: context.attempt, reason: context.reason },
+      remote: memory.remote,
+      signal: { kind: 'close', attempt: memory.attempt, reason: memory.reason },
     })),
-    reportOpened: report(({ context }) => ({
+    reportOpened: report(({ memory: { remote, random, remoteCap: cap, op } }) => ({
       type: 'peer.opened',
-      remote: context.remote,
-      random: context.random,
-      cap: context.remoteCap,
-      op: context.op,
+      ...{ remote, random, cap, op },
     })),
-    reportReopening: report(({ context }) => ({
-      type: 'peer.reopening',
-      remote: context.remote,
-      random: context.random,
-    })),
-    reportStalled: report(({ context }) => ({ type: 'peer.stalled', remote: context.remote })),
-    reportRecovered: report(({ context }) => ({ type: 'peer.recovered', remote: context.remote })),
-    reportBackedOff: report(({ context }) => ({
+    reportReopening: report(({ memory: { remote, random } }) => ({ type: 'peer.reopening', remote, random })),
+    reportStalled: report(({ memory }) => ({ type: 'peer.stalled', remote: memory.remote })),
+    reportRecovered: report(({ memory }) => ({ type: 'peer.recovered', remote: memory.remote })),
+    reportBackedOff: report(({ memory: { remote, reason, refusal } }) => ({
       type: 'peer.backedOff',
-      remote: context.remote,
-      reason: context.reason,
-      refusal: context.refusal,
+      remote,
+      reason,
+      refusal,
     })),
-    reportUnproven: report(({ context, event }) => ({
+    reportUnproven: report(({ memory: { remote }, event }) => ({
       type: 'peer.unproven',
-      remote: context.remote,
+      remote,
       code: codeOf(event),
     })),
-    reportRested: report(({ context }) => ({ type: 'peer.rested', remote: context.remote })),
-    reportLinkFailure: sendParent(({ context, event }: { context: PeerContext; event: unknown }) => ({
-      type: 'actor.failed',
-      actor: `peer:${context.remote}.link`,
-      error: (event as { error?: unknown }).error,
-    })),
+    reportRested: report(({ memory }) => ({ type: 'peer.rested', remote: memory.remote })),
+    reportLinkFailure: sendParent(
+      ({ context: { memory }, event }: { context: Holds<PeerContext>; event: unknown }) => ({
+        type: 'actor.failed',
+        actor: `peer:${memory.remote}.link`,
+        error: (event as { error?: unknown }).error,
+      }),
+    ),
   },
   guards: {
-    hasOffer: ({ context }) => context.offer !== undefined,
-    isOfThisAttempt: ({ context, event }) =>
-      'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.attempt,
-    isHandedOver: ({ context, event }) =>
-      event.type === 'signal.answer' && event.signal.attempt === context.attempt && context.patienceMs !== undefined,
-    isVoidOffer: ({ context, event }) =>
-      (event.type === 'signal.offer' && isVoidOffer(context.voidUpTo, event.signal)) ||
-      (event.type === 'peer.answer' && isVoidOffer(context.voidUpTo, event.offer)),
-    outranksRemote: ({ context }) => outranks(context.ports.identity.peerId, context.remote),
-    isUndeliverable: ({ context, event }) =>
-      event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === context.attempt),
-    fits: ({ context, event }) =>
-      event.type === 'hello.received' && fits(context, event.hello) && signsAlike(context.ports.signing, event.hello),
-    differsInSigning: ({ context, event }) => event.type === 'hello.received' && fits(context, event.hello),
-    isGone: ({ context, event }) =>
+    hasOffer: ({ context: { memory } }) => memory.offer !== undefined,
+    isOfThisAttempt: ({ context: { memory }, event }) =>
+      'signal' in event && 'attempt' in event.signal && event.signal.attempt === memory.attempt,
+    isHandedOver: ({ context: { memory }, event }) =>
+      event.type === 'signal.answer' && event.signal.attempt === memory.attempt && memory.patienceMs !== undefined,
+    isVoidOffer: ({ context: { memory }, event }) =>
+      (event.type === 'signal.offer' && isVoidOffer(memory.voidUpTo, event.signal)) ||
+      (event.type === 'peer.answer' && isVoidOffer(memory.voidUpTo, event.offer)),
+    outranksRemote: ({ context: { memory } }) => outranks(memory.ports.identity.peerId, memory.remote),
+    isUndeliverable: ({ context: { memory }, event }) =>
+      event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === memory.attempt),
+    fits: ({ context: { memory }, event }) =>
+      event.type === 'hello.received' && fits(memory, event.hello) && signsAlike(memory.ports.signing, event.hello),
+    differsInSigning: ({ context: { memory }, event }) => event.type === 'hello.received' && fits(memory, event.hello),
+    isGone: ({ context: { memory }, event }) =>
       event.type === 'signal.undeliverable' &&
       event.unknown === true &&
-      (event.attempt === context.attempt || event.attempt === context.heir),
-    isHeirUndeliverable: ({ context, event }) =>
-      event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === context.heir),
-    isOfHeir: ({ context, event }) =>
-      'signal' in event && 'attempt' in event.signal && event.signal.attempt === context.heir,
+      (event.attempt === memory.attempt || event.attempt === memory.heir),
+    isHeirUndeliverable: ({ context: { memory }, event }) =>
+      event.type === 'signal.undeliverable' && (event.attempt === undefined || event.attempt === memory.heir),
+    isOfHeir: ({ context: { memory }, event }) =>
+      'signal' in event && 'attempt' in event.signal && event.signal.attempt === memory.heir,
     isRestart: ({ event }) => event.type === 'signal.offer' && event.signal.restart !== undefined,
-    isFreshRestart: ({ context, event }) =>
-      event.type === 'signal.offer' && context.ports.link.capabilities.restart && isFreshRestart(context, event.signal),
-    isAnswerToRestart: ({ context, event }) =>
+    isFreshRestart: ({ context: { memory }, event }) =>
+      event.type === 'signal.offer' && memory.ports.link.capabilities.restart && isFreshRestart(memory, event.signal),
+    isAnswerToRestart: ({ context: { memory }, event }) =>
       event.type === 'signal.answer' &&
-      event.signal.attempt === context.attempt &&
-      event.signal.restart === context.restarts,
-    isSuccession: ({ context, event }) => event.type === 'signal.offer' && isSuccession(context, event.signal),
-    isRival: ({ context, event }) =>
+      event.signal.attempt === memory.attempt &&
+      event.signal.restart === memory.restarts,
+    isSuccession: ({ context: { memory }, event }) =>
+      event.type === 'signal.offer' && isSuccession(memory, event.signal),
+    isRival: ({ context: { memory }, event }) =>
       event.type === 'signal.offer' &&
       event.signal.restart === undefined &&
-      !isVoidOffer(context.voidUpTo, event.signal) &&
-      outranks(context.ports.identity.peerId, context.remote),
-    mayRestart: ({ context }) => mayRestart(context, context.ports.link.capabilities),
-    leadsRestart: ({ context }) =>
-      outranks(context.ports.identity.peerId, context.remote) && mayRestart(context, context.ports.link.capabilities),
-    isCuredByRestart: ({ context, event }) =>
+      !isVoidOffer(memory.voidUpTo, event.signal) &&
+      outranks(memory.ports.identity.peerId, memory.remote),
+    mayRestart: ({ context: { memory } }) => mayRestart(memory, memory.ports.link.capabilities),
+    leadsRestart: ({ context: { memory } }) =>
+      outranks(memory.ports.identity.peerId, memory.remote) && mayRestart(memory, memory.ports.link.capabilities),
+    isCuredByRestart: ({ context: { memory }, event }) =>
       event.type === 'link.shaken' &&
       event.moved &&
-      mayRestart({ ...context, tries: 0 }, context.ports.link.capabilities),
+      mayRestart({ ...memory, tries: 0 }, memory.ports.link.capabilities),
     isOurs: ({ event }) => event.type === 'link.silent' && event.ours === true,
-    isOursToRestart: ({ context, event }) =>
-      event.type === 'link.silent' && event.ours === true && mayRestart(context, context.ports.link.capabilities),
-    resumes: ({ context }) => context.heirHello?.resume === context.session,
-    fitsHeir: ({ context, event }) => event.type === 'hello.received' && fitsHeir(context, event.hello),
+    isOursToRestart: ({ context: { memory }, event }) =>
+      event.type === 'link.silent' && event.ours === true && mayRestart(memory, memory.ports.link.capabilities),
+    resumes: ({ context: { memory } }) => memory.heirHello?.resume === memory.session,
+    fitsHeir: ({ context: { memory }, event }) => event.type === 'hello.received' && fitsHeir(memory, event.hello),
     endedByItself: ({ event }) => event.type === 'link.closed' && event.error !== undefined,
-    isFarewell: ({ context, event }) =>
-      event.type === 'signal.close' && event.signal.attempt === context.attempt && isFarewell(event.signal.reason),
-    isTriedOut: ({ context }) => isTriedOut(context.failures),
+    isFarewell: ({ context: { memory }, event }) =>
+      event.type === 'signal.close' && event.signal.attempt === memory.attempt && isFarewell(event.signal.reason),
+    isTriedOut: ({ context: { memory } }) => isTriedOut(memory.failures),
   },
   delays: {
-    dialTimeout: ({ context }) => context.patienceMs ?? context.dialTimeoutMs,
+    dialTimeout: ({ context: { memory } }) => memory.patienceMs ?? memory.dialTimeoutMs,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     proofTimeout: PROOF_TIMEOUT_MS,
     suspectTimeout: SUSPECT_TIMEOUT_MS,
@@ -384,8 +391,8 @@ export const peerSetup = setup({
     restartTimeout: RESTART_TIMEOUT_MS,
     listenTimeout: LISTEN_TIMEOUT_MS,
     redialTimeout: REDIAL_TIMEOUT_MS,
-    retryPause: ({ context }) => retryMs(context.tries, context.ports.random.next()),
-    resumeWindow: ({ context }) => Math.max(0, context.lostAtMs - context.ports.clock.now()),
-    backoff: ({ context }) => backoffMs(context.setbacks, context.ports.random.next()),
+    retryPause: ({ context: { memory } }) => retryMs(memory.tries, memory.ports.random.next()),
+    resumeWindow: ({ context: { memory } }) => Math.max(0, memory.lostAtMs - memory.ports.clock.now()),
+    backoff: ({ context: { memory } }) => backoffMs(memory.setbacks, memory.ports.random.next()),
   },
 });

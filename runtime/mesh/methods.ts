@@ -52,7 +52,7 @@ export class MeshHandle implements Mesh {
 
   constructor(ref: MeshRef) {
     this.#ref = ref;
-    this.listeners = new Listeners(this.#snapshot.context.ports.logger);
+    this.listeners = new Listeners(this.#snapshot.context.memory.ports.logger);
     ref.on('*', (event) => this.listeners.emitted(event));
   }
 
@@ -67,7 +67,7 @@ export class MeshHandle implements Mesh {
   }
 
   get peerId(): PeerId {
-    return this.#snapshot.context.self;
+    return this.#snapshot.context.memory.self;
   }
 
   on<P extends MeshEventPattern>(pattern: P, handler: (event: EventOf<P>) => void): { unsubscribe(): void } {
@@ -102,7 +102,7 @@ export class MeshHandle implements Mesh {
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly ms: number }> {
     const snapshot = this.#snapshot;
-    const { context } = snapshot;
+    const context = snapshot.context.memory;
     const { clock } = context.ports;
     const state = stateOf(snapshot);
     const isOver = state === 'leaving' || state === 'left' || snapshot.status !== 'active';
@@ -185,7 +185,7 @@ export class MeshHandle implements Mesh {
   direct(to: PeerId, data: unknown, options: DirectOptions = {}): Promise<Receipt> {
     return cancellable(options.signal, (done, failed) => {
       const { encrypt, hopsMax } = options;
-      const timeoutMs = checkTimeout(options.timeoutMs ?? this.#snapshot.context.settings.directTimeoutMs);
+      const timeoutMs = checkTimeout(options.timeoutMs ?? this.#snapshot.context.memory.settings.directTimeoutMs);
       const outgoing = { timeoutMs, encrypt: encrypt === true, ...(hopsMax !== undefined && { hopsMax }) };
       return this.#exchange().direct(to, data, outgoing, { done, failed });
     });
@@ -220,11 +220,11 @@ export class MeshHandle implements Mesh {
   }
 
   rooms(): readonly RoomInfo[] {
-    return this.#snapshot.context.ports.exchange?.rooms.list() ?? [];
+    return this.#snapshot.context.memory.ports.exchange?.rooms.list() ?? [];
   }
 
   #rooms(): RoomsPort {
-    if (this.#snapshot.context.ports.signing) return this.#exchange().rooms;
+    if (this.#snapshot.context.memory.ports.signing) return this.#exchange().rooms;
     throw new MeshError('FEATURE_OFF', 'There are no rooms in a network without signing: keys could be anybody’s.');
   }
 
@@ -234,8 +234,8 @@ export class MeshHandle implements Mesh {
     const state = stateOf(snapshot);
     if (state === 'leaving' || state === 'left' || snapshot.status !== 'active')
       throw new MeshError('LEFT', 'The mesh was left.');
-    const { exchange } = snapshot.context.ports;
-    if (exchange === undefined || snapshot.context.joinedMs === undefined) {
+    const { exchange } = snapshot.context.memory.ports;
+    if (exchange === undefined || snapshot.context.memory.joinedMs === undefined) {
       throw new MeshError('NOT_JOINED', 'The mesh has not joined yet: await joined().');
     }
     return exchange;
@@ -248,7 +248,7 @@ export class MeshHandle implements Mesh {
   }
 
   #dhtPort(): DhtPort {
-    if (this.#snapshot.context.ports.dht === undefined) {
+    if (this.#snapshot.context.memory.ports.dht === undefined) {
       throw new MeshError(
         'FEATURE_OFF',
         'This mesh was made with `features: { dht: false }`: it takes no part in the DHT.',
@@ -286,22 +286,22 @@ export class MeshHandle implements Mesh {
   }
 
   has(remote: PeerId): boolean {
-    return this.#snapshot.context.slots[remote]?.phase === 'linked';
+    return this.#snapshot.context.memory.slots[remote]?.phase === 'linked';
   }
 
   canAcceptMore(): boolean {
-    return freeSlots(this.#snapshot.context) > 0;
+    return freeSlots(this.#snapshot.context.memory) > 0;
   }
 
   setMaxPeers(count: number): void {
     const maxPeers = checkMaxPeers(count);
-    const { minPeers } = this.#snapshot.context.settings;
+    const { minPeers } = this.#snapshot.context.memory.settings;
     if (minPeers !== undefined) checkMinPeers(minPeers, maxPeers);
     this.#send({ type: 'mesh.configure', settings: { maxPeers } });
   }
 
   setMinPeers(count: number): void {
-    const minPeers = checkMinPeers(count, this.#snapshot.context.settings.maxPeers);
+    const minPeers = checkMinPeers(count, this.#snapshot.context.memory.settings.maxPeers);
     this.#send({ type: 'mesh.configure', settings: { minPeers } });
   }
 

@@ -54,13 +54,13 @@ export function hubTroubleOf(
   snapshot: MeshSnapshot,
   url: string,
 ): { readonly why: string; readonly isRefused: boolean } {
-  if (snapshot.context.hubs[url] === true) return { why: '', isRefused: false };
+  if (snapshot.context.memory.hubs[url] === true) return { why: '', isRefused: false };
   const { reason = '', isRefused = false } = signalingContext(snapshot, url);
   return { why: reason, isRefused };
 }
 
 export function statusOf(snapshot: MeshSnapshot): MeshStatus {
-  const { context } = snapshot;
+  const context = snapshot.context.memory;
   const { ports, settings } = context;
   const shape = shapeFor(context);
   const roles = rolesOf(context.self, linksOf(context), shape, settings.xorRouting);
@@ -104,8 +104,8 @@ const WHY: Record<LinkRole, string> = {
 
 export function explanationOf(snapshot: MeshSnapshot): Explanation {
   const status = statusOf(snapshot);
-  const shape = shapeFor(snapshot.context);
-  const links = linkCount(snapshot.context);
+  const shape = shapeFor(snapshot.context.memory);
+  const links = linkCount(snapshot.context.memory);
   const open = status.hubs.length === 0 || status.hubs.some((hub) => hub.state.startsWith('open'));
   const advice =
     links >= shape.target

@@ -40,7 +40,7 @@ export interface DhtFigures {
   readonly messagesPerGet: number;
 }
 
-export const dhtOf = (peer: SimPeer): DhtPort | undefined => peer.mesh.getSnapshot().context.ports.exchange?.dht;
+export const dhtOf = (peer: SimPeer): DhtPort | undefined => peer.mesh.getSnapshot().context.memory.ports.exchange?.dht;
 
 const mean = (values: readonly number[]): number =>
   values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -146,7 +146,7 @@ export class DhtWorkload {
   #sent(): number {
     let sent = 0;
     for (const peer of this.#simulation.living()) {
-      const counters = peer.mesh.getSnapshot().context.ports.exchange?.counters() ?? {};
+      const counters = peer.mesh.getSnapshot().context.memory.ports.exchange?.counters() ?? {};
       sent += (counters['sent.DHT_ASK'] ?? 0) + (counters['sent.DHT_ANSWER'] ?? 0);
     }
     return sent;

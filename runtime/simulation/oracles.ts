@@ -21,7 +21,7 @@ export const AGREEMENT_MS = 15_000;
 export const MISLED_MS = HANDSHAKE_TIMEOUT_MS + PROOF_TIMEOUT_MS + 5_000;
 
 type Report = (property: string, detail: string, peers: readonly number[]) => void;
-type Context = ReturnType<SimPeer['mesh']['getSnapshot']>['context'];
+type Context = ReturnType<SimPeer['mesh']['getSnapshot']>['context']['memory'];
 
 /** What the oracles look at of a run. */
 export interface WatchedRun {
@@ -74,7 +74,7 @@ export class Oracles {
   #checkPeer(peer: SimPeer): void {
     const snapshot = peer.mesh.getSnapshot();
     if (snapshot.status !== 'active') return;
-    const { slots, ports, settings } = snapshot.context;
+    const { slots, ports, settings } = snapshot.context.memory;
     const { known } = ports;
     const { children } = snapshot;
     const cap = settings.maxPeers;

@@ -102,7 +102,7 @@ export class Watcher {
       case 'peer.disconnected':
         return this.#linkChanged(peer, event.remote, false);
       case 'peers.changed': {
-        const cap = peer.mesh.getSnapshot().context.settings.maxPeers;
+        const cap = peer.mesh.getSnapshot().context.memory.settings.maxPeers;
         if (event.connected.length > cap + LINKS_OVER_CAP) {
           world.violate('links-within-cap', `${event.connected.length} links, cap ${cap}`, [index]);
         }

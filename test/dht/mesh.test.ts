@@ -30,7 +30,7 @@ function meshes(
 }
 
 const portOf = (mesh: MeshActor): DhtPort => {
-  const port = mesh.getSnapshot().context.ports.exchange?.dht;
+  const port = mesh.getSnapshot().context.memory.ports.exchange?.dht;
   if (port === undefined) throw new Error('no DHT runs');
   return port;
 };

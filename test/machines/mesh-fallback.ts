@@ -16,8 +16,8 @@ describe('a mesh with a fallback', () => {
     mesh.done(`peer:${peer(1)}`, { remote: peer(1), reason: 'dialFailed', alternatives: [] });
     mesh.clock.runFor(FALLBACK_AFTER_MS);
     mesh.is('live.joined.place.visiting');
-    expect(mesh.snapshot().context).toMatchObject({ at: 'm', unreached: [peer(1)] });
-    expect([...mesh.snapshot().context.ports.known]).toEqual([]);
+    expect(mesh.snapshot().context.memory).toMatchObject({ at: 'm', unreached: [peer(1)] });
+    expect([...mesh.snapshot().context.memory.ports.known]).toEqual([]);
     // Whom it could not reach does not call it home before its time has come.
     signal(mesh, peer(1), offer());
     mesh.is('live.joined.place.visiting');
@@ -26,7 +26,11 @@ describe('a mesh with a fallback', () => {
     mesh.clock.runFor(FALLBACK_AFTER_MS);
     signal(mesh, peer(2), offer());
     mesh.is('live.joined.place.home');
-    expect(mesh.snapshot().context).toMatchObject({ at: 'n', unreached: [], slots: { [peer(2)]: { network: 'n' } } });
+    expect(mesh.snapshot().context.memory).toMatchObject({
+      at: 'n',
+      unreached: [],
+      slots: { [peer(2)]: { network: 'n' } },
+    });
     const sent = mesh.heard.filter(({ type }) => type === 'signaling.send').map(({ command }) => command);
     const moves = sent.filter(({ type }) => type === 'announce' || type === 'goodbye');
     expect(moves.map(({ type, network }) => [type, network])).toEqual([

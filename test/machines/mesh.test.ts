@@ -189,7 +189,7 @@ describe('the mesh chart', () => {
       mesh.send({ type: `eviction.${type}`, ...base });
     expect(mesh.told(`peer:${peer(1)}`)).toContain('peer.release');
     mesh.done('eviction:1', {
-      op: mesh.snapshot().context.operation.id,
+      op: mesh.snapshot().context.memory.operation.id,
       outcome: 'handedOver',
       victim: peer(1),
       newcomer: peer(3),
@@ -202,7 +202,7 @@ describe('the mesh chart', () => {
       const mesh = joined();
       link(mesh, 1);
       link(mesh, 2);
-      const self = mesh.snapshot().context.self;
+      const self = mesh.snapshot().context.memory.self;
       const lock = { type: 'LOCK', op: OP, kind: 'splice', dropped: self, other: peer(3) };
       mesh.send({ type: 'wire.received', remote: peer(1), message: lock });
       mesh.is(`${TOPOLOGY}.locked`);
@@ -239,7 +239,7 @@ describe('the mesh chart', () => {
 
     it('is locked by a neighbour meanwhile, and overfull no more when a link ends', () => {
       const locked = overfull();
-      const self = locked.snapshot().context.self;
+      const self = locked.snapshot().context.memory.self;
       // The three of a triangle may always let one of its edges go.
       const lock = { type: 'LOCK', op: OP, kind: 'triangle', dropped: self, other: peer(2) };
       locked.send({ type: 'wire.received', remote: peer(1), message: lock });
@@ -259,7 +259,7 @@ describe('the mesh chart', () => {
     expect(connected()).toEqual([peer(2)]);
     expect(mesh.types()).not.toContain('peer.disconnected');
     signal(mesh, peer(3), offer());
-    expect(mesh.snapshot().context.slots[peer(3)]).toBeUndefined();
+    expect(mesh.snapshot().context.memory.slots[peer(3)]).toBeUndefined();
     mesh.send({ type: 'peer.recovered', remote: peer(1) });
     expect(connected()).toEqual([peer(2), peer(1)].sort());
   });
@@ -285,7 +285,7 @@ describe('the mesh chart', () => {
     const ended = { type: 'peer.disconnected', remote: peer(1), reason: 'disconnected' };
     expect(mesh.emitted).toContainEqual(expect.objectContaining(ended));
     mesh.done(`peer:${peer(1)}`, { remote: peer(1), reason: 'disconnected' });
-    const slot = () => mesh.snapshot().context.slots[peer(1)]?.phase;
+    const slot = () => mesh.snapshot().context.memory.slots[peer(1)]?.phase;
     signal(mesh, peer(1), offer());
     expect(slot()).toBeUndefined();
     expect(mesh.heard.at(-1)).toMatchObject({ command: { signal: { kind: 'refusal', code: 'BACKOFF' } } });
@@ -298,8 +298,8 @@ describe('the mesh chart', () => {
     other.send({ type: 'gossip.hopeless', remote: peer(1) });
     other.done(`peer:${peer(1)}`, { remote: peer(1), reason: 'disconnected' });
     other.send({ type: 'mesh.connect', remote: peer(1) });
-    expect(other.snapshot().context.slots[peer(1)]?.phase).toBe('opening');
-    expect(other.snapshot().context.shunned).toEqual({});
+    expect(other.snapshot().context.memory.slots[peer(1)]?.phase).toBe('opening');
+    expect(other.snapshot().context.memory.shunned).toEqual({});
   });
 
   it('survives the end and the failure of each kind of child, and says what failed', () => {

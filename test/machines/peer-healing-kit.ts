@@ -34,12 +34,12 @@ export const silent = (peer: Peer): Peer => {
   return peer;
 };
 export const commands = ({ link }: Peer): string[] => link.last.commands.splice(0).map(({ type }) => type);
-export const heirOf = ({ run }: Peer): string => run.context.heir as string;
+export const heirOf = ({ run }: Peer): string => run.context.memory.heir as string;
 export const isLost = (peer: Peer): void => {
   expect(peer.run.take().filter(({ type }) => type === 'peer.backedOff')).toMatchObject([{ reason: 'lost' }]);
   expect(peer.run.value).toEqual({ backingOff: 'waiting' });
   expect(peer.link.last.freed).toBe(true);
-  expect(peer.run.context.heir).toBeUndefined();
+  expect(peer.run.context.memory.heir).toBeUndefined();
 };
 /** A fresh dial is under way. */
 export const redialing = (leads = true): Peer => {

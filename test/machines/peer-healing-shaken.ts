@@ -60,6 +60,6 @@ export function shaken(): void {
     peer.run.send({ type: 'peer.rouse' });
     expect(peer.run.value).toEqual({ backingOff: 'ready' });
     expect(peer.types()).toEqual(['peer.rested']);
-    expect(peer.run.context.setbacks).toBe(0);
+    expect(peer.run.context.memory.setbacks).toBe(0);
   });
 }

@@ -139,7 +139,7 @@ function restarts(): void {
     expect(commands(peer)).toEqual(['heir.open', 'heir.drop']);
     silent(peer);
     expect(healthOf(peer)).toEqual({ restarting: 'reviving' });
-    expect(peer.run.context.restarts).toBe(RESTARTS_MAX + 1);
+    expect(peer.run.context.memory.restarts).toBe(RESTARTS_MAX + 1);
   });
 
   it('ICE is back and nothing is heard: a fresh channel is dialed soon, and the old one may still speak first', () => {
@@ -250,10 +250,10 @@ function redials(): void {
     expect(peer.link.last.commands.at(-1)).toEqual({ type: 'heir.succeed', resumes: true });
     expect(healthOf(peer)).toBe('healthy');
     expect(peer.types()).toEqual(['peer.recovered']);
-    expect(peer.run.context).toMatchObject({ attempt: heir, session: OURS, heir: undefined, restarts: 0 });
+    expect(peer.run.context.memory).toMatchObject({ attempt: heir, session: OURS, heir: undefined, restarts: 0 });
     // The next silence goes on with the same link.
     silent(peer);
-    expect(peer.run.context.tries).toBe(1);
+    expect(peer.run.context.memory.tries).toBe(1);
   });
 
   it('a remote that has lost the link gets another one, and the mesh hears both', () => {
@@ -265,7 +265,7 @@ function redials(): void {
     peer.link.last.tell({ type: 'heir.proven' });
     expect(peer.types()).toEqual(['peer.reopening', 'peer.opened']);
     expect(commands(peer)).toEqual(['heir.prove', 'heir.succeed', 'link.admit']);
-    expect(peer.run.context).toMatchObject({ attempt: heir, session: heir, heir: undefined });
+    expect(peer.run.context.memory).toMatchObject({ attempt: heir, session: heir, heir: undefined });
     expect(healthOf(peer)).toBe('healthy');
   });
 
@@ -365,6 +365,6 @@ export function healing(): void {
     peer.run.send(hello(LOW, attempt(0xffffffffff)));
     peer.link.last.tell({ type: 'heir.proven' });
     expect(peer.types().slice(-2)).toEqual(['peer.reopening', 'peer.opened']);
-    expect(peer.run.context.session).toBe(attempt(0xffffffffff));
+    expect(peer.run.context.memory.session).toBe(attempt(0xffffffffff));
   });
 }

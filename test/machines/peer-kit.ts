@@ -90,7 +90,7 @@ export function connect(options: Options = {}, more: object = {}): Peer {
 }
 export function open({ run, link, remote }: Peer, more: object = {}): void {
   link.last.tell({ type: 'link.opened' });
-  run.send(hello(remote, run.context.attempt, more));
+  run.send(hello(remote, run.context.memory.attempt, more));
   if (link.last.commands.at(-1)?.type === 'link.prove') link.last.tell({ type: 'link.proven' });
 }
 
@@ -98,7 +98,7 @@ export function open({ run, link, remote }: Peer, more: object = {}): void {
 export function proving(options: Options = {}): Peer {
   const peer = start(options);
   peer.link.last.tell({ type: 'link.opened' });
-  peer.run.send(hello(peer.remote, peer.run.context.attempt, { random: options.offer?.random ?? false }));
+  peer.run.send(hello(peer.remote, peer.run.context.memory.attempt, { random: options.offer?.random ?? false }));
   expect(peer.run.value).toEqual({ link: 'proving' });
   return peer;
 }
@@ -107,8 +107,9 @@ export function proving(options: Options = {}): Peer {
 export const FAILURES: Record<string, (peer: Peer) => void> = {
   'no answer in time': ({ run }) => run.clock.runFor(DIAL_TIMEOUT_MS),
   'the link closed': ({ link }) => link.last.tell({ type: 'link.closed', error: 'ice failed' }),
-  'the remote closed': ({ run }) => run.send(close(run.context.attempt)),
-  'the hub cannot deliver': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: run.context.attempt }),
+  'the remote closed': ({ run }) => run.send(close(run.context.memory.attempt)),
+  'the hub cannot deliver': ({ run }) =>
+    run.send({ type: 'signal.undeliverable', attempt: run.context.memory.attempt }),
   'the hub cannot deliver something': ({ run }) => run.send({ type: 'signal.undeliverable', attempt: undefined }),
   'no HELLO in time': ({ run, link }) => {
     link.last.tell({ type: 'link.opened' });
@@ -116,7 +117,7 @@ export const FAILURES: Record<string, (peer: Peer) => void> = {
   },
   'a HELLO of another peer': (peer) => {
     peer.link.last.tell({ type: 'link.opened' });
-    peer.run.send(hello(HIGH, peer.run.context.attempt));
+    peer.run.send(hello(HIGH, peer.run.context.memory.attempt));
   },
   'a HELLO of another attempt': (peer) => open(peer, { attempt: attempt(7) }),
   'a HELLO of another role': (peer) => open(peer, { random: true }),
@@ -126,7 +127,7 @@ export const FAILURES: Record<string, (peer: Peer) => void> = {
   },
   'a link that closes while proving': (peer) => {
     peer.link.last.tell({ type: 'link.opened' });
-    peer.run.send(hello(peer.remote, peer.run.context.attempt));
+    peer.run.send(hello(peer.remote, peer.run.context.memory.attempt));
     peer.link.last.tell(CLOSED);
   },
   'a link that closes while greeting': ({ link }) => {

@@ -62,13 +62,13 @@ it('any order of events keeps one link port at most alive, and none when it has 
       const peer = stands ? connect(options, { features: ['restart'] }) : start(options);
       for (const next of events) {
         if (peer.run.output !== undefined) break;
-        const { heir, session } = peer.run.context;
+        const { heir, session } = peer.run.context.memory;
         if (next.type === 'tick') peer.run.clock.runFor(2_000);
         else if (next.type !== 'heir.hello') peer.run.send(next as never);
         else if (heir !== undefined)
           peer.run.send(hello(peer.remote, heir, 'resumes' in next && next.resumes ? { resume: session } : {}));
         // An heir lives within the ladder only.
-        if (peer.run.context.heir !== undefined && peer.run.output === undefined)
+        if (peer.run.context.memory.heir !== undefined && peer.run.output === undefined)
           expect(JSON.stringify(peer.run.value)).toContain('restarting');
         const alive = peer.link.runs.filter(({ freed }) => !freed).length;
         expect(alive).toBe(JSON.stringify(peer.run.value).startsWith('{"link"') ? 1 : 0);

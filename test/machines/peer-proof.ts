@@ -124,7 +124,7 @@ export function proofs(): void {
     for (let n = 1; n < FAILED_DIALS_MAX; n++) {
       peer.link.last.tell({ type: 'link.unproven', code: 'PROOF_FAILED' });
       peer.link.last.tell(CLOSED);
-      expect(peer.run.context).toMatchObject({ failures: n, setbacks: n });
+      expect(peer.run.context.memory).toMatchObject({ failures: n, setbacks: n });
       peer.run.clock.runFor(PEER_BACKOFF_MAX_MS);
       peer.run.send({ type: 'peer.dial', attempt: attempt(100 + n), random: false, cap: 8 });
       peer.link.last.tell({ type: 'link.opened' });
@@ -171,7 +171,12 @@ export function heirProofs(): void {
           expect.objectContaining({ signal: expect.objectContaining({ kind: 'close', attempt: heir }) }),
         ]);
         expect(commands(peer).slice(-2)).toEqual(['heir.drop', 'link.ping']);
-        expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, heir: undefined, heirHello: undefined });
+        expect(peer.run.context.memory).toMatchObject({
+          attempt: OURS,
+          session: OURS,
+          heir: undefined,
+          heirHello: undefined,
+        });
         // The link itself, when it speaks again, is as good as it was.
         peer.run.send({ type: 'link.lively' });
         expect(healthOf(peer)).toBe('healthy');
@@ -197,7 +202,7 @@ export function heirProofs(): void {
       { type: 'peer.reopening', random: true },
       { type: 'peer.opened', random: true, op: '1'.repeat(16) },
     ]);
-    expect(peer.run.context).toMatchObject({ attempt: attempt(200), session: attempt(200), random: true });
+    expect(peer.run.context.memory).toMatchObject({ attempt: attempt(200), session: attempt(200), random: true });
   });
 
   it('one in the name of the remote, by somebody else, costs nothing: the link is heard again, or was proven not to be it', () => {
@@ -218,7 +223,7 @@ export function heirProofs(): void {
       happen(peer);
       expect(peer.run.value).toEqual({ link: { connected: { health: 'healthy', hold: 'free' } } });
       expect(peer.types().at(-1)).toBe('peer.recovered');
-      expect(peer.run.context).toMatchObject({ attempt: OURS, session: OURS, random: false, heir: undefined });
+      expect(peer.run.context.memory).toMatchObject({ attempt: OURS, session: OURS, random: false, heir: undefined });
       expect(peer.link.runs.map(({ freed }) => freed)).toEqual([false]);
     }
   });

@@ -1,5 +1,6 @@
 /** Goal: the peer chart reaches every state and takes every transition; nothing late, repeated or of an older attempt hurts a newer one. */
 import { afterAll, describe, expect, it } from 'vitest';
+import type { PeerContext } from '../../machines/peer/peer.events.ts';
 import { peerMachine } from '../../machines/peer/peer.machine.ts';
 import {
   DIAL_TIMEOUT_MS,
@@ -10,6 +11,7 @@ import {
   RESUME_WINDOW_MS,
   SUSPECT_TIMEOUT_MS,
 } from '../../machines/shared/limits.ts';
+import type { Holds } from '../../machines/shared/memory.ts';
 import { fakePort, fakePorts, reachable, transientStates } from './harness.ts';
 
 import { healing } from './peer-healing.ts';
@@ -68,7 +70,7 @@ describe('the peer chart', () => {
     const seen = new Set<string>();
     // The end that begins, with ICE restarts, and the other one without.
     for (const input of [inputOf(HIGH, true), inputOf(LOW, false)]) {
-      const more = ({ failures, heir }: { failures: number; heir: string | undefined }) => [
+      const more = ({ memory: { failures, heir } }: Holds<Pick<PeerContext, 'failures' | 'heir'>>) => [
         failures,
         heir !== undefined,
       ];
@@ -145,7 +147,7 @@ describe('the peer chart', () => {
     it('on crossing offers the larger id keeps its attempt', () => {
       const peer = start({ self: HIGH, remote: LOW });
       peer.run.send({ type: 'signal.offer', signal: offer(101) });
-      expect(peer.run.context.attempt).toBe(OURS);
+      expect(peer.run.context.memory.attempt).toBe(OURS);
       expect(peer.link.runs.length).toBe(1);
     });
 
@@ -220,7 +222,7 @@ describe('the peer chart', () => {
       peer.run.send({ type: 'peer.dial', attempt: attempt(150), random: false, cap: 8 });
       peer.run.send({ type: 'signal.offer', signal: offer(50) });
       expect(peer.run.value).toEqual({ link: 'dialing' });
-      expect(peer.run.context.attempt).toBe(attempt(150));
+      expect(peer.run.context.memory.attempt).toBe(attempt(150));
     });
 
     it('an offer while draining is too late: the link ends', () => {
@@ -238,7 +240,7 @@ describe('the peer chart', () => {
       const { run, types } = start();
       run.send(refusal(OURS, 'BUSY'));
       expect(run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'refused', refusal: { code: 'BUSY' } }]);
-      expect(run.context).toMatchObject({ failures: 0, setbacks: 1 });
+      expect(run.context.memory).toMatchObject({ failures: 0, setbacks: 1 });
       run.clock.runFor(PEER_BACKOFF_MIN_MS * 1.2);
       expect(types()).toEqual(['peer.rested']);
     });
@@ -268,7 +270,7 @@ describe('the peer chart', () => {
           expect(peer.link.last.freed).toBe(true);
           const types = peer.types();
           expect(types.filter((type) => type !== 'close')).toEqual(['peer.backedOff']);
-          expect(peer.run.context).toMatchObject({ failures: 1, setbacks: 1, reason: 'dialFailed' });
+          expect(peer.run.context.memory).toMatchObject({ failures: 1, setbacks: 1, reason: 'dialFailed' });
           expect(peer.run.clock.pending).toBe(1);
           peer.run.clock.runFor(PEER_BACKOFF_MIN_MS * 1.2);
           expect(peer.types()).toEqual(['peer.rested']);

@@ -39,7 +39,7 @@ describe('numbers out of range', () => {
     const fake = { type: 'BEACON', root: root.peerId, seq: Number.MAX_SAFE_INTEGER, hops: 0 } as const;
     stranger.say(other.peerId, fake);
     world.clock.runFor(40_000);
-    expect(other.getSnapshot().context.beacon).toBe(root.peerId);
+    expect(other.getSnapshot().context.memory.beacon).toBe(root.peerId);
   });
 
   it('a presence with impossible figures does not silence who passes it on', () => {
@@ -81,7 +81,7 @@ describe('floods', () => {
       world.clock.runFor(1_000);
     }
     expect(sent() - before).toBeLessThanOrEqual(2 * 20);
-    expect(b.getSnapshot().context.beacon).toBe('0'.repeat(40));
+    expect(b.getSnapshot().context.memory.beacon).toBe('0'.repeat(40));
   });
 
   it('a neighbour that asks for thousands of shuffles gets a few, and the link stays', () => {
@@ -175,7 +175,7 @@ describe('actors that fail', () => {
     const world = memoryWorld(7);
     const [a, b] = [world.make('a').start(), world.make('b').start()];
     world.clock.runFor(3_000);
-    const { context } = a.getSnapshot();
+    const { memory: context } = a.getSnapshot().context;
     const operation = { id: 'ab'.repeat(8), part: 'member', with: [b.peerId], partner: undefined } as const;
     const work: MeshWork = { context: { ...context, operation }, effects: [] };
     onChildFailed(work, `peer:${b.peerId}`, new Error('a bug'));

@@ -17,7 +17,7 @@ const STEPS = 240;
 const LIFE_MS = 3_600_000;
 const SHORT_LIFE_MS = 8_000;
 
-const dhtOf = ({ mesh }: SimPeer): DhtPort | undefined => mesh.getSnapshot().context.ports.exchange?.dht;
+const dhtOf = ({ mesh }: SimPeer): DhtPort | undefined => mesh.getSnapshot().context.memory.ports.exchange?.dht;
 
 class Users {
   readonly history = new RegisterHistory();
