@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { AttackName } from './attacks.ts';
 import { Bystanders, NETWORK, type Outcome } from './bystanders.ts';
+import { LoadMeter, type OwnLoad } from './own-load.ts';
 
 export interface AttackOrder {
   readonly url: string;
@@ -15,8 +16,8 @@ export interface AttackReport {
   /** Signals for others that the attacker got hold of. */
   readonly stolen: number;
 }
-/** `hubMs`: CPU time that the hub took. */
-export type PhaseResult = Outcome & AttackReport & { readonly hubMs: number };
+/** `hub` and `own`: what the hub's process and that of the bystanders had of the machine. */
+export type PhaseResult = Outcome & AttackReport & { readonly hub: OwnLoad; readonly own: OwnLoad };
 
 const RUNNER = join(import.meta.dirname, '..', '..', 'tools', 'run-ts.mjs');
 
@@ -37,7 +38,7 @@ class Companion {
       });
     });
   }
-  ask<T>(message: AttackOrder | 'stop' | 'cpu'): Promise<T> {
+  ask<T>(message: AttackOrder | 'stop' | 'load'): Promise<T> {
     const answer = this.next<T>();
     this.#child.send(message);
     return answer;
@@ -52,6 +53,7 @@ export class Siege {
   readonly #crowd: Bystanders;
   readonly #attacker: Companion;
   readonly #hub: Companion;
+  readonly #meter = new LoadMeter();
 
   private constructor(url: string, crowd: Bystanders, attacker: Companion, hub: Companion) {
     this.#url = url;
@@ -69,13 +71,14 @@ export class Siege {
 
   /** The bystanders relay `count` signals while these attacks go on; with none they are left in peace. */
   async phase(attacks: readonly AttackName[], count: number, perSecond: number): Promise<PhaseResult> {
-    const before = await this.#hub.ask<number>('cpu');
     if (attacks.length > 0)
       await this.#attacker.ask({ url: this.#url, network: NETWORK, victims: this.#crowd.ids, attacks });
+    await this.#hub.ask<OwnLoad>('load');
+    this.#meter.read();
     const outcome = await this.#crowd.relay(count, perSecond);
-    const hubMs = (await this.#hub.ask<number>('cpu')) - before;
+    const [hub, own] = [await this.#hub.ask<OwnLoad>('load'), this.#meter.read()];
     const report = attacks.length > 0 ? await this.#attacker.ask<AttackReport>('stop') : { acts: 0, stolen: 0 };
-    return { ...outcome, ...report, hubMs };
+    return { ...outcome, ...report, hub, own };
   }
 
   end(): void {
