@@ -8,6 +8,7 @@ import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_SEND_BUFFER_BYTES } from '../machines/shared/limits.ts';
 import { TRUNK_BUFFER_BYTES } from './federation/limits.ts';
 import { errorFrame } from './frames.ts';
+import { readByTurns, readNoMore } from './guest-socket.ts';
 import type { CloseReason, Gate, SessionEnd, SessionEvent, SessionPort } from './hub.events.ts';
 import type { PlaceMember } from './networks.ts';
 import type { Waiting } from './news.ts';
@@ -115,6 +116,11 @@ export class Session implements SessionPort {
     this.#home.ponged(this);
   }
 
+  /** It brings more frames at once than are heard in a turn: the rest of what it sends is read as slowly. */
+  slow(): void {
+    readByTurns(this.#socket);
+  }
+
   /** Peers of other hubs are not. */
   get isLocal(): true {
     return true;
@@ -210,7 +216,7 @@ export class Session implements SessionPort {
     }
     this.#home.refusedSession(this, reason);
     this.#socket.close(reason.status, reason.reason);
-    if (reason.isDeaf === true) this.#socket.pause();
+    if (reason.isDeaf === true) readNoMore(this.#socket);
   }
   terminate(): void {
     this.#socket.terminate();

@@ -152,6 +152,7 @@ export class Switchboard implements SwitchboardPort, SessionHome {
 
   #chargeControl(session: Session): boolean {
     if (session.gate === 'shut') return false;
+    this.#turns.count(session);
     const nowMs = this.nowMs();
     const verdict = charge(session.rate, nowMs, this.settings.rateLimit);
     if (verdict !== 'pass') this.#limit(session, verdict, nowMs);

@@ -32,7 +32,7 @@ export class Turns {
 
   /** One frame of a session: handled now, or later if it brings too many. */
   take(session: Session, bytes: Buffer, isBinary: boolean): void {
-    if (session.backlog === undefined && this.#mayGo(session)) return this.#handle(session, bytes, isBinary);
+    if (this.count(session) && session.backlog === undefined) return this.#handle(session, bytes, isBinary);
     session.backlog ??= { frames: [], bytes: 0 };
     session.backlog.frames.push({ bytes, isBinary });
     session.backlog.bytes += bytes.length;
@@ -40,13 +40,16 @@ export class Turns {
     while (session.backlog !== undefined && session.backlog.bytes > WAITING_BYTES_MAX) this.#handleNext(session);
   }
 
-  #mayGo(session: Session): boolean {
+  /** Counts what a session brings, frames or not; false: it is too much for this turn, and no more is read of it than must be. */
+  count(session: Session): boolean {
     if (session.turn !== this.#turn) {
       session.turn = this.#turn;
       session.framesInTurn = 0;
       this.#arm();
     }
-    return ++session.framesInTurn <= FRAMES_PER_TURN;
+    if (++session.framesInTurn <= FRAMES_PER_TURN) return true;
+    session.slow();
+    return false;
   }
 
   #arm(): void {

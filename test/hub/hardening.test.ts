@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { readByTurns, readNoMore } from '../../hub/guest-socket.ts';
 import { HUB_PLAIN_PER_IP_MAX } from '../../machines/shared/limits.ts';
 import { connect, eventOf, HubClient, idOf, join, startHub } from './hub-kit.ts';
 
@@ -124,6 +126,45 @@ it('a packet full of frames keeps nobody waiting: some are answered in a turn, a
     before = answered();
   }
   expect(most).toBeLessThanOrEqual(100);
+});
+
+it('nor does a packet full of what is thrown away: no turn reads more than a few of its frames', async () => {
+  const { url, hub } = await startHub();
+  const read = (): number => Number(hub.getStats().counters['framesIn']);
+  const flooder = await connect(url, idOf(1));
+  // In one write: they come in one packet, as large as the system makes it.
+  const frame = Buffer.from('8182000000005d5b', 'hex');
+  const wire = (flooder.socket as unknown as { _socket: Socket })._socket; // below the protocol
+  wire.write(Buffer.concat(Array.from({ length: 8_000 }, () => frame)));
+  let isClosed = false;
+  const closed = flooder.closed.then((how) => {
+    isClosed = true;
+    return how;
+  });
+  let most = 0;
+  for (let before = read(); !isClosed; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+    most = Math.max(most, read() - before);
+    before = read();
+  }
+  expect(await closed).toEqual({ code: 1008, reason: 'Rate limit exceeded' });
+  // Three times the limit and the one that ended it; the rest of the packet is not read at all.
+  expect(read()).toBe(1_501);
+  expect(most).toBeLessThanOrEqual(20);
+});
+
+it('sockets of another make are read as they are', () => {
+  for (const _receiver of [
+    undefined,
+    null,
+    {},
+    { _allowSynchronousEvents: 1, _buffers: 2, _bufferedBytes: 3, _opcode: '' },
+  ]) {
+    let pauses = 0;
+    const odd = { _receiver, pause: () => pauses++ } as unknown as WebSocket; // a ws that is not this one
+    expect([readByTurns(odd), readNoMore(odd), pauses]).toEqual([false, false, 1]);
+    expect((odd as unknown as { _receiver: unknown })._receiver).toBe(_receiver);
+  }
 });
 
 describe('the budget of an address', () => {

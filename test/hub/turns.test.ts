@@ -17,7 +17,7 @@ function stage() {
     heard.push({ name: names.get(session) ?? '', n: bytes.readUInt32BE() });
   });
   const session = (name: string): Session => {
-    const one = { backlog: undefined, turn: -1, framesInTurn: 0 } as unknown as Session; // all that turns look at
+    const one = { backlog: undefined, turn: -1, framesInTurn: 0, slow: () => undefined } as unknown as Session; // all that turns look at
     names.set(one, name);
     return one;
   };
