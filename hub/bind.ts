@@ -6,8 +6,11 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeshError } from '../runtime/errors.ts';
 
-/** Connections that wait to be accepted: Node accepts all of them at one go, at some 30 us each. */
-const HUB_BACKLOG = 128;
+/**
+ * Connections that wait to be taken; the system may allow fewer. Beyond it the system drops what comes, and an honest newcomer tries again
+ * after a second. Node takes one in a turn, some 10 us for one that is refused, so that whoever comes last waits for 20 ms.
+ */
+const HUB_BACKLOG = 2_048;
 /** With port 0 the port that one address gave may be taken on the other: then another one is tried. */
 const FREE_PORT_TRIES = 10;
 /** The machine has no such address; the other one will do. */

@@ -49,7 +49,7 @@ interface FrameReader {
 }
 const CLOSE_FRAME = 0x08;
 const readerOf = (socket: WebSocket): FrameReader =>
-  (socket as unknown as { readonly _receiver?: FrameReader | null })._receiver ?? {};
+  (socket as unknown as { readonly _receiver?: FrameReader | null })._receiver ?? {}; // private, and perhaps not there
 
 /**
  * From now on one frame of this socket is read in a turn of the event loop: a packet holds ten thousand small ones, which even if they are

@@ -8,6 +8,7 @@ import { Siege } from './siege/stage.ts';
 
 const HELD = { sent: 120, lost: 0, false: 0, stolen: 0, complaints: [] };
 const PER_SECOND = 400;
+const JOIN_MS_MAX = 5_000;
 
 describe('20 peers relay signals', () => {
   let siege: Siege;
@@ -20,6 +21,13 @@ describe('20 peers relay signals', () => {
     const result = await siege.phase([name], HELD.sent, PER_SECOND);
     expect(result).toMatchObject(HELD);
     expect(result.acts).toBeGreaterThan(0);
+  });
+
+  test('and 50 newcomers, from other addresses than the attacker, join through half-open connections without end', async () => {
+    const tookMs = await siege.newcomers(['halfOpen'], 50);
+    expect(tookMs).toHaveLength(50);
+    // Who is dropped by a full queue tries again after a second. All these together take one where nothing else runs.
+    expect(tookMs.at(-1)).toBeLessThan(JOIN_MS_MAX);
   });
 
   test('through all attacks at once', async () => {

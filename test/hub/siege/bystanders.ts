@@ -2,7 +2,7 @@
  * Peers that mind their own business while a hub is attacked: each relays numbered signals to the others, and a ledger says
  * of every signal whether it came, to whom and under whose name. Half of them have proven their id.
  */
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { createIdentity, toBase64Url } from '../../../runtime/identity/index.ts';
 import type { Identity } from '../../../runtime/ports/identity.ts';
 import { hubProofText } from '../../../runtime/wire/signaling-frames.ts';
@@ -28,10 +28,10 @@ export class Bystander {
   #onSignal: (frame: Frame) => void = () => undefined;
   #isLeaving = false;
 
-  private constructor(url: string, identity: Identity) {
+  private constructor(url: string, identity: Identity, options: ClientOptions) {
     this.identity = identity;
     this.peerId = identity.peerId;
-    this.#socket = new WebSocket(`${url}/?peerId=${this.peerId}`, { perMessageDeflate: false });
+    this.#socket = new WebSocket(`${url}/?peerId=${this.peerId}`, { perMessageDeflate: false, ...options });
     this.#socket.on('message', (bytes) => this.#heard(JSON.parse(String(bytes)) as Frame));
     this.#socket.on('error', () => undefined); // its close follows, and is what counts
     this.#socket.on('close', (code, reason) => {
@@ -41,8 +41,13 @@ export class Bystander {
   }
 
   /** Opens, proves the id where wanted, announces; resolves when the hub has taken all of it. Rejects when it is refused. */
-  static async join(url: string, identity: Identity, isProving: boolean): Promise<Bystander> {
-    const peer = new Bystander(url, identity);
+  static async join(
+    url: string,
+    identity: Identity,
+    isProving: boolean,
+    options: ClientOptions = {},
+  ): Promise<Bystander> {
+    const peer = new Bystander(url, identity, options);
     const connected = (await peer.#next('connected')) as unknown as { data: { mesh: { nonce: string } } };
     if (isProving) {
       const text = hubProofText(new URL(url).host, peer.peerId, connected.data.mesh.nonce);

@@ -1,8 +1,9 @@
 /** A hub, its bystanders and their attacker, three processes: runs one phase of a siege after the other. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
+import { createIdentity } from '../../../runtime/identity/index.ts';
 import type { AttackName } from './attacks.ts';
-import { Bystanders, NETWORK, type Outcome } from './bystanders.ts';
+import { Bystander, Bystanders, NETWORK, type Outcome } from './bystanders.ts';
 import { LoadMeter, type OwnLoad } from './own-load.ts';
 
 export interface AttackOrder {
@@ -19,6 +20,8 @@ export interface AttackReport {
 /** `hub` and `own`: what the hub's process and that of the bystanders had of the machine. */
 export type PhaseResult = Outcome & AttackReport & { readonly hub: OwnLoad; readonly own: OwnLoad };
 
+/** Neither the bystanders' address nor the attacker's. */
+const NEWCOMERS_FROM = [5, 6, 7, 8, 9].map((last) => `127.0.0.${last}`);
 const RUNNER = join(import.meta.dirname, '..', '..', 'tools', 'run-ts.mjs');
 
 /** A program of this folder, whose messages are answers. */
@@ -79,6 +82,22 @@ export class Siege {
     const [hub, own] = [await this.#hub.ask<OwnLoad>('load'), this.#meter.read()];
     const report = attacks.length > 0 ? await this.#attacker.ask<AttackReport>('stop') : { acts: 0, stolen: 0 };
     return { ...outcome, ...report, hub, own };
+  }
+
+  /** `count` strangers to all this join while these attacks go on, a few at a time and from several addresses: how long each took, sorted. */
+  async newcomers(attacks: readonly AttackName[], count: number): Promise<readonly number[]> {
+    if (attacks.length > 0)
+      await this.#attacker.ask({ url: this.#url, network: NETWORK, victims: this.#crowd.ids, attacks });
+    const tookMs: number[] = [];
+    const joinOne = async (localAddress: string): Promise<void> => {
+      const startMs = performance.now();
+      const peer = await Bystander.join(this.#url, createIdentity(), true, { localAddress });
+      tookMs.push(performance.now() - startMs);
+      peer.leave();
+    };
+    while (tookMs.length < count) await Promise.all(NEWCOMERS_FROM.map(joinOne));
+    if (attacks.length > 0) await this.#attacker.ask<AttackReport>('stop');
+    return tookMs.sort((a, b) => a - b);
   }
 
   end(): void {
