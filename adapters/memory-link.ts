@@ -123,7 +123,9 @@ export class MemoryEnd implements Link {
       this.#departureMs = Math.max(nowMs, this.#departureMs) + frame.byteLength / bytesPerMs;
       delayMs += this.#departureMs - nowMs;
     }
-    peer.#inbox?.push(copyFrames ? frame.slice() : frame, delayMs);
+    // Large frames in any case: their sender uses the memory again, and who gets them may keep it.
+    const isCopied = copyFrames || frame.length > FRAME_BYTES_MAX / 2;
+    peer.#inbox?.push(isCopied ? frame.slice() : frame, delayMs);
     return true;
   }
 

@@ -84,6 +84,12 @@ class Lane {
     return this.#atMost;
   }
 
+  /** Whether fewer bytes wait. Asks the engine only when what was sent since the last reading may be too much. */
+  isBelow(bytes: number): boolean {
+    if (this.#atMost >= bytes) this.#read(performance.now());
+    return this.#atMost < bytes;
+  }
+
   #read(nowMs: number): void {
     this.#atMost = this.channel.bufferedAmount;
     this.#sinceReading = 0;
@@ -180,7 +186,7 @@ export class Lanes {
   }
 
   #sendBulk(frame: Uint8Array): boolean {
-    if (this.#queuedBytes === 0 && this.#bulk.buffered < BULK_AHEAD_BYTES) {
+    if (this.#queuedBytes === 0 && this.#bulk.isBelow(BULK_AHEAD_BYTES)) {
       this.#bulk.send(frame);
       return true;
     }
@@ -199,7 +205,7 @@ export class Lanes {
   /** Gives the engine its next helping of bulk, and the goodbye behind the last. */
   #feed(): void {
     try {
-      while (this.#queueAt < this.#queue.length && this.#bulk.buffered < BULK_AHEAD_BYTES) {
+      while (this.#queueAt < this.#queue.length && this.#bulk.isBelow(BULK_AHEAD_BYTES)) {
         const frame = this.#queue[this.#queueAt++] as Uint8Array;
         this.#queuedBytes -= frame.byteLength;
         this.#bulk.send(frame);

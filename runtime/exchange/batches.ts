@@ -4,6 +4,7 @@
  * one waits for nothing.
  */
 import type { MeshClock } from '../ports/clock.ts';
+import { LARGE_MESSAGE_BYTES } from '../wire/frames.ts';
 import type { LinkEntry } from './link-table.ts';
 
 export class Batches {
@@ -23,7 +24,12 @@ export class Batches {
   /** Sends at once on a quiet link, with the turn's other messages on a busy one. */
   push(entry: LinkEntry, part: Uint8Array): void {
     // The time of the turn is good enough for when something was said last: reading the clock takes longer than gathering.
-    if (this.#busy.has(entry)) return entry.gatherCounted(part, this.#turnMs);
+    if (this.#busy.has(entry)) {
+      entry.gatherCounted(part, this.#turnMs);
+      // It fills its frame, and must not be gathered when an ACK comes: its memory is used again then.
+      if (part.length > LARGE_MESSAGE_BYTES) entry.sendGathered(this.#turnMs);
+      return;
+    }
     if (!this.#awaits) this.#turnMs = this.#clock.now();
     entry.pushCounted(part, this.#turnMs);
     this.#busy.add(entry);

@@ -10,7 +10,7 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { DeliveredMessage, SpreadMessage } from '../ports/exchange.ts';
 import type { Opened } from '../secrecy/secrecy.ts';
 import type { Envelope, Part } from '../wire/messages.ts';
-import { decodePayload } from '../wire/payload.ts';
+import { decodePayload, decodePayloadAlone } from '../wire/payload.ts';
 import type { Counters } from './counters.ts';
 import type { LinkEntry } from './link-table.ts';
 import { Ordering } from './ordering.ts';
@@ -114,7 +114,7 @@ export class Deliveries {
 
   /** A neighbour told us alone. False when it cannot be read. */
   told(from: PeerId, payload: Uint8Array): boolean {
-    const decoded = decodePayload(payload);
+    const decoded = decodePayloadAlone(payload);
     if (decoded.ok) this.#push({ from, data: decoded.value, kind: 'link' });
     else this.#counters.add('dropped.badPayload');
     return decoded.ok;

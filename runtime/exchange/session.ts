@@ -8,6 +8,7 @@
  */
 import { ACK_AFTER_BYTES, ACK_AFTER_MESSAGES, KEPT_BYTES_MAX } from '../../machines/shared/limits.ts';
 import type { Ack } from '../wire/messages.ts';
+import { release } from '../wire/tells.ts';
 
 /** Memory that a kept message costs beside its bytes. */
 const OVERHEAD_BYTES = 64;
@@ -82,8 +83,10 @@ export class Session {
   }
 
   #drop(): void {
-    this.#keptBytes -= (this.#kept[this.#head] as Uint8Array).length + OVERHEAD_BYTES;
+    const part = this.#kept[this.#head] as Uint8Array;
+    this.#keptBytes -= part.length + OVERHEAD_BYTES;
     this.#head++;
+    release(part);
   }
 
   #compact(): void {

@@ -4,8 +4,9 @@
  * whoever says it, and passed on by one copy.
  *
  * Bytes that were handed out are never changed: links keep them until they are acknowledged, and several links send the same.
+ * Large messages that one link alone sends are the exception: their memory is used again after that.
  */
-import { WIRE_VERSION } from '../../machines/shared/limits.ts';
+import { FRAME_BYTES_MAX, WIRE_VERSION } from '../../machines/shared/limits.ts';
 import { MESSAGE_TYPES } from './messages.ts';
 
 /**
@@ -33,6 +34,27 @@ export function withRoom(length: number): Uint8Array {
   sharedUsed += size;
   shared[start] = WIRE_VERSION;
   return shared.subarray(start + 1, sharedUsed);
+}
+
+/** A message of more than this has a frame to itself, nearly. */
+export const LARGE_MESSAGE_BYTES = FRAME_BYTES_MAX / 2;
+/** A megabyte: what is under way on a link at full speed. */
+const SPARE_MAX = 64;
+const spare: Uint8Array[] = [];
+
+/**
+ * The same for a large message that one link alone keeps, and gives back once nobody looks at it any more. Made anew for each,
+ * such memory is what a link at full speed lives through most: the collector looks through all of the heap for it.
+ */
+export function withRoomAgain(length: number): Uint8Array {
+  const whole = spare.pop() ?? new Uint8Array(FRAME_BYTES_MAX);
+  whole[0] = WIRE_VERSION;
+  return whole.subarray(1, 1 + length);
+}
+
+/** The caller got it from `withRoomAgain`, and it is neither gathered nor kept by anybody else. */
+export function giveRoomBack(message: Uint8Array): void {
+  if (spare.length < SPARE_MAX) spare.push(new Uint8Array(message.buffer as ArrayBuffer));
 }
 
 /** The message as a frame of its own, which shares its memory. Undefined when there is no room before it. */

@@ -14,6 +14,7 @@
 import { Decoder, Encoder, ExtData } from '@msgpack/msgpack';
 import { MESSAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX } from '../../machines/shared/limits.ts';
 import { MeshError, whyOf } from '../errors.ts';
+import { LARGE_MESSAGE_BYTES } from './frames.ts';
 import type { Decoded, DecodeError } from './messages.ts';
 import { Cursor, plainView } from './msgpack-cursor.ts';
 
@@ -148,15 +149,33 @@ export function decodePayload(bytes: Uint8Array): Decoded<unknown> {
   }
 }
 
+/** Of a frame beside the data that fills it: version, heads. */
+const FRAME_HEAD_BYTES_MAX = 16;
+
+/**
+ * The same for a payload that was all of its frame, which nobody else has: large binary data is given as it stands there, in
+ * memory that is its own but for some bytes before it.
+ */
+export function decodePayloadAlone(bytes: Uint8Array): Decoded<unknown> {
+  const isAlone = bytes.buffer.byteLength <= bytes.length + FRAME_HEAD_BYTES_MAX;
+  const at = isAlone && bytes.length > LARGE_MESSAGE_BYTES ? binaryAt(bytes) : 0;
+  return at === 0 ? decodePayload(bytes) : { ok: true, value: plainView(bytes).subarray(at) };
+}
+
 /** Binary data alone, as most of what is large: copied out at once. */
 function onlyBinary(bytes: Uint8Array): Uint8Array | undefined {
+  const at = binaryAt(bytes);
+  return at === 0 ? undefined : plainView(bytes).slice(at);
+}
+
+/** Where binary data begins that is all there is; 0: there is something else. */
+function binaryAt(bytes: Uint8Array): number {
   const head = bytes[0] as number;
-  if (head < 0xc4 || head > 0xc6) return undefined;
+  if (head < 0xc4 || head > 0xc6) return 0;
   cursor.reset(bytes, 0);
   cursor.skip();
-  if (!cursor.ok || cursor.at !== bytes.length) return undefined;
   // The head is the type and a length of 1, 2 or 4 bytes.
-  return plainView(bytes).slice(1 + (1 << (head - 0xc4)));
+  return cursor.ok && cursor.at === bytes.length ? 1 + (1 << (head - 0xc4)) : 0;
 }
 
 /** The library gives views of its input: an application would keep, and see, the whole frame. */

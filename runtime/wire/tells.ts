@@ -4,7 +4,7 @@
  */
 import { TELL_BYTES_MAX } from '../../machines/shared/tell-limits.ts';
 import { MeshError } from '../errors.ts';
-import { withRoom } from './frames.ts';
+import { giveRoomBack, LARGE_MESSAGE_BYTES, withRoom, withRoomAgain } from './frames.ts';
 import { MESSAGE_TYPES, type Tell } from './messages.ts';
 import { encodePayloadInPlace } from './payload.ts';
 
@@ -28,7 +28,8 @@ function begun(length: number): Uint8Array {
   if (length > TELL_BYTES_MAX) {
     throw new MeshError('TOO_LARGE', `A neighbour is told at most ${TELL_BYTES_MAX} bytes of data once encoded.`);
   }
-  const bytes = withRoom(2 + headBytes(length) + length);
+  const size = 2 + headBytes(length) + length;
+  const bytes = size > LARGE_MESSAGE_BYTES ? withRoomAgain(size) : withRoom(size);
   bytes[0] = 0x92;
   bytes[1] = MESSAGE_TYPES.TELL;
   putHead(bytes, 2, length);
@@ -37,6 +38,11 @@ function begun(length: number): Uint8Array {
 
 /** Whether an encoded message is one. */
 export const isTell = (message: Uint8Array): boolean => message[1] === MESSAGE_TYPES.TELL;
+
+/** The link that kept it does so no longer, and nobody else ever did: memory of a large one is used again. */
+export function release(message: Uint8Array): void {
+  if (message.length > LARGE_MESSAGE_BYTES && isTell(message)) giveRoomBack(message);
+}
 
 /** Throws TOO_LARGE, and BAD_OPTION for nothing. */
 export function encodeTell({ payload }: Tell): Uint8Array {

@@ -83,18 +83,16 @@ describe('what is told', () => {
             resume(clock, a, b, attempt, next);
             attempt = next;
           } else {
-            const data = new Uint8Array(one.bytes);
-            data.set([told.length >> 8, told.length & 255]);
-            a.exchange.tells.tell(b.id, data);
+            a.exchange.tells.tell(b.id, new Uint8Array(one.bytes).fill(told.length));
             told.push(told.length);
           }
         }
         clock.runFor(5_000);
-        const numbers = toldBy(b).map((data) => {
-          const [high = 0, low = 0] = data as Uint8Array;
-          return high * 256 + low;
-        });
-        expect(numbers).toEqual(told);
+        // Memory of what is acknowledged is used again: nobody sees that.
+        for (let i = 0; i < 8; i++) a.exchange.tells.tell(b.id, new Uint8Array(16_000).fill(255));
+        clock.runFor(100);
+        const seen = toldBy(b).map((data) => [...new Set(data as Uint8Array)]);
+        expect(seen).toEqual([...told.map((n) => [n]), ...Array.from({ length: 8 }, () => [255])]);
         expect(b.inbox.map(({ data }) => data)).toEqual(Array.from({ length: spread }, (_, i) => i + 1));
         expect(a.exchange.counters()['misbehaved']).toBeUndefined();
       }),
@@ -126,6 +124,28 @@ describe('what is told', () => {
     clock.runFor(50);
     expect(toldBy(b)).toEqual([new Uint8Array([1, 2, 3])]);
     expect((toldBy(b)[0] as Uint8Array).buffer.byteLength).toBe(3);
+  });
+
+  it('has memory of its own: large data that of its frame, which nobody else has', () => {
+    const { clock, a, b } = pair();
+    a.exchange.tells.tell(b.id, new Uint8Array(16_000).fill(7));
+    clock.runFor(50);
+    const [large] = toldBy(b) as [Uint8Array];
+    expect(large.length).toBe(16_000);
+    expect(large.buffer.byteLength).toBeLessThan(16_016);
+  });
+
+  it('is not mixed up with what others are told when it is acknowledged too early', () => {
+    const { exchange, receive, link } = single();
+    const sent: number[][] = [];
+    receive(hello(REMOTE, exchange.features), { type: 'PING', stampMs: 1 });
+    link.onFrame = (frame) => void sent.push([...new Set(frame.slice(9))]);
+    for (let i = 0; i < 20; i++) {
+      exchange.tells.tell(REMOTE, new Uint8Array(16_000).fill(i));
+      receive({ type: 'ACK', received: i + 1, sent: 0 });
+    }
+    expect(sent).toEqual(Array.from({ length: 20 }, (_, i) => [i]));
+    expect(exchange.counters()['misbehaved']).toBeUndefined();
   });
 
   it('fills a frame, and no more', () => {
