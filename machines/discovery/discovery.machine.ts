@@ -60,7 +60,7 @@ export const discoveryMachine = setup({
 }).createMachine({
   id: 'discovery',
   description: 'One cycle of looking for peers.',
-  context: ({ input }) => ({ ...input, found: [], ranked: [] }),
+  context: ({ input }) => ({ found: [], ranked: [], ...input }),
   output: ({ context }) => ({ found: context.found.length }),
   initial: 'announcing',
   on: { 'discovery.need': { actions: 'noteNeed' } },

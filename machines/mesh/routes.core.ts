@@ -106,11 +106,11 @@ export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
   if (spoken.attempt > work.context.mark) patch(work, { mark: spoken.attempt });
   const { context } = work;
   utter(work, remote, {
-    ...spoken,
     key: context.key,
     degree: linkCount(context),
     cap: context.settings.maxPeers,
     free: freeSlots(context),
+    ...spoken,
     ...(context.slots[remote]?.isBridge ? { beacon: context.beacon } : {}),
   });
 }

@@ -77,28 +77,28 @@ export class Dht implements DhtPort {
     const records = new Records({ identity, network, signing });
     const parts = { clock, records, count, self };
     this.#holder = new Holder({
-      ...parts,
       holdings,
       parts: () => ({ router: this.#router, copies: this.#copies, watches: this.#watches }),
       news: (record) => this.#subscriptions.heard(record),
       kept: (then) => this.#kept(then),
+      ...parts,
     });
     this.#router = new Router({ self, clock, random, links, k: settings.k, detours, send, count }, this.#holder);
     this.#calls = new Calls(clock, this.#router);
-    const shared = { ...parts, router: this.#router, calls: this.#calls };
+    const shared = { router: this.#router, calls: this.#calls, ...parts };
     const heard = (newer: readonly DhtRecord[]): void => {
       for (const record of newer) this.#holder.take(record, undefined, () => undefined);
     };
-    this.#copies = new Copies({ ...shared, holdings, heard, k: settings.k });
+    this.#copies = new Copies({ holdings, heard, k: settings.k, ...shared });
     this.#watches = new Watches(clock, this.#calls, count);
     const find = (key: RecordKey): DhtRecord | undefined => this.#holder.find(key);
-    this.#lookups = new Lookups({ ...shared, paths: settings.paths, find, report: options.report });
+    this.#lookups = new Lookups({ paths: settings.paths, find, report: options.report, ...shared });
     const seqAt = (key: RecordKey): number => holdings.seqAt(key, clock.now());
-    this.#client = new Client({ ...shared, network, k: settings.k, lookups: this.#lookups, seqAt });
+    this.#client = new Client({ network, k: settings.k, lookups: this.#lookups, seqAt, ...shared });
     this.#subscriptions = new Subscriptions({
-      ...shared,
       seek: (key, found) => this.#seek(key, found),
       tell: (record) => this.#tell(record),
+      ...shared,
     });
     this.#restore();
   }

@@ -71,6 +71,9 @@ export class Dissemination {
     this.#self = ports.identity.peerId;
     this.#counters = counters;
     this.spreader = new Spreader({
+      count: (name, by) => counters.add(name, by),
+      push: (entry, part) => this.#pushGossip(entry, part),
+      asked: (id, entry) => this.#confirmations.asked(id, entry),
       ...{
         self: this.#self,
         clock: ports.clock,
@@ -80,41 +83,39 @@ export class Dissemination {
         report: options.report,
         fault: options.fault,
       },
-      count: (name, by) => counters.add(name, by),
-      push: (entry, part) => this.#pushGossip(entry, part),
-      asked: (id, entry) => this.#confirmations.asked(id, entry),
     });
     this.#origination = new Origination({
-      ...options,
       route: (...message) => this.#directs.send(...message),
       settle: (id) => this.#directs.settle(id, false),
       spread: (id, message) => this.#spread(id, message, undefined),
       saysOften: (nowMs) => this.spreader.saysOften(nowMs),
       remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
+      ...options,
     });
     this.#intake = new Intake({
-      ...{ self: this.#self, network, clock: ports.clock, links, counters, window: this.spreader.window },
+      window: this.spreader.window,
+      ...{ self: this.#self, network, clock: ports.clock, links, counters },
       ...{ authenticity: options.authenticity, fault: options.fault, settled: () => this.flushInbox() },
     });
     this.#deliveries = new Deliveries({
-      ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
       report: options.report,
       open: (envelope) => this.#origination.open(envelope),
       broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
       confirm: (entry, { source, id }, hops) => this.#receipts.confirm(entry, source, id, hops),
       received: (id, isRead) => this.#confirmations.received(id, isRead),
+      ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
     });
     const shared = { self: this.#self, clock: ports.clock, links, ways: options.ways, counters, intake: this.#intake };
     const push = (entry: LinkEntry, part: Uint8Array): boolean => options.flow.push(entry, part);
     this.#directs = new Directs({
-      ...{ ...shared, push, away: options.away, fault: options.fault },
       demanded: (remote) => options.report({ type: 'peer.demanded', remote }),
       isKnown: (id) => this.spreader.kept(id) !== undefined,
       arrived: (entry, gossip) => this.onGossip(entry, gossip),
       rerouteReceipt: (receipt, except) => this.#receipts.reroute(receipt, except),
+      ...{ push, away: options.away, fault: options.fault },
+      ...shared,
     });
     this.#receipts = new Receipts({
-      ...{ ...shared, push, authenticity: options.authenticity, logger: ports.logger },
       passages: this.#directs.passages,
       broughtBy: (id) => this.spreader.kept(id)?.from,
       awaits: (id, from) => this.#origination.directs.awaits(id, from) || this.#directs.addresseeOf(id) === from,
@@ -122,26 +123,28 @@ export class Dissemination {
         this.#directs.settle(id, true);
         this.#origination.directs.confirm(id, from, hops);
       },
+      ...{ push, authenticity: options.authenticity, logger: ports.logger },
+      ...shared,
     });
     this.telling = new Telling({
-      ...{ network, links, counters, crypto: ports.crypto, flow: options.flow },
+      crypto: ports.crypto,
+      ...{ network, links, counters, flow: options.flow },
       ...{ deliveries: this.#deliveries, fault: options.fault },
     });
     this.#confirmations = this.#makeConfirmations();
     this.reliable = new Reliable({
-      ...{ self: this.#self, ports, links, confirmations: this.#confirmations },
       send: (data, what, failed) => this.#origination.broadcast(data, what, failed),
       membersOf: (name) => {
         const room = this.#origination.rooms.list().find((listed) => listed.room === name);
         return room === undefined ? [] : [room.owner, ...room.members].filter((id) => id !== this.#self);
       },
+      ...{ self: this.#self, ports, links, confirmations: this.#confirmations },
     });
   }
 
   #makeConfirmations(): Confirmations {
     const { links, authenticity, ports } = this.#options;
     return new Confirmations({
-      ...{ self: this.#self, clock: ports.clock, logger: ports.logger, links, authenticity },
       count: (name, by) => this.#counters.add(name, by),
       check: (entry, find, act) => this.#intake.check(entry, find, act),
       kept: (id) => this.spreader.kept(id),
@@ -149,6 +152,7 @@ export class Dissemination {
       announced: (entry, { id, tree, hops }) =>
         this.spreader.onIHave(entry, { type: 'IHAVE', repair: false, entries: [{ id, tree, hops }] }),
       changed: (id) => this.reliable.changed(id),
+      ...{ self: this.#self, clock: ports.clock, logger: ports.logger, links, authenticity },
     });
   }
 

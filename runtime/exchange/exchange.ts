@@ -70,10 +70,11 @@ class MeshExchange implements RunningExchange {
     const { clock } = ports;
     this.#away = new Away((lost) => this.count('lost.away', lost));
     this.#channels = new Channels({
-      ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count },
       reroute: (...owed) => this.#dissemination.reroute(...owed),
+      ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count },
     });
     this.#flow = new Flow({
+      sync: (...now) => this.#dissemination.spreader.sync(...now),
       ...{
         clock,
         links: this.#links,
@@ -82,7 +83,6 @@ class MeshExchange implements RunningExchange {
         counters: this.#counters,
         report,
       },
-      sync: (...now) => this.#dissemination.spreader.sync(...now),
     });
     const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
@@ -90,19 +90,18 @@ class MeshExchange implements RunningExchange {
     const authenticity = new Authenticity({ identity, signing });
     const fault = (entry: LinkEntry, weight?: number): void => this.#fault(entry, weight);
     this.#upkeep = new Upkeep({
-      ...shared,
-      ...{ authenticity, fault, count, logger: ports.logger },
       wave: (trunk) => this.#dissemination.spreader.onWave(trunk),
       tick: (...now) => this.#dissemination.tick(...now),
+      ...shared,
+      ...{ authenticity, fault, count, logger: ports.logger },
     });
     const counters = (): Readonly<Record<string, number>> => this.counters();
     if (ports.dht !== undefined) {
-      this.dht = new Dht({ ...shared, ports, settings: ports.dht, network, maxPeers, count, counters });
+      this.dht = new Dht({ ports, settings: ports.dht, network, maxPeers, count, counters, ...shared });
     }
     const ways = createWays();
-    this.relays = new Relays({ ...shared, ways, count });
+    this.relays = new Relays({ ways, count, ...shared });
     this.#dissemination = new Dissemination({
-      ...{ ports, network, maxPeers, report, ways },
       links: this.#links,
       flow: this.#flow,
       away: this.#away,
@@ -111,6 +110,7 @@ class MeshExchange implements RunningExchange {
       fault,
       send,
       deliver: (messages) => this.#deliver(messages),
+      ...{ ports, network, maxPeers, report, ways },
     });
   }
 

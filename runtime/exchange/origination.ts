@@ -112,12 +112,12 @@ export class Origination {
     });
     const shared = { crypto, random, clock, network, self: this.#self };
     this.#sessions = new Sessions({
-      ...shared,
       send: (to, form, payload) => this.#sendKeys(to, form, payload),
       ready: (peer) => this.#goOn(peer),
       confirm: (peer, unread) => this.#confirmKeys(peer, unread),
+      ...shared,
     });
-    this.rooms = new Rooms({ ...shared, send: (to, control) => this.#sendControl(to, control), report });
+    this.rooms = new Rooms({ send: (to, control) => this.#sendControl(to, control), report, ...shared });
   }
 
   /** What the payload of a message is, for us. */

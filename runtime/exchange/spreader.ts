@@ -90,7 +90,7 @@ export class Spreader {
       const known = this.#knownTree(id);
       if (known !== undefined) setEager(known, entry.slot);
     };
-    this.#asking = new Asking({ ...options, graft });
+    this.#asking = new Asking({ graft, ...options });
     this.#digestAtMs = options.clock.now() + DIGEST_MS;
   }
 

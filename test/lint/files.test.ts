@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { badShape, hiddenTests, longFunctions, strayPlaces, unexplained } from './files.ts';
+import { badShape, hiddenTests, lonelyShapes, longFunctions, strayPlaces, unexplained } from './files.ts';
 import { filesOf, PRODUCT, ROOT, report, type Source, typescriptOf } from './source.ts';
 
 const all = typescriptOf([...PRODUCT, 'examples', 'test']);
@@ -31,6 +31,10 @@ describe('files of this tree', () => {
     expect(top.map(({ path }) => path)).toContain('package.json');
   });
   it('are short and well named', () => expect(report(all.flatMap(badShape))).toBe(''));
+  it('make what lives long of objects that share a hidden class', () =>
+    expect(report(product.filter(({ path }) => !path.startsWith('runtime/simulation')).flatMap(lonelyShapes))).toBe(
+      '',
+    ));
   it('hold no function that is too long', () => expect(report(product.flatMap(longFunctions))).toBe(''));
   it('explain their casts and dropped errors', () => expect(report(product.flatMap(unexplained))).toBe(''));
   it('hide no test', () => expect(report(all.flatMap(hiddenTests))).toBe(''));
@@ -51,6 +55,10 @@ describe('the rules themselves', () => {
   it('find a long function', () => {
     expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(90)}}`))).toHaveLength(1);
     expect(longFunctions(file(`function f() {\n${'a();\n'.repeat(20)}}`))).toHaveLength(0);
+  });
+  it('find objects that begin with a spread and go on', () => {
+    expect(lonelyShapes(file('new A({ ...b, c });'))).toHaveLength(1);
+    expect(lonelyShapes(file('new A({ c, ...b });\nnew A({ ...b });\nf({ ...b, c });'))).toHaveLength(0);
   });
   it('find casts and dropped errors without a reason', () => {
     expect(unexplained(file('const a = b as unknown as string;'))).toHaveLength(1);
