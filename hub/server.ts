@@ -38,6 +38,7 @@ import { answerHttp, type HttpSources } from './http-routes.ts';
 import type { HubMachineEvent, ServerCommand } from './hub.events.ts';
 import type { ServerInput } from './hub.machine.ts';
 import type { HubSettings } from './options.ts';
+import { Pace } from './pace.ts';
 import type { Switchboard } from './switchboard.ts';
 import { throttle } from './throttle.ts';
 
@@ -46,6 +47,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** Node looks for them each 30 s by default. */
 const HEADERS_CHECK_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A socket that is let in costs some 0.4 ms, and a crowd of them may come in one turn of the event loop. */
+const UPGRADES_PER_TURN = 1;
 /** Plain HTTP connections beside the sockets: health checks must get through when the hub is full. */
 const SPARE_CONNECTIONS = 512;
 
@@ -89,8 +92,9 @@ class HubServer implements SocketHome {
   readonly #sockets = new Set<GuestSocket>();
   /** Of sockets that are only told why they were not let in: when they are cut. */
   readonly #rejected = new Map<GuestSocket, unknown>();
-  /** Refused upgrades on their way out: neither http nor ws knows them any more. */
+  /** Upgrades that wait for their turn, and refused ones on their way out: neither http nor ws knows them. */
   readonly #rawSockets = new Set<Duplex>();
+  readonly #pace = new Pace(UPGRADES_PER_TURN);
   #openServers = 0;
   #servers: readonly Server[] = [];
   #isDraining = false;
@@ -188,7 +192,7 @@ class HubServer implements SocketHome {
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.maxConnections = settings.maxConnections + HUB_REFUSALS_MAX + SPARE_CONNECTIONS;
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => this.#comes(request, socket, head));
     return server;
   }
 
@@ -197,9 +201,17 @@ class HubServer implements SocketHome {
     this.#sendBack({ type: 'fact.reported', fact: { type: 'error', error: failure } });
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #comes(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Until ws takes over nobody else listens, and an unheard error event would end the process.
     socket.on('error', ignoreError);
+    this.#rawSockets.add(socket);
+    this.#pace.run(() => {
+      this.#rawSockets.delete(socket);
+      if (!socket.destroyed) this.#upgrade(request, socket, head);
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { settings, board } = this.#parts;
     if (this.#isDraining) return this.#refuseUpgrade(socket, 503, 'DRAINING', 'This hub is shutting down.');
     const query = readQuery(request.url);

@@ -153,6 +153,30 @@ it('nor does a packet full of what is thrown away: no turn reads more than a few
   expect(most).toBeLessThanOrEqual(20);
 });
 
+it('a crowd that asks at once is let in one after the other, with turns for others in between', async () => {
+  const { port, hub } = await startHub();
+  const count = 40;
+  const crowd = Array.from({ length: count }, () => createConnection({ host: '127.0.0.1', port }));
+  await Promise.all(crowd.map((socket) => once(socket, 'connect')));
+  // The hub has taken them all: after this answer a request is all that is to come of each.
+  await connect(`ws://127.0.0.1:${port}`, idOf(0));
+  for (const [i, socket] of crowd.entries()) {
+    socket.write(
+      `GET /?peerId=${idOf(i + 1)} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+  }
+  let most = 0;
+  for (let before = 1; before < 1 + count; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const { connections } = hub.getStats();
+    most = Math.max(most, connections - before);
+    before = connections;
+  }
+  expect(most).toBeLessThanOrEqual(3);
+  for (const socket of crowd) socket.destroy();
+});
+
 it('sockets of another make are read as they are', () => {
   for (const _receiver of [
     undefined,
