@@ -2,8 +2,8 @@
  * The clock of a simulation: a binary heap of timers that visits each due time in order, those of one instant in the
  * order in which they were set. (XState's SimulatedClock sets the time first and flushes then, so a repeating timer of 1 s
  * fires once in 10 s.) Owns virtual time; nothing here reads a real clock. Cancelled timers stay in the heap until they
- * surface or until they are half of it, then it is rebuilt without them. Each node of the heap has four children: half
- * as deep, and the four lie side by side.
+ * surface or until they are half of it, then it is rebuilt without them. Each node of the heap has four children: half as
+ * deep, and what they are compared by lies side by side, apart from the timers, which are scattered over the memory.
  */
 import type { MeshClock } from '../ports/clock.ts';
 
@@ -13,9 +13,6 @@ export interface TimerOwner {
 }
 
 export interface HeapTimer {
-  dueMs: number;
-  /** Rises with each timer set: settles ties. */
-  order: number;
   /** Undefined once fired or cancelled; so an id that is kept holds no closure. */
   callback: (() => void) | undefined;
   /** Without one the callback is called. The owner clears `callback` before it calls it. */
@@ -29,11 +26,14 @@ const COMPACT_FROM = 64;
 /** Timers fired at one instant after which the simulation is taken to be in an endless loop of zero delays. */
 const INSTANT_TIMERS_MAX = 5_000_000;
 
-const before = (a: HeapTimer, b: HeapTimer): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
+/** Slots that are there from the start. */
+const SLOTS_MIN = 1_024;
 
 export class HeapClock implements MeshClock {
   #nowMs: number;
   #heap: HeapTimer[] = [];
+  /** Of each slot of the heap: when it is due, and a number that rises with each timer set and settles ties. */
+  #keys = new Float64Array(2 * SLOTS_MIN);
   #order = 0;
   #cancelled = 0;
   #running = false;
@@ -66,7 +66,7 @@ export class HeapClock implements MeshClock {
 
   /** When the next timer is due, in virtual ms; undefined when there is none. */
   get nextDueMs(): number | undefined {
-    return this.#top()?.dueMs;
+    return this.#top() === undefined ? undefined : this.#keys[0];
   }
 
   /** As the global one: negative delays and such as are no number count as 0. The result is good for `clearTimeout` only. */
@@ -76,27 +76,31 @@ export class HeapClock implements MeshClock {
 
   /** The same for a timer that asks its owner when it comes due. */
   schedule(callback: () => void, delayMs: number, owner: TimerOwner | undefined): HeapTimer {
-    const timer: HeapTimer = { dueMs: 0, order: 0, callback, owner, queued: false };
+    const timer: HeapTimer = { callback, owner, queued: false };
     this.requeue(timer, delayMs);
     return timer;
   }
 
   /** Sets a timer again that has come due and was neither called nor cancelled. */
   requeue(timer: HeapTimer, delayMs: number): void {
-    timer.dueMs = this.#nowMs + (delayMs > 0 && delayMs < Number.POSITIVE_INFINITY ? delayMs : 0);
-    timer.order = this.#order++;
+    const dueMs = this.#nowMs + (delayMs > 0 && delayMs < Number.POSITIVE_INFINITY ? delayMs : 0);
     timer.queued = true;
+    const at = this.#heap.length;
     this.#heap.push(timer);
-    this.#rise(this.#heap.length - 1);
+    if (2 * at >= this.#keys.length) this.#grow();
+    this.#rise(at, timer, dueMs, this.#order++);
+  }
+
+  #grow(): void {
+    const keys = new Float64Array(2 * this.#keys.length);
+    keys.set(this.#keys);
+    this.#keys = keys;
   }
 
   /** Makes a timer that waits due now, behind those that are. Looks at the whole heap. */
   hasten(timer: HeapTimer): void {
     const at = this.#heap.indexOf(timer);
-    if (at < 0) return;
-    timer.dueMs = this.#nowMs;
-    timer.order = this.#order++;
-    this.#rise(at);
+    if (at >= 0) this.#rise(at, timer, this.#nowMs, this.#order++);
   }
 
   /** Does nothing for timers that have fired, were cancelled, or are none. */
@@ -158,10 +162,11 @@ export class HeapClock implements MeshClock {
 
   #fireNext(limitMs: number): boolean {
     const timer = this.#top();
-    if (timer === undefined || timer.dueMs > limitMs) return false;
+    const dueMs = this.#keys[0] as number;
+    if (timer === undefined || dueMs > limitMs) return false;
     this.#pop();
     timer.queued = false;
-    if (timer.dueMs > this.#nowMs) this.#moveTo(timer.dueMs);
+    if (dueMs > this.#nowMs) this.#moveTo(dueMs);
     this.#fired++;
     if (++this.#firedThisInstant > INSTANT_TIMERS_MAX) {
       throw new Error(`HeapClock: ${INSTANT_TIMERS_MAX} timers at ${this.#nowMs} ms; something re-arms a zero delay`);
@@ -187,51 +192,78 @@ export class HeapClock implements MeshClock {
   }
 
   #compact(): void {
-    this.#heap = this.#heap.filter((timer) => timer.callback !== undefined);
+    const heap = this.#heap;
+    const keys = this.#keys;
+    let size = 0;
+    for (let at = 0; at < heap.length; at++) {
+      const timer = heap[at] as HeapTimer;
+      if (timer.callback === undefined) continue;
+      heap[size] = timer;
+      keys[2 * size] = keys[2 * at] as number;
+      keys[2 * size + 1] = keys[2 * at + 1] as number;
+      size++;
+    }
+    heap.length = size;
     this.#cancelled = 0;
-    for (let at = (this.#heap.length - 2) >> 2; at >= 0; at--) this.#sink(at);
+    for (let at = (size - 2) >> 2; at >= 0; at--) {
+      this.#sink(at, heap[at] as HeapTimer, keys[2 * at] as number, keys[2 * at + 1] as number);
+    }
   }
 
   #pop(): void {
     const last = this.#heap.pop();
-    if (last === undefined || this.#heap.length === 0) return;
-    this.#heap[0] = last;
-    this.#sink(0);
+    const end = this.#heap.length;
+    if (last === undefined || end === 0) return;
+    this.#sink(0, last, this.#keys[2 * end] as number, this.#keys[2 * end + 1] as number);
   }
 
-  #rise(start: number): void {
+  /** Puts a timer into this slot, or further up. */
+  #rise(start: number, timer: HeapTimer, dueMs: number, order: number): void {
     const heap = this.#heap;
-    const timer = heap[start] as HeapTimer;
+    const keys = this.#keys;
     let at = start;
     while (at > 0) {
       const parent = (at - 1) >> 2;
-      const above = heap[parent] as HeapTimer;
-      if (!before(timer, above)) break;
-      heap[at] = above;
+      const aboveMs = keys[2 * parent] as number;
+      const above = keys[2 * parent + 1] as number;
+      if (aboveMs < dueMs || (aboveMs === dueMs && above < order)) break;
+      heap[at] = heap[parent] as HeapTimer;
+      keys[2 * at] = aboveMs;
+      keys[2 * at + 1] = above;
       at = parent;
     }
     heap[at] = timer;
+    keys[2 * at] = dueMs;
+    keys[2 * at + 1] = order;
   }
 
-  #sink(start: number): void {
+  /** Puts a timer into this slot, or further down. */
+  #sink(start: number, timer: HeapTimer, dueMs: number, order: number): void {
     const heap = this.#heap;
-    const timer = heap[start] as HeapTimer;
+    const keys = this.#keys;
     const size = heap.length;
     let at = start;
     for (;;) {
       let child = at * 4 + 1;
       if (child >= size) break;
-      let below = heap[child] as HeapTimer;
+      let belowMs = keys[2 * child] as number;
+      let below = keys[2 * child + 1] as number;
       for (let other = child + 1, end = Math.min(child + 4, size); other < end; other++) {
-        const sibling = heap[other] as HeapTimer;
-        if (!before(sibling, below)) continue;
-        below = sibling;
+        const otherMs = keys[2 * other] as number;
+        const otherOrder = keys[2 * other + 1] as number;
+        if (otherMs > belowMs || (otherMs === belowMs && otherOrder > below)) continue;
+        belowMs = otherMs;
+        below = otherOrder;
         child = other;
       }
-      if (!before(below, timer)) break;
-      heap[at] = below;
+      if (dueMs < belowMs || (dueMs === belowMs && order < below)) break;
+      heap[at] = heap[child] as HeapTimer;
+      keys[2 * at] = belowMs;
+      keys[2 * at + 1] = below;
       at = child;
     }
     heap[at] = timer;
+    keys[2 * at] = dueMs;
+    keys[2 * at + 1] = order;
   }
 }
