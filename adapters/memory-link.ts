@@ -310,7 +310,7 @@ export class MemoryEnd implements Link {
 
   #receive(item: Uint8Array | typeof END): void {
     if (this.#mode !== 'open') return;
-    if (item === END) {
+    if (typeof item === 'symbol') {
       this.#mode = 'closing';
       this.#release();
       this.#finish();
