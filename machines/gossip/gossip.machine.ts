@@ -35,6 +35,10 @@ export type GossipEvent =
   /** The send buffer of the link passed its high mark, or fell below the low one. */
   | { readonly type: 'link.congested' }
   | { readonly type: 'link.drained' }
+  /** It brought nothing for a while, and few others do: it is to show what it has. It did, or need not any more. It had nothing. */
+  | { readonly type: 'link.idle' }
+  | { readonly type: 'link.spared' }
+  | { readonly type: 'link.barren' }
   /** The neighbour sent more rubbish than MISBEHAVIOUR_MAX in MISBEHAVIOUR_WINDOW_MS. */
   | { readonly type: 'link.misbehaved' };
 
@@ -45,6 +49,9 @@ export const GOSSIP_EVENTS = [
   'link.lagging',
   'link.congested',
   'link.drained',
+  'link.idle',
+  'link.spared',
+  'link.barren',
   'link.misbehaved',
 ] as const satisfies readonly GossipEvent['type'][];
 
@@ -52,7 +59,9 @@ export const GOSSIP_EVENTS = [
 export type GossipReport =
   | { readonly type: 'gossip.mode'; readonly remote: PeerId; readonly mode: LinkMode }
   /** No use in this neighbour: its link is to end. */
-  | { readonly type: 'gossip.hopeless'; readonly remote: PeerId };
+  | { readonly type: 'gossip.hopeless'; readonly remote: PeerId }
+  /** The link brings nothing: another one may. */
+  | { readonly type: 'gossip.barren'; readonly remote: PeerId };
 
 const report = (mode: LinkMode) =>
   sendParent<GossipContext, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
@@ -68,8 +77,13 @@ export const gossipMachine = setup({
     forward: report('forwarding'),
     holdBack: report('congested'),
     repair: report('repairing'),
+    try: report('trying'),
     mute: report('muted'),
     countMute: assign(({ context }) => ({ mutes: context.mutes + 1 })),
+    offerUp: sendParent<GossipContext, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
+      type: 'gossip.barren',
+      remote: context.remote,
+    })),
     giveUp: sendParent<GossipContext, GossipEvent, undefined, GossipReport, GossipEvent>(({ context }) => ({
       type: 'gossip.hopeless',
       remote: context.remote,
@@ -87,13 +101,45 @@ export const gossipMachine = setup({
     syncing: {
       description: 'The actor is syncing: digests were exchanged, what either end lacks is fetched; new messages flow.',
       entry: 'compare',
-      on: { 'link.synced': 'forwarding', 'link.congested': 'congested' },
+      on: {
+        'link.synced': 'forwarding',
+        'link.congested': 'congested',
+        'link.idle': 'trying',
+        'link.barren': 'barren',
+      },
       after: { syncTime: 'forwarding' },
     },
     forwarding: {
       description: 'The actor is forwarding whatever is new.',
       entry: 'forward',
-      on: { 'link.congested': 'congested', 'link.lagging': 'repairing', 'link.stale': 'syncing' },
+      on: {
+        'link.congested': 'congested',
+        'link.lagging': 'repairing',
+        'link.stale': 'syncing',
+        'link.idle': 'trying',
+        'link.barren': 'barren',
+      },
+    },
+    trying: {
+      description: 'The actor is trying the neighbour: it is told late, so that it shows what it has from elsewhere.',
+      entry: 'try',
+      on: {
+        'link.spared': 'forwarding',
+        'link.barren': 'barren',
+        'link.congested': 'congested',
+        'link.stale': 'syncing',
+      },
+    },
+    barren: {
+      description:
+        'The actor is barren: the neighbour had nothing. It is served as before, until the mesh gives it up.',
+      entry: ['forward', 'offerUp'],
+      on: {
+        'link.idle': 'trying',
+        'link.barren': { actions: 'offerUp', description: 'The mesh may have had nobody else a moment ago.' },
+        'link.congested': 'congested',
+        'link.stale': 'syncing',
+      },
     },
     congested: {
       description:

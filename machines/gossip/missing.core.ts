@@ -84,19 +84,23 @@ export function announced(
   return true;
 }
 
-/** It came by this neighbour. */
-export function came(missing: Missing, id: MessageId, by: PeerId, nowMs: number): void {
+/** It came by this neighbour. Returns who else had said that it has it, and was not asked. */
+export function came(missing: Missing, id: MessageId, by: PeerId, nowMs: number): readonly PeerId[] {
   const one = missing.wanted.get(id);
-  if (one === undefined) return;
+  if (one === undefined) return [];
   settle(missing, id);
-  if (one.isRepair) return;
-  if (!one.asked.includes(by)) return learnLate(missing.patience, by, nowMs - one.sinceMs);
+  if (one.isRepair) return one.from;
+  if (!one.asked.includes(by)) {
+    learnLate(missing.patience, by, nowMs - one.sinceMs);
+    return one.from;
+  }
   const { obtained } = missing;
   obtained.set(id, one.sinceMs);
   for (const oldest of obtained.keys()) {
-    if (obtained.size <= ASKED_KEPT_MAX) return;
+    if (obtained.size <= ASKED_KEPT_MAX) break;
     obtained.delete(oldest);
   }
+  return one.from;
 }
 
 /** It came once more, by this neighbour: by itself, if it was asked for. */

@@ -7,6 +7,7 @@ import type { PeerAd, Presence } from '../../runtime/ports/signaling.ts';
 import { withEntry, withoutEntry } from '../shared/dictionary.ts';
 import { attemptId, type PeerId } from '../shared/ids.ts';
 import { ALTERNATIVES_MAX, BACKING_OFF_MAX, ROOM_FRESH_MS } from '../shared/limits.ts';
+import { BRIDGE_KEPT_MS } from '../shared/trust-limits.ts';
 import type { MeshContext, MeshEmitted, MeshWork, Slot } from './mesh.events.ts';
 import {
   type AdmissionView,
@@ -41,9 +42,16 @@ export function linksOf(context: MeshContext): LinkView[] {
       degree,
       free: Math.max(0, slot.cap - Math.max(1, degree)),
       key: slot.key,
+      dear: isNewBridge(context, id) || (context.ports.exchange?.merits.isDear(id) ?? false),
     });
   }
   return links;
+}
+
+/** Who comes from another island has nothing for us at first. */
+export function isNewBridge({ slots, ports }: MeshContext, id: PeerId): boolean {
+  const slot = slots[id];
+  return slot?.isBridge === true && ports.clock.now() - slot.sinceMs < BRIDGE_KEPT_MS;
 }
 
 /** A plain loop: guards ask after every event. */

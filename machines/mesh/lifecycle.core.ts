@@ -42,7 +42,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   handOverFailures: 0,
   beacon: input.ports.identity.peerId,
   probedMs: Number.NEGATIVE_INFINITY,
-  probed: undefined,
+  probed: [],
   islandAdmittedMs: Number.NEGATIVE_INFINITY,
   parted: undefined,
   shunned: emptyDictionary(),

@@ -94,6 +94,7 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
     hub: url,
     ...(url === MESH_ROUTE ? {} : { home: url }),
     op: offer.op,
+    isBridge: offer.beacon !== undefined,
   };
   if (exists) {
     work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.answer', offer, cap, ...patience } });
@@ -122,6 +123,7 @@ export function needOf(context: MeshContext): Need {
   // Whoever may open a circle looks out for islands.
   if (!isWoven(shape.cap) && context.ports.exchange?.redundant().length) return 'belowTarget';
   if (links < shape.target) return 'belowTarget';
+  if (context.ports.exchange?.merits.isAlarmed()) return 'belowTarget';
   return context.swapping.isHopeful && links >= shape.cap ? 'improving' : 'content';
 }
 

@@ -4,10 +4,11 @@
  */
 import type { PeerAd, SignalingFact } from '../../runtime/ports/signaling.ts';
 import type { Shuffle, ShuffleEntry } from '../../runtime/wire/messages.ts';
-import { isPeerId, NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
-import { DISCOVERY_REST_BELOW_TARGET_MS, ISLAND_PROBE_INTERVAL_MS, SHUFFLE_MAX } from '../shared/limits.ts';
+import { isPeerId, type PeerId } from '../shared/ids.ts';
+import { SHUFFLE_MAX } from '../shared/limits.ts';
 import type { HubFact, PeerFact } from '../signaling/signaling.events.ts';
 import { onSignal } from './admission.core.ts';
+import { probe } from './islands.core.ts';
 import {
   candidatesOf,
   changeKnown,
@@ -17,7 +18,6 @@ import {
   learn,
   linkCount,
   linksOf,
-  patch,
   presenceOf,
   setSlot,
   shapeFor,
@@ -26,9 +26,9 @@ import {
 import { dial, dialWanted } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { forgetUnreached, heeds, isGuest, networksOf } from './networks.core.ts';
-import { canSignal, manualOf, noteHome, utter } from './routes.core.ts';
+import { canSignal, manualOf, noteHome } from './routes.core.ts';
 import { maySwap, nobodyBetter, swapDialed } from './swaps.core.ts';
-import { chooseSwap, isWoven, nearRadius } from './topology.core.ts';
+import { chooseSwap, nearRadius } from './topology.core.ts';
 
 type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>;
 
@@ -196,7 +196,7 @@ export function improve(work: MeshWork): void {
   if (context.operation !== undefined || context.entry !== undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   const candidates = candidatesOf(context);
-  probe(work, candidates[Math.floor(context.ports.random.next() * candidates.length)]?.id);
+  probe(work, candidates);
   if (!context.settings.eviction || slotsHeld(context) !== context.settings.maxPeers || !maySwap(work)) return;
   const view = {
     self: context.self,
@@ -208,16 +208,4 @@ export function improve(work: MeshWork): void {
   if (swap === undefined) return nobodyBetter(work);
   dial(work, swap, false);
   swapDialed(work, swap);
-}
-
-/** Asks a peer for its beacon, at most once in ISLAND_PROBE_INTERVAL_MS; with two links as often as it looks. */
-function probe(work: MeshWork, to: PeerId | undefined): void {
-  const { ports, probedMs, beacon } = work.context;
-  const nowMs = ports.clock.now();
-  const intervalMs = isWoven(work.context.settings.maxPeers)
-    ? ISLAND_PROBE_INTERVAL_MS
-    : DISCOVERY_REST_BELOW_TARGET_MS;
-  if (to === undefined || nowMs - probedMs < intervalMs * 0.8) return;
-  patch(work, { probedMs: nowMs, probed: to });
-  utter(work, to, { kind: 'probe', attempt: NO_ATTEMPT, beacon, reply: false });
 }

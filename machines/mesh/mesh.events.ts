@@ -80,7 +80,7 @@ export interface Slot {
   /** When it was last said to have room: only a thread's end asks. */
   readonly roomMs: number;
   readonly op: OperationId | undefined;
-  /** We dial it to join another component. */
+  /** The link is to join us to another component, or to somebody who hears little of us. */
   readonly isBridge: boolean;
 }
 
@@ -145,8 +145,8 @@ export interface MeshContext extends MeshInput {
   readonly beacon: PeerId;
   /** When another peer was last asked for its beacon. */
   readonly probedMs: number;
-  /** Whom we asked, until it answers. */
-  readonly probed: PeerId | undefined;
+  /** Whom we asked, until they answer. */
+  readonly probed: readonly PeerId[];
   /** When a link for another island was admitted over the cap. */
   readonly islandAdmittedMs: number;
   /** The peer at the other end of the thread that a circle became when it opened between us. */
@@ -200,6 +200,7 @@ export type ExchangeFact =
   | { readonly type: 'link.congested'; readonly remote: PeerId }
   | { readonly type: 'link.drained'; readonly remote: PeerId }
   | { readonly type: 'link.misbehaved'; readonly remote: PeerId }
+  | { readonly type: 'link.idle' | 'link.spared' | 'link.barren'; readonly remote: PeerId }
   | DhtFact
   | {
       readonly type: 'exchange.replied';

@@ -36,7 +36,7 @@ import type { ExchangeCommand, ExchangeInput, MeshContext, MeshEmitted, MeshEven
 import * as networks from './networks.core.ts';
 import * as operations from './operations.core.ts';
 import * as routes from './routes.core.ts';
-import { shun } from './shun.core.ts';
+import { forsake, shun } from './shun.core.ts';
 import { as, type Of, step } from './step.ts';
 
 const isOpenSomewhere = (context: MeshContext): boolean => routes.openHub(context) !== undefined;
@@ -132,6 +132,7 @@ const machine = setup({
       work.effects.push({ do: 'send', to: 'exchange', event: { type: 'link.mode', remote, mode } });
     }),
     shun: step((work, event) => shun(work, as(event, 'gossip.hopeless').remote)),
+    forsake: step((work, event) => forsake(work, as(event, 'gossip.barren').remote)),
     passToGossip: step((work, event) => {
       const { type, remote } = as(event, ...GOSSIP_EVENTS);
       if (work.context.slots[remote]?.phase !== 'linked') return;
@@ -146,10 +147,7 @@ const machine = setup({
       const { from, signal } = as(event, 'relay.received');
       onSignal(work, routes.MESH_ROUTE, { type: 'signal', network: work.context.at, from, signal });
     }),
-    relayFailed: step((work, event) => {
-      const { to, attempt } = as(event, 'relay.failed');
-      routes.onRelayFailed(work, to, attempt);
-    }),
+    relayFailed: step((work, event) => routes.onRelayFailed(work, as(event, 'relay.failed'))),
     passDht: step((work, event) => onDhtEvent(work, event as Parameters<typeof onDhtEvent>[1])),
     deliver: step((work, event) => emit(work, as(event, 'inbox'))),
     tell: step((work, event) => emit(work, as(event, 'room.invited', 'room.changed', 'message.gap'))),
@@ -217,6 +215,7 @@ const machine = setup({
     'mesh.direct': { actions: 'refuseCommand' },
     'gossip.mode': { actions: 'setMode' },
     'gossip.hopeless': { actions: 'shun' },
+    'gossip.barren': { actions: 'forsake' },
   },
   states: {
     idle: {

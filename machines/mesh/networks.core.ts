@@ -73,7 +73,7 @@ function move(work: MeshWork, to: string): void {
   }
   endOperation(work);
   for (const { id } of [...context.ports.known]) forget(work, id);
-  patch(work, { at: to, entry: undefined, probed: undefined, parted: undefined, beacon: context.self });
+  patch(work, { at: to, entry: undefined, probed: [], parted: undefined, beacon: context.self });
   work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.moved' } });
 }
 

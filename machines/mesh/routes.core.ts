@@ -3,6 +3,7 @@
  */
 import type { AnswerSignal, PeerSignal, RefusalCode, SignalingPort } from '../../runtime/ports/signaling.ts';
 import type { Utterance } from '../peer/peer.events.ts';
+import { HEARD_TOLD_MAX } from '../shared/gossip-limits.ts';
 import type { AttemptId, PeerId } from '../shared/ids.ts';
 import { RELAY_FROM_LINKS } from '../shared/limits.ts';
 import { freeSlots, knownPeer, linkCount, linksOf, patch, setSlot } from './ledger.core.ts';
@@ -58,6 +59,12 @@ function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): st
   return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
 }
 
+/** How many messages of others we heard lately, as we tell it. */
+export function heardBy({ ports }: MeshContext): { readonly heard?: number } {
+  const heard = ports.exchange?.merits.heardLately();
+  return heard === undefined ? {} : { heard: Math.min(HEARD_TOLD_MAX, heard) };
+}
+
 /** Sends a signal. Without any way an offer fails at once, so that its peer backs off and frees the slot. */
 export function utter(work: MeshWork, to: PeerId, signal: PeerSignal): void {
   const { context } = work;
@@ -84,7 +91,10 @@ function undeliverable(work: MeshWork, to: PeerId, attempt: AttemptId): void {
 }
 
 /** No way through the mesh led to a peer: it is tried again later, by a hub if there is one. */
-export function onRelayFailed(work: MeshWork, to: PeerId, attempt: AttemptId): void {
+export function onRelayFailed(
+  work: MeshWork,
+  { to, attempt }: { readonly to: PeerId; readonly attempt: AttemptId },
+): void {
   const slot = work.context.slots[to];
   if (slot === undefined) return;
   setSlot(work, to, { ...slot, hub: openHub(work.context) ?? '', shunsMesh: true });
@@ -111,6 +121,6 @@ export function speak(work: MeshWork, remote: PeerId, spoken: Utterance): void {
     cap: context.settings.maxPeers,
     free: freeSlots(context),
     ...spoken,
-    ...(context.slots[remote]?.isBridge ? { beacon: context.beacon } : {}),
+    ...(context.slots[remote]?.isBridge ? { beacon: context.beacon, ...heardBy(context) } : {}),
   });
 }

@@ -1,8 +1,11 @@
-/** Peers that were dropped for what they did: for a while they are neither dialed nor let in, unless the app asks for one. */
+/**
+ * Peers whose links were ended for what they did, or did not do: for a while they are neither dialed nor let in, unless the app
+ * asks for one.
+ */
 import { type Dictionary, withEntry, withoutEntry } from '../shared/dictionary.ts';
 import type { PeerId } from '../shared/ids.ts';
-import { SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
-import { patch } from './ledger.core.ts';
+import { FORSAKEN_MS, SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
+import { candidatesOf, isNewBridge, linkCount, patch, shapeFor } from './ledger.core.ts';
 import { release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 
@@ -11,12 +14,26 @@ export const isShunned = ({ shunned, ports }: MeshContext, id: PeerId): boolean 
 
 /** Ends the link to a neighbour that no muting helped against. */
 export function shun(work: MeshWork, id: PeerId): void {
+  avoid(work, id, SHUN_MS);
+  release(work, id, 'disconnected', [], 'It misbehaved.');
+}
+
+/** Ends the link to a neighbour that brings nothing, where there is somebody to take its place and links enough until then. */
+export function forsake(work: MeshWork, id: PeerId): void {
+  const { context } = work;
+  if (context.slots[id]?.phase !== 'linked' || linkCount(context) <= shapeFor(context).floor) return;
+  if (isNewBridge(context, id)) return;
+  if (!context.settings.autoDiscovery || candidatesOf(context).length === 0) return;
+  avoid(work, id, FORSAKEN_MS);
+  release(work, id, 'disconnected', [], 'It brings nothing.');
+}
+
+function avoid(work: MeshWork, id: PeerId, ms: number): void {
   const nowMs = work.context.ports.clock.now();
-  let shunned: Dictionary<PeerId, number> = withEntry(withoutEntry(work.context.shunned, id), id, nowMs + SHUN_MS);
+  let shunned: Dictionary<PeerId, number> = withEntry(withoutEntry(work.context.shunned, id), id, nowMs + ms);
   const ids = Object.keys(shunned);
   for (const oldest of ids.slice(0, Math.max(0, ids.length - SHUNNED_MAX))) shunned = withoutEntry(shunned, oldest);
   patch(work, { shunned });
-  release(work, id, 'disconnected', [], 'It misbehaved.');
 }
 
 /** The app wants this peer. */

@@ -51,6 +51,8 @@ export interface LinkView {
   readonly free: number;
   readonly degree: number;
   readonly key: string;
+  /** We hear others by it, where other links bring nothing: no stranger takes its place. */
+  readonly dear?: boolean;
 }
 
 /** The role of each link. Random is fixed at birth; near and far are computed over all links. With `xor` off nothing is near or far. */
@@ -224,7 +226,7 @@ const NO_LINK: Omit<LinkView, 'id' | 'random'> = { sinceMs: 0, neighbours: [], f
 /** Neighbours whose edge a newcomer may be put into: not linked to it, random edges first, otherwise in random order. */
 export function spliceVictims(links: readonly LinkView[], newcomer: PeerId, random: RandomPort): PeerId[] {
   return links
-    .filter((l) => l.id !== newcomer && !l.neighbours.some((n) => n.id === newcomer))
+    .filter((l) => l.id !== newcomer && !l.dear && !l.neighbours.some((n) => n.id === newcomer))
     .map((l) => ({ id: l.id, rank: (l.random ? 0 : 1) + random.next() }))
     .sort((a, b) => a.rank - b.rank)
     .map((l) => l.id);
@@ -274,9 +276,9 @@ export function victimOrder(view: Pick<AdmissionView, 'self' | 'links' | 'shape'
   const randoms = of('random').sort((a, b) => b.sinceMs - a.sinceMs);
   const surplus = randoms.slice(0, Math.max(0, randoms.length - shape.quota.random - 2));
   const proper = [...surplus, ...of('spare').sort(farthestFirst)];
-  if (strict) return proper.map((l) => l.id);
-  const rest = randoms.filter((l) => !surplus.includes(l));
-  return [...proper, ...of('far').sort(farthestFirst), ...rest, ...of('near').sort(farthestFirst)].map((l) => l.id);
+  const rest = strict ? [] : randoms.filter((l) => !surplus.includes(l));
+  const others = strict ? [] : [...of('far').sort(farthestFirst), ...rest, ...of('near').sort(farthestFirst)];
+  return [...proper, ...others].filter((l) => !l.dear).map((l) => l.id);
 }
 
 /** Plans for the victims in their order: over a triangle where there is one, else by a neighbour with room. */
@@ -304,7 +306,8 @@ export function stuckLink(view: Pick<AdmissionView, 'links' | 'shape'>): PeerId 
   const randoms = view.links.filter((l) => l.random).length;
   const newestMs = Math.max(...view.links.map((l) => l.sinceMs));
   const eligible = view.links.filter(
-    (l) => l.sinceMs < newestMs && l.degree > floorOfCap(l.degree + l.free) && randoms - (l.random ? 1 : 0) >= 2,
+    (l) =>
+      !l.dear && l.sinceMs < newestMs && l.degree > floorOfCap(l.degree + l.free) && randoms - (l.random ? 1 : 0) >= 2,
   );
   return [...eligible].sort((a, b) => b.degree - a.degree)[0]?.id;
 }

@@ -111,3 +111,34 @@ export const SYNCING_MS = 5_000;
 export const GRAFTS_MAX = 32;
 export const GRAFTS_WINDOW_MS = 1_000;
 export const REPAIRING_MS = 2_000;
+
+// ---- links that bring nothing ----------------------------------------------------------------------------------------
+/** With so many links that bring something nobody is looked at. Guess: with fewer, what honest peers keep of each other falls apart. */
+export const FRUITFUL_LEAST = 3;
+/** A link that brought nothing while so many messages of others came, in so many seconds that brought any, is idle. */
+export const IDLE_HEARD = 8;
+export const IDLE_LIVELY_SECONDS = 5;
+/** After a link was found barren a new one has to show something sooner: for so long, and after so little. */
+export const ALARM_MS = 60_000;
+export const IDLE_ALARMED_MS = 500;
+/**
+ * An idle link is told of messages so late: longer than a neighbour takes to announce what it has from elsewhere. Its two ends wait
+ * differently, so that one of them shows what it has where both try each other.
+ */
+export const TRIAL_AFTER_MS = 500;
+export const TRIAL_LATE_AFTER_MS = 1_000;
+/** So many rounds without anything, with messages of so many sources, make it barren. */
+export const BARREN_MISSES = 4;
+export const BARREN_SOURCES = 3;
+/**
+ * Peers tell each other how much they heard of others within so long. Who heard less than half of what another did, and that was so
+ * much, is cut off from it; more than the last number nobody says.
+ */
+export const HEARD_LATELY_MS = 10_000;
+export const DEAF_LEAST = 5;
+export const HEARD_TOLD_MAX = 1_000_000;
+/** While links were found barren lately so many others are asked what they heard, this often. Guess. */
+export const ALARMED_PROBES = 3;
+export const ALARMED_PROBE_MS = 2_000;
+/** Who is cut off lets somebody in who is not, even at the cap, this often. */
+export const DEAF_ADMIT_INTERVAL_MS = 5_000;

@@ -55,3 +55,7 @@ export const ROOM_LATE_MS = 120_000;
 export const MUTES_MAX = 2;
 export const SHUN_MS = 600_000;
 export const SHUNNED_MAX = 64;
+/** Who was given up since it brought nothing is not linked again for so long: it may have had nothing to bring. Guess. */
+export const FORSAKEN_MS = 180_000;
+/** A link that joins us to another island is kept for so long whatever it brings. Guess: twice what finding other neighbours takes. */
+export const BRIDGE_KEPT_MS = 45_000;

@@ -56,10 +56,14 @@ export class Asking {
     this.#lacking++;
   }
 
-  /** It came by this link. */
-  came(id: MessageId, by: LinkEntry): void {
-    came(this.#missing, id, by.remote, this.#options.clock.now());
-    if (this.#lacking === 0) return;
+  /** It came by this link. Returns who else had said that it has it, and was not asked. */
+  came(id: MessageId, by: LinkEntry): readonly PeerId[] {
+    const others = came(this.#missing, id, by.remote, this.#options.clock.now());
+    if (this.#lacking > 0) this.#cameOf(id);
+    return others;
+  }
+
+  #cameOf(id: MessageId): void {
     for (const entry of this.#options.links.all()) {
       if (!entry.lacking.delete(id)) continue;
       this.#lacking--;

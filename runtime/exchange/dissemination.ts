@@ -64,7 +64,7 @@ export class Dissemination {
   readonly telling: Telling;
 
   constructor(options: DisseminationOptions) {
-    const { ports, network, links, counters } = options;
+    const { ports, network, links, counters, maxPeers } = options;
     this.#options = options;
     this.#ports = ports;
     this.#network = network;
@@ -78,6 +78,7 @@ export class Dissemination {
         self: this.#self,
         clock: ports.clock,
         random: ports.random,
+        maxPeers,
         links,
         send: options.send,
         report: options.report,

@@ -138,6 +138,10 @@ class MeshExchange implements RunningExchange {
     this.#dissemination.spreader.catchUp(this.#ports.clock.now());
   }
 
+  get merits(): Exchange['merits'] {
+    return this.#dissemination.spreader.merits;
+  }
+
   doubt(remote: PeerId): void {
     const entry = this.#links.get(remote);
     if (entry !== undefined) this.#upkeep.doubt(entry);
@@ -191,9 +195,7 @@ class MeshExchange implements RunningExchange {
     return this.#links.get(remote)?.neighbours ?? [];
   }
 
-  redundant(): readonly PeerId[] {
-    return this.#upkeep.redundant();
-  }
+  readonly redundant = (): readonly PeerId[] => this.#upkeep.redundant();
 
   rttMs(remote: PeerId): number | null {
     return this.#links.get(remote)?.rttMs ?? null;
@@ -371,9 +373,7 @@ class MeshExchange implements RunningExchange {
 
   // ---- upkeep ------------------------------------------------------------------------------------------------------
 
-  announceNeighbours(peers: readonly PeerAd[]): void {
-    this.#upkeep.announceNeighbours(peers);
-  }
+  readonly announceNeighbours = (peers: readonly PeerAd[]): void => this.#upkeep.announceNeighbours(peers);
 
   counters(): Readonly<Record<string, number>> {
     return this.#counters.all();

@@ -3,6 +3,7 @@
  * exchange, never seen by a chart.
  */
 
+import { createMerit, type Merit } from '../../machines/gossip/merit.core.ts';
 import { createPromises } from '../../machines/gossip/promises.core.ts';
 import type { KnownLink } from '../../machines/routing/ways.core.ts';
 import { DHT_MESSAGES_MAX } from '../../machines/shared/dht-routing-limits.ts';
@@ -80,6 +81,10 @@ export class LinkEntry {
   slot = 0;
   /** What it is told that we have, soon. */
   readonly announcements = new Map<MessageId, Announcement>();
+  /** Which of the waits they share. */
+  announceBatch: object | undefined;
+  /** What it brings of what others say. */
+  readonly merit: Merit;
   /** Messages that it has, by its digest, and that have not come; whether there are none, and when it was told what we have. */
   readonly lacking = new Set<MessageId>();
   isSynced = false;
@@ -124,6 +129,7 @@ export class LinkEntry {
     this.link = link;
     this.tell = tell;
     this.sinceMs = nowMs;
+    this.merit = createMerit(nowMs);
     this.heardMs = nowMs;
     this.saidMs = nowMs;
     this.#faultsSinceMs = nowMs;

@@ -39,8 +39,6 @@ import {
   type Window,
 } from '../../machines/gossip/window.core.ts';
 import {
-  ANNOUNCE_AFTER_MS,
-  ANNOUNCE_LATE_AFTER_MS,
   ANNOUNCE_MAX,
   DIGEST_MS,
   OWN_TREE_AFTER,
@@ -54,12 +52,15 @@ import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { RandomPort } from '../ports/random.ts';
 import { encodeMessage } from '../wire/codec.ts';
 import type { Announcement, Digest, Graft, IHave, Prune, Want } from '../wire/messages.ts';
+import { Announcing } from './announcing.ts';
 import { Asking, type AskingOptions } from './asking.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
+import { Merits } from './merits.ts';
 
 export interface SpreaderOptions extends Omit<AskingOptions, 'graft'> {
   readonly self: PeerId;
   readonly random: RandomPort;
+  readonly maxPeers: number;
   /** Sends a GOSSIP now or when the link has room. False when it never will. */
   readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
   /** A neighbour is given a message that it is to confirm. */
@@ -79,8 +80,8 @@ export class Spreader {
   #beginner: MessageId | undefined;
   /** When we broadcast last, at most OWN_TREE_AFTER of them. */
   readonly #saidMs: number[] = [];
-  readonly #early = { waitMs: ANNOUNCE_AFTER_MS, timer: undefined as unknown };
-  readonly #late = { waitMs: ANNOUNCE_LATE_AFTER_MS, timer: undefined as unknown };
+  readonly #announcing: Announcing;
+  readonly merits: Merits;
   #digestAtMs: number;
 
   constructor(options: SpreaderOptions) {
@@ -90,7 +91,9 @@ export class Spreader {
       const known = this.#knownTree(id);
       if (known !== undefined) setEager(known, entry.slot);
     };
+    this.merits = new Merits(options);
     this.#asking = new Asking({ graft, ...options });
+    this.#announcing = new Announcing({ kept: (id) => this.#window.seen.get(id), ...options });
     this.#digestAtMs = options.clock.now() + DIGEST_MS;
   }
 
@@ -121,7 +124,7 @@ export class Spreader {
     if (!kept.shared) return;
     this.#beginner = kept.tree === SHARED || !this.#trees.own.has(kept.tree) ? id : undefined;
     if (entry === undefined) return;
-    this.#asking.came(id, entry);
+    this.merits.came(kept, entry, this.#asking.came(id, entry));
     // What is scattered takes links that belong to no tree.
     if (kept.tree === SHARED && kept.hops <= SCATTER_HOPS) return;
     adopt(treeOf(this.#trees, kept.tree, kept.atMs), kept.tree, entry.slot, kept.hops);
@@ -146,12 +149,16 @@ export class Spreader {
     const isScattered = this.#beginner === id && mayScatter(kept, part);
     for (const entry of this.#links.all()) {
       if (!entry.carries || entry === from) continue;
+      if (isLasting && this.merits.keepsFrom(entry, kept)) {
+        this.#announcing.announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
+        continue;
+      }
       if (isScattered && kept.tree !== SHARED) setEager(tree, entry.slot);
       if ((isScattered || isEager(tree, entry.slot)) && this.#options.push(entry, part)) {
         if (kept.confirms) this.#options.asked(id, entry);
         continue;
       }
-      if (isLasting) this.#announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
+      if (isLasting) this.#announcing.announce(entry, { id, tree: kept.tree, hops: kept.hops + 1 });
     }
   }
 
@@ -159,6 +166,7 @@ export class Spreader {
   onDuplicate(entry: LinkEntry, id: MessageId, kept: Kept, hops: number): void {
     if (!kept.shared || kept.from === entry.remote) return;
     this.#asking.cameAgain(id, entry);
+    if (entry.announcements.has(id)) this.merits.showed(kept, entry);
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     if (kept.tree !== SHARED) {
       if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
@@ -180,29 +188,6 @@ export class Spreader {
 
   // ---- announcements -----------------------------------------------------------------------------------------------
 
-  #announce(entry: LinkEntry, announcement: Announcement): void {
-    // Whoever is silent hears by the digest when it is back.
-    if (entry.alarm === 'silent') return;
-    entry.announcements.set(announcement.id, announcement);
-    if (entry.announcements.size >= ANNOUNCE_MAX) return this.#sendAnnouncements(entry);
-    const batch = this.#batchOf(entry);
-    batch.timer ??= this.#options.clock.setTimeout(() => {
-      batch.timer = undefined;
-      for (const other of this.#links.all()) if (this.#batchOf(other) === batch) this.#sendAnnouncements(other);
-    }, batch.waitMs);
-  }
-
-  #batchOf(entry: LinkEntry): { readonly waitMs: number; timer: unknown } {
-    return this.#options.self < entry.remote ? this.#early : this.#late;
-  }
-
-  #sendAnnouncements(entry: LinkEntry): void {
-    if (entry.announcements.size === 0) return;
-    const entries = [...entry.announcements.values()];
-    entry.announcements.clear();
-    if (entry.carries) this.#options.send(entry, { type: 'IHAVE', repair: false, entries });
-  }
-
   onIHave(entry: LinkEntry, { repair, entries }: IHave): void {
     const { clock, count } = this.#options;
     const nowMs = clock.now();
@@ -212,6 +197,7 @@ export class Spreader {
     for (const announcement of entries) {
       const { id, hops } = announcement;
       const kept = this.#window.seen.get(id);
+      if (kept !== undefined && entry.announcements.has(id)) this.merits.showed(kept, entry);
       // It has it: our own word of it is of use only where the way by us is shorter.
       if (kept === undefined || kept.hops + 1 >= hops - 1) entry.announcements.delete(id);
       if (kept === undefined) {
@@ -282,6 +268,7 @@ export class Spreader {
   /** Time passes: now and then one neighbour is told what we have. */
   tick(nowMs: number): void {
     this.#asking.holdToWord(nowMs);
+    this.merits.judge(nowMs);
     if (nowMs < this.#digestAtMs) return;
     const { random } = this.#options;
     this.#digestAtMs = nowMs + DIGEST_MS * (0.8 + 0.4 * random.next());
@@ -294,6 +281,7 @@ export class Spreader {
   /** We were away: everybody is asked what passed meanwhile. */
   catchUp(nowMs: number): void {
     this.#asking.forgive();
+    this.merits.forgive(nowMs);
     for (const entry of this.#links.all()) {
       if (!entry.carries) continue;
       this.#compare(entry, nowMs);
@@ -346,6 +334,7 @@ export class Spreader {
       takeTrunk(this.#trees, entry.slot, nowMs);
       entry.gather(encodeMessage({ type: 'GRAFT', tree: SHARED }), nowMs);
     }
+    this.merits.linkUp(entry, nowMs);
     entry.comparedMs = nowMs;
     entry.gather(encodeMessage(this.#digest(nowMs, true, true)), nowMs);
   }
@@ -387,8 +376,7 @@ export class Spreader {
   }
 
   stop(): void {
-    this.#options.clock.clearTimeout(this.#early.timer);
-    this.#options.clock.clearTimeout(this.#late.timer);
+    this.#announcing.stop();
     this.#asking.stop();
   }
 }

@@ -25,8 +25,8 @@ export type LinkFact =
 /** What the exchange tells of a channel: facts for the peer chart, and the remote's proof for whoever checks it. */
 export type ChannelFact = LinkFact | { readonly type: 'proof.received'; readonly proof: Proof };
 
-/** How gossip treats a link. */
-export type LinkMode = 'syncing' | 'forwarding' | 'congested' | 'repairing' | 'muted';
+/** How gossip treats a link. `trying`: what comes is told to it late, until it shows what it has. */
+export type LinkMode = 'syncing' | 'forwarding' | 'congested' | 'repairing' | 'trying' | 'muted';
 
 /** What was said to all, or to us over any peers. */
 export interface SpreadMessage {
@@ -150,7 +150,18 @@ export interface SignalRelay {
   originate(to: PeerId, signal: PeerSignal): void;
 }
 
+/** What the links bring of what others say. */
+export interface MeritsPort {
+  /** Messages of others that came within HEARD_LATELY_MS; undefined for who was not there for so long. */
+  heardLately(): number | undefined;
+  /** A link was found barren lately. */
+  isAlarmed(): boolean;
+  /** We hear others by this link, and others are barren: it is not given up for somebody who may be. */
+  isDear(remote: PeerId): boolean;
+}
+
 export interface Exchange {
+  readonly merits: MeritsPort;
   /** Undefined: this peer takes no part in it. */
   readonly dht: DhtPort | undefined;
   readonly relays: SignalRelay;

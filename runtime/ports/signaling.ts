@@ -64,6 +64,8 @@ export interface OfferSignal {
   readonly op?: OperationId;
   /** The root of the sender's component, told only when it wants to join another one: such an offer is admitted even at the cap. */
   readonly beacon?: PeerId;
+  /** Told with the beacon: how many messages of others it heard lately. Who hears much less, or more, is cut off from it as well. */
+  readonly heard?: number;
   /** ICE restarts on the link of this attempt, which stands: its maker's first, second, … Where no such link is, the answer is `close`. */
   readonly restart?: number;
   /** The new link is to take the place of the one that began with this attempt and fell silent. Who no longer has it answers as to any offer. */
@@ -105,6 +107,8 @@ export interface ProbeSignal {
   readonly kind: 'probe';
   readonly attempt: AttemptId;
   readonly beacon: PeerId;
+  /** How many messages of others it heard lately. */
+  readonly heard?: number;
   /** The answer to a probe; it is not answered again. */
   readonly reply: boolean;
 }

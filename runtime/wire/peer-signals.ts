@@ -3,6 +3,7 @@
  * hub's socket or the mesh itself brings them. Reading is total, and nothing of a stranger's words is trusted unchecked.
  */
 import * as v from 'valibot';
+import { HEARD_TOLD_MAX } from '../../machines/shared/gossip-limits.ts';
 import { isAttemptId, isOperationId, isPeerId, isPublicKeyText } from '../../machines/shared/ids.ts';
 import {
   ALTERNATIVES_MAX,
@@ -25,6 +26,8 @@ const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.
 const slots = count(MAX_PEERS_MAX);
 const links = count(NEIGHBOURS_MAX);
 /** Restarts of one link, whatever its age. */
+/** Messages that a peer may say it heard lately. */
+const heard = count(HEARD_TOLD_MAX);
 const restarts = count(Number.MAX_SAFE_INTEGER);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
 const key = v.custom<string>(isPublicKeyText);
@@ -47,6 +50,7 @@ const offerMesh = v.object({
   free: slots,
   op: v.exactOptional(operationId),
   beacon: v.exactOptional(peerId),
+  heard: v.exactOptional(heard),
   restart: v.exactOptional(restarts),
   resume: v.exactOptional(attemptId),
 });
@@ -81,6 +85,7 @@ const probeMesh = v.object({
   kind: v.literal('probe'),
   attempt: attemptId,
   beacon: peerId,
+  heard: v.exactOptional(heard),
   reply: v.boolean(),
 });
 

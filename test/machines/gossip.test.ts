@@ -66,6 +66,47 @@ describe('the gossip chart', () => {
     run.stop();
   });
 
+  it('tries an idle neighbour, offers it up when it is barren, again while it stays so, and forwards when it shows what it has', () => {
+    const run = start();
+    const offered = { type: 'gossip.barren', remote: REMOTE };
+    run.send({ type: 'link.synced' });
+    run.take();
+    run.send({ type: 'link.idle' });
+    expect(run.take()).toEqual([mode('trying')]);
+    run.send({ type: 'link.spared' });
+    expect(run.take()).toEqual([mode('forwarding')]);
+    run.send({ type: 'link.idle' });
+    run.send({ type: 'link.idle' });
+    run.send({ type: 'link.barren' });
+    run.send({ type: 'link.barren' });
+    expect(run.take()).toEqual([mode('trying'), mode('forwarding'), offered, offered]);
+    run.send({ type: 'link.idle' });
+    expect(run.take()).toEqual([mode('trying')]);
+    run.stop();
+    expect(run.clock.pending).toBe(0);
+  });
+
+  it.each([
+    ['link.idle', mode('trying')],
+    ['link.barren', mode('forwarding')],
+  ])('takes %s while its ends still compare, and from there what is congested or stale', (type, told) => {
+    for (const [next, then] of [
+      ['link.congested', 'congested'],
+      ['link.stale', 'syncing'],
+    ] as const) {
+      for (const before of [undefined, 'link.synced'] as const) {
+        const run = start();
+        if (before !== undefined) run.send({ type: before });
+        run.take();
+        run.send({ type });
+        expect(run.take()[0]).toEqual(told);
+        run.send({ type: next });
+        expect(run.take()).toEqual([mode(then)]);
+        run.stop();
+      }
+    }
+  });
+
   it('gives a neighbour up that goes on when it was muted often enough', () => {
     const run = start();
     for (let mutes = 0; mutes < MUTES_MAX; mutes++) {

@@ -28,13 +28,21 @@ export const hubPort = { url: HUB, connect: () => ({ send: () => true, close: ()
 export function start(settings: Partial<MeshSettings> = {}, fallback?: string) {
   /** What neighbours told of theirs. */
   const neighbourhood = new Map<string, PeerAd[]>();
+  /** What the exchange finds of the links. */
+  const found = { heardLately: undefined as number | undefined, isAlarmed: false, dear: new Set<string>() };
+  const merits = {
+    heardLately: () => found.heardLately,
+    isAlarmed: () => found.isAlarmed,
+    isDear: (id: string) => found.dear.has(id),
+  };
   const heard: (AnyEventObject & { readonly child: string })[] = [];
   /** A child that writes down what it is told and lets the test speak for it. */
   const child = (kind: string) =>
     fromCallback(({ receive, self }) => {
       receive((event) => void heard.push({ ...event, child: self.id }));
       const neighbours = (id: string) => neighbourhood.get(id) ?? [];
-      if (kind === 'exchange') ports.exchange = { neighbours, redundant: () => [] } as Partial<Exchange> as Exchange;
+      if (kind === 'exchange')
+        ports.exchange = { neighbours, merits, redundant: () => [] } as Partial<Exchange> as Exchange;
     });
   const ports = fakePorts({ signaling: [hubPort] });
   const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
@@ -55,6 +63,7 @@ export function start(settings: Partial<MeshSettings> = {}, fallback?: string) {
     emitted,
     heard,
     neighbourhood,
+    found,
     send,
     done,
     failed,
