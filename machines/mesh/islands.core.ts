@@ -3,17 +3,17 @@
  * neighbours keep to themselves what they hear. Peers ask each other now and then, past all links, by a hub.
  */
 import type { PeerSignal } from '../../runtime/ports/signaling.ts';
-import { ALARMED_PROBE_MS, ALARMED_PROBES, DEAF_ADMIT_INTERVAL_MS, DEAF_LEAST } from '../shared/gossip-limits.ts';
+import { ALARMED_PROBE_MS, ALARMED_PROBES, DEAF_ADMIT_INTERVAL_MS } from '../shared/gossip-limits.ts';
 import { NO_ATTEMPT, type PeerId } from '../shared/ids.ts';
 import {
   DISCOVERY_REST_BELOW_TARGET_MS,
   ISLAND_ADMIT_INTERVAL_MS,
   ISLAND_PROBE_INTERVAL_MS,
 } from '../shared/limits.ts';
-import { changeKnown, freeSlots, knownPeer, linkCount, patch, slotsHeld } from './ledger.core.ts';
+import { changeKnown, freeSlots, knownPeer, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
 import { dial, part, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { heardBy, utter } from './routes.core.ts';
+import { heardBy, isDeaf, isDeafTo, utter } from './routes.core.ts';
 import { isWoven, type SwapCandidate } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -37,15 +37,12 @@ export function probe(work: MeshWork, candidates: readonly SwapCandidate[]): voi
   for (const to of probed) utter(work, to, signal);
 }
 
-/** Who heard so much less than somebody else is cut off. */
-const isDeaf = (mine: number, theirs: number): boolean => theirs >= DEAF_LEAST && mine * 2 < theirs;
-
 /** One of us hears little of what the other hears. */
-const areApart = (context: MeshContext, theirs: number | undefined): boolean => {
+function areApart(context: MeshContext, theirs: number | undefined): boolean {
   const mine = heardBy(context).heard;
   if (mine === undefined || theirs === undefined || !isWoven(context.settings.maxPeers)) return false;
   return isDeaf(mine, theirs) || isDeaf(theirs, mine);
-};
+}
 
 /**
  * The offer is a bridge from another component (only such offers tell a beacon), and none was admitted over the cap within the
@@ -63,8 +60,8 @@ export const isIsland = (context: MeshContext, offer: Offer, isInvited: boolean)
       context.ports.clock.now() - context.islandAdmittedMs >= admitEveryMs(context, offer)));
 
 /** Who hears nothing has little to lose. */
-const admitEveryMs = (context: MeshContext, { heard = 0 }: Offer): number =>
-  isDeaf(heardBy(context).heard ?? heard, heard) ? DEAF_ADMIT_INTERVAL_MS : ISLAND_ADMIT_INTERVAL_MS;
+const admitEveryMs = (context: MeshContext, { heard }: Offer): number =>
+  isDeafTo(context, heard) ? DEAF_ADMIT_INTERVAL_MS : ISLAND_ADMIT_INTERVAL_MS;
 
 /** Somebody tells its beacon. Another one than ours: two islands, which one dial may join. */
 export function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe): void {
@@ -83,7 +80,12 @@ export function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe
   const isOther = isApart && context.operation === undefined && context.entry === undefined;
   if (!isOther || !isIdle || knownPeer(context, from) === undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
-  if (isWoven(context.settings.maxPeers)) return dial(work, from, true, undefined, true);
+  if (isWoven(context.settings.maxPeers)) {
+    dial(work, from, true, undefined, true);
+    const dialed = work.context.slots[from];
+    if (dialed !== undefined) setSlot(work, from, { ...dialed, isPromising: isDeafTo(context, signal.heard) });
+    return;
+  }
   if (freeSlots(context) === 0) openCircle(work);
 }
 

@@ -51,7 +51,7 @@ export function linksOf(context: MeshContext): LinkView[] {
 /** Who comes from another island has nothing for us at first. */
 export function isNewBridge({ slots, ports }: MeshContext, id: PeerId): boolean {
   const slot = slots[id];
-  return slot?.isBridge === true && ports.clock.now() - slot.sinceMs < BRIDGE_KEPT_MS;
+  return slot?.isBridge === true && !slot.isPromising && ports.clock.now() - slot.sinceMs < BRIDGE_KEPT_MS;
 }
 
 /** A plain loop: guards ask after every event. */

@@ -26,7 +26,7 @@ import {
   shapeFor,
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
-import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
+import { canSignal, isDeafTo, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
 import { noteFailed, noteOpened } from './swaps.core.ts';
 import { chooseDials, isWoven } from './topology.core.ts';
 
@@ -52,6 +52,7 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
     roomMs: Number.NEGATIVE_INFINITY,
     op: undefined,
     isBridge: false,
+    isPromising: false,
   };
 };
 
@@ -95,6 +96,7 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
     ...(url === MESH_ROUTE ? {} : { home: url }),
     op: offer.op,
     isBridge: offer.beacon !== undefined,
+    isPromising: isDeafTo(work.context, offer.heard),
   };
   if (exists) {
     work.effects.push({ do: 'send', to: `peer:${id}`, event: { type: 'peer.answer', offer, cap, ...patience } });

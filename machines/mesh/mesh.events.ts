@@ -82,6 +82,8 @@ export interface Slot {
   readonly op: OperationId | undefined;
   /** The link is to join us to another component, or to somebody who hears little of us. */
   readonly isBridge: boolean;
+  /** It said that it hears much of what we do not: it is to bring that. */
+  readonly isPromising: boolean;
 }
 
 /** The operation in which this peer takes part. */

@@ -13,6 +13,7 @@ import {
   OPERATIONS_ACCEPTED_WINDOW_MS,
   OPERATIONS_PER_NEIGHBOUR_MAX,
 } from '../shared/limits.ts';
+import { PROVE_MS } from '../shared/trust-limits.ts';
 import {
   emit,
   freeSlots,
@@ -28,6 +29,7 @@ import {
 import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { openHub, refuse, utter } from './routes.core.ts';
+import { dismiss } from './shun.core.ts';
 import { handOverPlans, stuckLink } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -54,6 +56,12 @@ export function startHandOver(work: MeshWork): void {
     xor: context.settings.xorRouting,
     links: linksOf(context),
   };
+  const promising = view.links.find(({ id }) => isUnproven(context, id));
+  // Until it brought what it said it hears no other link goes for it; then it goes itself.
+  if (promising !== undefined) {
+    if (context.ports.clock.now() - promising.sinceMs >= PROVE_MS) dismiss(work, promising.id);
+    return;
+  }
   // A plain close may cut the mesh in two. Only a hub brings the parts together again; without one, one too many it stays.
   const mayClose = context.handOverFailures >= HANDOVER_FAILURES_MAX && openHub(context) !== undefined;
   const stuck = mayClose ? stuckLink(view) : undefined;
@@ -74,6 +82,10 @@ export function startHandOver(work: MeshWork): void {
   startOperation(work, plans, undefined);
 }
 
+/** It said that it hears much that we do not, and brought nothing yet. */
+const isUnproven = ({ slots, ports }: MeshContext, id: PeerId): boolean =>
+  slots[id]?.isPromising === true && ports.exchange?.merits.hasBorne(id) !== true;
+
 /**
  * Until the next hand-over may start, in ms: OPERATION_START_INTERVAL_MS after the last operation; doubled for each failure
  * beyond HANDOVER_FAILURES_MAX, when no link could be closed plainly either.
@@ -84,7 +96,8 @@ export function handOverDelayMs(context: MeshContext): number {
   const intervalMs = OPERATION_START_INTERVAL_MS * 2 ** doublings;
   const dueMs = Math.max(0, operationStartedMs + intervalMs - ports.clock.now());
   // What is under way must end first; asked again at once, the timer would spin.
-  const mustWait = handOverFailures > 0 || context.operation !== undefined || context.entry !== undefined;
+  const isProving = Object.keys(context.slots).some((id) => isUnproven(context, id));
+  const mustWait = isProving || handOverFailures > 0 || context.operation !== undefined || context.entry !== undefined;
   return mustWait ? Math.max(OPERATION_START_INTERVAL_MS, dueMs) : dueMs;
 }
 

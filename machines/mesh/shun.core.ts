@@ -6,7 +6,7 @@ import { type Dictionary, withEntry, withoutEntry } from '../shared/dictionary.t
 import type { PeerId } from '../shared/ids.ts';
 import { FORSAKEN_MS, SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
 import { candidatesOf, isNewBridge, linkCount, patch, shapeFor } from './ledger.core.ts';
-import { release } from './links.core.ts';
+import { dialWanted, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 
 export const isShunned = ({ shunned, ports }: MeshContext, id: PeerId): boolean =>
@@ -24,8 +24,14 @@ export function forsake(work: MeshWork, id: PeerId): void {
   if (context.slots[id]?.phase !== 'linked' || linkCount(context) <= shapeFor(context).floor) return;
   if (isNewBridge(context, id)) return;
   if (!context.settings.autoDiscovery || candidatesOf(context).length === 0) return;
+  dismiss(work, id);
+}
+
+/** Ends the link to a neighbour that did not bring what it should have. */
+export function dismiss(work: MeshWork, id: PeerId): void {
   avoid(work, id, FORSAKEN_MS);
   release(work, id, 'disconnected', [], 'It brings nothing.');
+  dialWanted(work);
 }
 
 function avoid(work: MeshWork, id: PeerId, ms: number): void {

@@ -116,8 +116,8 @@ export const REPAIRING_MS = 2_000;
 /** With so many links that bring something nobody is looked at. Guess: with fewer, what honest peers keep of each other falls apart. */
 export const FRUITFUL_LEAST = 3;
 /** A link that brought nothing while so many messages of others came, in so many seconds that brought any, is idle. */
-export const IDLE_HEARD = 8;
-export const IDLE_LIVELY_SECONDS = 5;
+export const IDLE_HEARD = 6;
+export const IDLE_LIVELY_SECONDS = 4;
 /** After a link was found barren a new one has to show something sooner: for so long, and after so little. */
 export const ALARM_MS = 60_000;
 export const IDLE_ALARMED_MS = 500;

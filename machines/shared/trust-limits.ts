@@ -59,3 +59,5 @@ export const SHUNNED_MAX = 64;
 export const FORSAKEN_MS = 180_000;
 /** A link that joins us to another island is kept for so long whatever it brings. Guess: twice what finding other neighbours takes. */
 export const BRIDGE_KEPT_MS = 45_000;
+/** Who was let in over the cap since it hears much that we do not has so long to bring it: a digest and what it shows to be missing. */
+export const PROVE_MS = 3_000;

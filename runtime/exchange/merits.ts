@@ -15,6 +15,7 @@ import { isInDoubt } from '../../machines/gossip/promises.core.ts';
 import type { Kept } from '../../machines/gossip/window.core.ts';
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { floorOfCap, isWoven } from '../../machines/mesh/topology.core.ts';
+import { FRUITFUL_LEAST } from '../../machines/shared/gossip-limits.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { MeritsPort } from '../ports/exchange.ts';
@@ -71,9 +72,15 @@ export class Merits implements MeritsPort {
     return isAlarmed(this.#harvest, this.#options.clock.now());
   }
 
+  hasBorne(remote: PeerId): boolean {
+    return this.#options.links.get(remote)?.merit.hasBorne ?? false;
+  }
+
   isDear(remote: PeerId): boolean {
     const entry = this.#options.links.get(remote);
-    return entry !== undefined && this.isAlarmed() && isFruitful(entry.merit, this.#harvest);
+    if (entry === undefined || !isFruitful(entry.merit, this.#harvest)) return false;
+    const fruitful = [...this.#options.links.all()].filter(({ merit }) => isFruitful(merit, this.#harvest)).length;
+    return this.isAlarmed() || fruitful < FRUITFUL_LEAST;
   }
 
   /** It is on trial, and not given this message, though it hangs on us. */

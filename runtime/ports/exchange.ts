@@ -156,7 +156,9 @@ export interface MeritsPort {
   heardLately(): number | undefined;
   /** A link was found barren lately. */
   isAlarmed(): boolean;
-  /** We hear others by this link, and others are barren: it is not given up for somebody who may be. */
+  /** This link brought something since it opened. */
+  hasBorne(remote: PeerId): boolean;
+  /** We hear others by this link, and by few besides: it is not given up for somebody who may bring nothing. */
   isDear(remote: PeerId): boolean;
 }
 

@@ -29,10 +29,17 @@ export function start(settings: Partial<MeshSettings> = {}, fallback?: string) {
   /** What neighbours told of theirs. */
   const neighbourhood = new Map<string, PeerAd[]>();
   /** What the exchange finds of the links. */
-  const found = { heardLately: undefined as number | undefined, isAlarmed: false, dear: new Set<string>() };
+  const found = {
+    heardLately: undefined as number | undefined,
+    isAlarmed: false,
+    dear: new Set<string>(),
+    borne: new Set<string>(),
+  };
+  const relays = { reaches: () => false, originate: () => undefined };
   const merits = {
     heardLately: () => found.heardLately,
     isAlarmed: () => found.isAlarmed,
+    hasBorne: (id: string) => found.borne.has(id),
     isDear: (id: string) => found.dear.has(id),
   };
   const heard: (AnyEventObject & { readonly child: string })[] = [];
@@ -42,7 +49,7 @@ export function start(settings: Partial<MeshSettings> = {}, fallback?: string) {
       receive((event) => void heard.push({ ...event, child: self.id }));
       const neighbours = (id: string) => neighbourhood.get(id) ?? [];
       if (kind === 'exchange')
-        ports.exchange = { neighbours, merits, redundant: () => [] } as Partial<Exchange> as Exchange;
+        ports.exchange = { neighbours, merits, relays, redundant: () => [] } as Partial<Exchange> as Exchange;
     });
   const ports = fakePorts({ signaling: [hubPort] });
   const kinds = ['exchange', 'signaling', 'discovery', 'peer', 'eviction', 'gossip'];
