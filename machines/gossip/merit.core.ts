@@ -91,9 +91,9 @@ export function missed(merit: Merit, sources: Iterable<PeerId>): void {
   for (const source of sources) if (merit.missed.size < BARREN_SOURCES) merit.missed.add(source);
 }
 
-/** It had every chance to show that it has something. */
-export const isBarren = ({ misses, missed }: Merit): boolean =>
-  misses >= BARREN_MISSES && missed.size >= BARREN_SOURCES;
+/** It had every chance to show that it has something. Where others were barren lately it is no coincidence of one source's place. */
+export const isBarren = ({ misses, missed }: Merit, alarmed: boolean): boolean =>
+  misses >= BARREN_MISSES && (alarmed || missed.size >= BARREN_SOURCES);
 
 /** It brought nothing for a while, or several, in which others did. */
 const isIdle = ({ heardAt, livelyAt }: Merit, { heard, lively }: Harvest, times = 1): boolean =>
@@ -117,7 +117,7 @@ export function judge(merits: readonly Merit[], harvest: Harvest, floor: number,
   if (merits.length <= floor || fruitful >= FRUITFUL_LEAST) return merits.map(() => 'spared');
   const alarmed = isAlarmed(harvest, nowMs);
   return merits.map((merit) => {
-    if (isBarren(merit)) return 'barren';
+    if (isBarren(merit, alarmed)) return 'barren';
     if (isIdle(merit, harvest)) return 'idle';
     const isNew = !merit.hasBorne && harvest.heard > merit.heardAt && nowMs - merit.sinceMs >= IDLE_ALARMED_MS;
     return alarmed && isNew ? 'idle' : 'spared';

@@ -219,6 +219,8 @@ export type ExchangeCommand =
   | { readonly type: 'exchange.neighbours'; readonly peers: readonly PeerAd[] }
   /** A hub lost sight of a neighbour. */
   | { readonly type: 'exchange.doubt'; readonly remote: PeerId }
+  /** Somebody said that it hears much that we do not, and brought nothing. */
+  | { readonly type: 'exchange.alarm' }
   /** We went to another network: no word of the last one's root counts. */
   | { readonly type: 'exchange.moved' }
   | DhtOrder

@@ -29,7 +29,7 @@ import {
 import { dial, endOperation, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { openHub, refuse, utter } from './routes.core.ts';
-import { dismiss } from './shun.core.ts';
+import { breakPromise } from './shun.core.ts';
 import { handOverPlans, stuckLink } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -59,7 +59,7 @@ export function startHandOver(work: MeshWork): void {
   const promising = view.links.find(({ id }) => isUnproven(context, id));
   // Until it brought what it said it hears no other link goes for it; then it goes itself.
   if (promising !== undefined) {
-    if (context.ports.clock.now() - promising.sinceMs >= PROVE_MS) dismiss(work, promising.id);
+    if (context.ports.clock.now() - promising.sinceMs >= PROVE_MS) breakPromise(work, promising.id);
     return;
   }
   // A plain close may cut the mesh in two. Only a hub brings the parts together again; without one, one too many it stays.

@@ -5,7 +5,7 @@
 import { type Dictionary, withEntry, withoutEntry } from '../shared/dictionary.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { FORSAKEN_MS, SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
-import { candidatesOf, isNewBridge, linkCount, patch, shapeFor } from './ledger.core.ts';
+import { candidatesOf, isNewBridge, linkCount, linksOf, patch, shapeFor } from './ledger.core.ts';
 import { dialWanted, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 
@@ -27,8 +27,21 @@ export function forsake(work: MeshWork, id: PeerId): void {
   dismiss(work, id);
 }
 
+/**
+ * Somebody was let in past the cap since it hears much that we do not, and brought nothing. It goes, and another link that never
+ * brought anything: so does who has no honest neighbour at all find one in the end.
+ */
+export function breakPromise(work: MeshWork, id: PeerId): void {
+  dismiss(work, id);
+  work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.alarm' } });
+  const { slots, ports } = work.context;
+  const useless = linksOf(work.context).filter((l) => !slots[l.id]?.isBridge && !ports.exchange?.merits.hasBorne(l.id));
+  const [chosen] = useless.sort((a, b) => a.sinceMs - b.sinceMs);
+  if (chosen !== undefined) forsake(work, chosen.id);
+}
+
 /** Ends the link to a neighbour that did not bring what it should have. */
-export function dismiss(work: MeshWork, id: PeerId): void {
+function dismiss(work: MeshWork, id: PeerId): void {
   avoid(work, id, FORSAKEN_MS);
   release(work, id, 'disconnected', [], 'It brings nothing.');
   dialWanted(work);

@@ -112,6 +112,8 @@ function obey(
       return exchange.announceNeighbours(command.peers);
     case 'exchange.doubt':
       return exchange.doubt(command.remote);
+    case 'exchange.alarm':
+      return exchange.merits.alarm();
     case 'exchange.moved':
       return exchange.moved();
     case 'lookup.asks':

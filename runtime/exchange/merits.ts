@@ -5,7 +5,6 @@ import {
   createHarvest,
   heardLately,
   isAlarmed,
-  isBarren,
   isDeprived,
   isFruitful,
   judge,
@@ -72,6 +71,11 @@ export class Merits implements MeritsPort {
     return isAlarmed(this.#harvest, this.#options.clock.now());
   }
 
+  /** Somebody hears much that we do not, and brought nothing of it. */
+  alarm(): void {
+    this.#harvest.alarmMs = this.#options.clock.now();
+  }
+
   hasBorne(remote: PeerId): boolean {
     return this.#options.links.get(remote)?.merit.hasBorne ?? false;
   }
@@ -98,7 +102,7 @@ export class Merits implements MeritsPort {
     const entries = [...links.all()].filter((entry) => entry.carries && entry.alarm === 'none');
     const merits = entries.map(({ merit }) => merit);
     const verdicts = judge(merits, this.#harvest, floorOfCap(maxPeers), nowMs);
-    for (const [i, { remote, mode, merit }] of entries.entries()) {
+    for (const [i, { remote, mode }] of entries.entries()) {
       const verdict = verdicts[i];
       if (verdict === 'spared') {
         if (mode === 'trying') report({ type: 'link.spared', remote });
@@ -110,7 +114,7 @@ export class Merits implements MeritsPort {
         report({ type: 'link.idle', remote });
         continue;
       }
-      if (mode === 'trying' && isBarren(merit)) count('links.barren');
+      if (mode === 'trying') count('links.barren');
       this.#harvest.alarmMs = nowMs;
       report({ type: 'link.barren', remote });
     }

@@ -154,6 +154,8 @@ export interface SignalRelay {
 export interface MeritsPort {
   /** Messages of others that came within HEARD_LATELY_MS; undefined for who was not there for so long. */
   heardLately(): number | undefined;
+  /** Others hear much that we do not, and those who said so bring nothing of it. */
+  alarm(): void;
   /** A link was found barren lately. */
   isAlarmed(): boolean;
   /** This link brought something since it opened. */

@@ -38,6 +38,7 @@ export function start(settings: Partial<MeshSettings> = {}, fallback?: string) {
   const relays = { reaches: () => false, originate: () => undefined };
   const merits = {
     heardLately: () => found.heardLately,
+    alarm: () => undefined,
     isAlarmed: () => found.isAlarmed,
     hasBorne: (id: string) => found.borne.has(id),
     isDear: (id: string) => found.dear.has(id),
