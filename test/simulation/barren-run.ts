@@ -3,7 +3,7 @@ import { runScenario, type ScenarioOptions, type ScenarioResult } from '../../ru
 
 export const crowd = (options: Partial<ScenarioOptions>): ScenarioResult =>
   runScenario({
-    ...{ scenario: 'hostile', peers: 50, hostile: 0.8, attack: 'censor' },
-    ...{ settleMs: 5_000, liveMs: 75_000, broadcasts: 100, checkEveryMs: 5_000 },
+    ...{ scenario: 'hostile', peers: 75, hostile: 0.8, attack: 'censor' },
+    ...{ settleMs: 5_000, liveMs: 45_000, broadcasts: 60, sources: 15, checkEveryMs: 5_000 },
     ...options,
   });

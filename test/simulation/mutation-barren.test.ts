@@ -8,7 +8,7 @@ vi.mock('../../machines/gossip/merit.core.ts', async (importOriginal) => {
 });
 
 it('is caught', () => {
-  const { figures } = crowd({ seed: 1, liveMs: 30_000, broadcasts: 40 });
+  const { figures } = crowd({ seed: 1, liveMs: 8_000, broadcasts: 10 });
   expect(figures.violations.map(({ property }) => property)).toContain('honest-delivery');
   expect(figures.delivery.ratio).toBeLessThan(0.9);
 }, 60_000);
