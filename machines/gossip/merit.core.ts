@@ -106,7 +106,7 @@ export const isFruitful = (merit: Merit, harvest: Harvest): boolean => merit.has
  * them wait, and is done only after the gentler way, and soon only where others were barren.
  */
 export const isDeprived = (merit: Merit, harvest: Harvest, nowMs: number): boolean =>
-  isAlarmed(harvest, nowMs) || isIdle(merit, harvest, 2);
+  isAlarmed(harvest, nowMs) || isIdle(merit, harvest, 3);
 
 /** `spared`: it need not show anything, since others bring enough. */
 export type Verdict = 'spared' | 'idle' | 'barren';

@@ -54,7 +54,7 @@ describe('a link', () => {
     nowMs = hear(harvest, 1, nowMs);
     expect(judge(all, harvest, FLOOR, nowMs)).toEqual(all.map(() => 'idle'));
     expect(isDeprived(all[0] as Merit, harvest, nowMs)).toBe(false);
-    nowMs = hear(harvest, often, nowMs);
+    nowMs = hear(harvest, often * 2, nowMs);
     expect(isDeprived(all[0] as Merit, harvest, nowMs)).toBe(true);
     bore(all[0] as Merit, harvest, nowMs);
     expect(judge(all, harvest, FLOOR, nowMs)[0]).toBe('spared');
