@@ -18,9 +18,11 @@ function full(): Mesh {
 /** Somebody well linked dials, is refused, and is known from then on. */
 const introduce = (mesh: Mesh, n: number, more = {}) =>
   signal(mesh, peer(n), offer({ random: true, degree: 6, ...more }));
-const slot = (mesh: Mesh, n: number) => mesh.snapshot().context.slots[peer(n)];
+const slot = (mesh: Mesh, n: number) => mesh.snapshot().context.memory.slots[peer(n)];
 const linked = (mesh: Mesh) =>
-  Object.keys(mesh.snapshot().context.slots).filter((id) => mesh.snapshot().context.slots[id].phase === 'linked');
+  Object.keys(mesh.snapshot().context.memory.slots).filter(
+    (id) => mesh.snapshot().context.memory.slots[id].phase === 'linked',
+  );
 const barren = (mesh: Mesh, n: number) => mesh.send({ type: 'gossip.barren', remote: peer(n) });
 
 describe('who brings nothing', () => {
@@ -62,7 +64,7 @@ describe('who brings nothing', () => {
 });
 
 describe('who hears what we do not', () => {
-  const told = (mesh: Mesh, heard: number) => ({ beacon: mesh.snapshot().context.beacon, heard });
+  const told = (mesh: Mesh, heard: number) => ({ beacon: mesh.snapshot().context.memory.beacon, heard });
 
   it('is let in at the cap, again soon as long as we hear nothing', () => {
     const mesh = full();
@@ -111,6 +113,9 @@ describe('who hears what we do not', () => {
       ...{ kind: 'probe', attempt: '0'.repeat(20), reply: true },
       ...told(mesh, DEAF_LEAST),
     });
-    expect(mesh.snapshot().context.slots[asked?.['command'].to]).toMatchObject({ phase: 'opening', isPromising: true });
+    expect(mesh.snapshot().context.memory.slots[asked?.['command'].to]).toMatchObject({
+      phase: 'opening',
+      isPromising: true,
+    });
   });
 });

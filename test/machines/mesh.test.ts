@@ -281,6 +281,9 @@ describe('the mesh chart', () => {
   it('shuns a neighbour that no muting helped against, unless the app wants it', () => {
     const mesh = joined({ autoDiscovery: false });
     link(mesh, 1);
+    // An only link that brings nothing is better than none.
+    mesh.send({ type: 'gossip.barren', remote: peer(1) });
+    expect(mesh.types()).not.toContain('peer.disconnected');
     mesh.send({ type: 'gossip.hopeless', remote: peer(1) });
     const ended = { type: 'peer.disconnected', remote: peer(1), reason: 'disconnected' };
     expect(mesh.emitted).toContainEqual(expect.objectContaining(ended));

@@ -15,7 +15,7 @@ it('all that the honest say reaches the honest', () => {
   expect(figures.delivery.expected).toBe(60 * 14);
   expect(figures.violations).toEqual([]);
   expect(figures.delivery.ratio).toBeGreaterThanOrEqual(0.99);
-}, 60_000);
+}, 180_000);
 
 const PEACEFUL: readonly Partial<ScenarioOptions>[] = [
   { scenario: 'join', sources: 1 },

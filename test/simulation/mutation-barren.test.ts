@@ -11,4 +11,4 @@ it('is caught', () => {
   const { figures } = crowd({ seed: 1, liveMs: 8_000, broadcasts: 10 });
   expect(figures.violations.map(({ property }) => property)).toContain('honest-delivery');
   expect(figures.delivery.ratio).toBeLessThan(0.9);
-}, 60_000);
+}, 180_000);
