@@ -22,6 +22,8 @@ import type { PeerId } from '../shared/ids.ts';
 export interface Harvest {
   /** Messages of others, so far. */
   heard: number;
+  /** Of whom, at most BARREN_SOURCES: where fewer speak, everybody behind us hears all from us, and nobody is tried. */
+  readonly sources: Set<PeerId>;
   /** When a link was found barren last. */
   alarmMs: number;
   /** Looks, one a second, by which something new had been heard: what comes in one burst says little of who brings something. */
@@ -30,7 +32,19 @@ export interface Harvest {
   readonly looks: { readonly atMs: number; readonly heard: number }[];
 }
 
-export const createHarvest = (): Harvest => ({ heard: 0, alarmMs: Number.NEGATIVE_INFINITY, lively: 0, looks: [] });
+export const createHarvest = (): Harvest => ({
+  heard: 0,
+  sources: new Set(),
+  alarmMs: Number.NEGATIVE_INFINITY,
+  lively: 0,
+  looks: [],
+});
+
+/** A message of somebody else's came. */
+export function hear(harvest: Harvest, source: PeerId): void {
+  harvest.heard++;
+  if (harvest.sources.size < BARREN_SOURCES) harvest.sources.add(source);
+}
 
 /** Time passes. */
 export function look(harvest: Harvest, nowMs: number): void {
@@ -116,6 +130,7 @@ export function judge(merits: readonly Merit[], harvest: Harvest, floor: number,
   const fruitful = merits.filter((merit) => isFruitful(merit, harvest)).length;
   if (merits.length <= floor || fruitful >= FRUITFUL_LEAST) return merits.map(() => 'spared');
   const alarmed = isAlarmed(harvest, nowMs);
+  if (!alarmed && harvest.sources.size < BARREN_SOURCES) return merits.map(() => 'spared');
   return merits.map((merit) => {
     if (isBarren(merit, alarmed)) return 'barren';
     if (isIdle(merit, harvest)) return 'idle';

@@ -3,6 +3,7 @@ import {
   begin,
   bore,
   createHarvest,
+  hear,
   heardLately,
   isAlarmed,
   isDeprived,
@@ -48,7 +49,7 @@ export class Merits implements MeritsPort {
 
   /** A message that we did not know came by this link; others had said that they have it. */
   came(kept: Kept, by: LinkEntry, others: readonly PeerId[]): void {
-    this.#harvest.heard++;
+    hear(this.#harvest, kept.stamp.source);
     this.showed(kept, by);
     for (const remote of others) {
       const entry = this.#options.links.get(remote);

@@ -7,6 +7,7 @@ import {
   createMerit,
   type Harvest,
   heardLately,
+  hear as hearOf,
   isAlarmed,
   isBarren,
   isDeprived,
@@ -32,7 +33,7 @@ const links = (count: number): Merit[] => Array.from({ length: count }, () => cr
 /** So many messages of others come, one a second from `fromMs` on. Returns when the last was there. */
 function hear(harvest: Harvest, count: number, fromMs = 0): number {
   for (let i = 1; i <= count; i++) {
-    harvest.heard++;
+    hearOf(harvest, source(i % BARREN_SOURCES));
     look(harvest, fromMs + i * 1_000);
   }
   return fromMs + count * 1_000;
@@ -64,9 +65,15 @@ describe('a link', () => {
   it('is not for what came in one burst, nor in a quiet network, nor for what passed while we were away', () => {
     const all = links(FLOOR + 1);
     const burst = createHarvest();
-    burst.heard = 1_000;
+    for (let i = 0; i < 1_000; i++) hearOf(burst, source(i));
     look(burst, 1_000);
     expect(judge(all, burst, FLOOR, 1_000)).toEqual(all.map(() => 'spared'));
+    const lonely = createHarvest();
+    for (let i = 1; i <= 1_000; i++) {
+      hearOf(lonely, source(1));
+      look(lonely, i * 1_000);
+    }
+    expect(judge(all, lonely, FLOOR, 1_000_000), 'one source').toEqual(all.map(() => 'spared'));
     const quiet = createHarvest();
     for (let nowMs = 0; nowMs < 3_600_000; nowMs += 1_000) look(quiet, nowMs);
     expect(judge(all, quiet, FLOOR, 3_600_000)).toEqual(all.map(() => 'spared'));
