@@ -10,10 +10,11 @@ import {
   ISLAND_ADMIT_INTERVAL_MS,
   ISLAND_PROBE_INTERVAL_MS,
 } from '../shared/limits.ts';
+import { areApart, heardBy, isDeafTo } from './hearing.core.ts';
 import { changeKnown, freeSlots, knownPeer, linkCount, patch, setSlot, slotsHeld } from './ledger.core.ts';
 import { dial, part, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { heardBy, isDeaf, isDeafTo, utter } from './routes.core.ts';
+import { utter } from './routes.core.ts';
 import { isWoven, type SwapCandidate } from './topology.core.ts';
 
 type Offer = Extract<PeerSignal, { kind: 'offer' }>;
@@ -35,13 +36,6 @@ export function probe(work: MeshWork, candidates: readonly SwapCandidate[]): voi
   patch(work, { probedMs: nowMs, probed });
   const signal = { kind: 'probe', attempt: NO_ATTEMPT, beacon, ...heardBy(work.context), reply: false } as const;
   for (const to of probed) utter(work, to, signal);
-}
-
-/** One of us hears little of what the other hears. */
-function areApart(context: MeshContext, theirs: number | undefined): boolean {
-  const mine = heardBy(context).heard;
-  if (mine === undefined || theirs === undefined || !isWoven(context.settings.maxPeers)) return false;
-  return isDeaf(mine, theirs) || isDeaf(theirs, mine);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Need } from '../discovery/discovery.events.ts';
 import type { PeerEnd, PeerOutput, PeerReport } from '../peer/peer.events.ts';
 import type { OperationId, PeerId } from '../shared/ids.ts';
 import { PARTED_MS } from '../shared/limits.ts';
+import { isDeafTo } from './hearing.core.ts';
 import {
   boundWaiting,
   changeKnown,
@@ -26,7 +27,7 @@ import {
   shapeFor,
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
-import { canSignal, isDeafTo, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
+import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
 import { noteFailed, noteOpened } from './swaps.core.ts';
 import { chooseDials, isWoven } from './topology.core.ts';
 

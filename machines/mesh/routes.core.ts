@@ -3,12 +3,12 @@
  */
 import type { AnswerSignal, PeerSignal, RefusalCode, SignalingPort } from '../../runtime/ports/signaling.ts';
 import type { Utterance } from '../peer/peer.events.ts';
-import { DEAF_LEAST, HEARD_TOLD_MAX } from '../shared/gossip-limits.ts';
 import type { AttemptId, PeerId } from '../shared/ids.ts';
 import { RELAY_FROM_LINKS } from '../shared/limits.ts';
+import { heardBy } from './hearing.core.ts';
 import { freeSlots, knownPeer, linkCount, linksOf, patch, setSlot } from './ledger.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
-import { alternativesFor, isWoven } from './topology.core.ts';
+import { alternativesFor } from './topology.core.ts';
 
 /** In place of a hub's URL: signals go through the mesh itself. */
 export const MESH_ROUTE = 'mesh:';
@@ -57,21 +57,6 @@ function routeTo(context: MeshContext, to: PeerId, kind: PeerSignal['kind']): st
   if (asks && !slot?.shunsMesh && links >= RELAY_FROM_LINKS && ports.exchange?.relays.reaches(to)) return MESH_ROUTE;
   if (hubs[known] && manual === undefined) return known;
   return openHub(context) ?? (links > 0 ? MESH_ROUTE : undefined);
-}
-
-/** How many messages of others we heard lately, as we tell it. */
-export function heardBy({ ports }: MeshContext): { readonly heard?: number } {
-  const heard = ports.exchange?.merits.heardLately();
-  return heard === undefined ? {} : { heard: Math.min(HEARD_TOLD_MAX, heard) };
-}
-
-/** Who heard so much less than somebody else is cut off. */
-export const isDeaf = (mine: number, theirs: number): boolean => theirs >= DEAF_LEAST && mine * 2 < theirs;
-
-/** It told that it hears much that we do not. */
-export function isDeafTo(context: MeshContext, theirs: number | undefined): boolean {
-  const mine = heardBy(context).heard;
-  return mine !== undefined && theirs !== undefined && isWoven(context.settings.maxPeers) && isDeaf(mine, theirs);
 }
 
 /** Sends a signal. Without any way an offer fails at once, so that its peer backs off and frees the slot. */

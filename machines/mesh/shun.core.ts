@@ -4,7 +4,7 @@
  */
 import { type Dictionary, withEntry, withoutEntry } from '../shared/dictionary.ts';
 import type { PeerId } from '../shared/ids.ts';
-import { FORSAKEN_MS, SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
+import { FORSAKEN_MS, PROVE_MS, SHUN_MS, SHUNNED_MAX } from '../shared/trust-limits.ts';
 import { candidatesOf, isNewBridge, linkCount, linksOf, patch, shapeFor } from './ledger.core.ts';
 import { dialWanted, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
@@ -29,14 +29,18 @@ export function forsake(work: MeshWork, id: PeerId): void {
 
 /**
  * Somebody was let in past the cap since it hears much that we do not, and brought nothing. It goes, and another link that never
- * brought anything: so does who has no honest neighbour at all find one in the end.
+ * brought anything: so does who has no honest neighbour at all find one in the end. The newest of them: what was said is a claim, and
+ * liars must not take the place of neighbours that were there before them.
  */
 export function breakPromise(work: MeshWork, id: PeerId): void {
   dismiss(work, id);
   work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.alarm' } });
   const { slots, ports } = work.context;
-  const useless = linksOf(work.context).filter((l) => !slots[l.id]?.isBridge && !ports.exchange?.merits.hasBorne(l.id));
-  const [chosen] = useless.sort((a, b) => a.sinceMs - b.sinceMs);
+  const nowMs = ports.clock.now();
+  const useless = linksOf(work.context).filter(
+    (l) => nowMs - l.sinceMs >= PROVE_MS && !slots[l.id]?.isBridge && !ports.exchange?.merits.hasBorne(l.id),
+  );
+  const [chosen] = useless.sort((a, b) => b.sinceMs - a.sinceMs);
   if (chosen !== undefined) forsake(work, chosen.id);
 }
 

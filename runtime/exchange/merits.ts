@@ -58,9 +58,9 @@ export class Merits implements MeritsPort {
   }
 
   /** It has this message, and not from us. What it says itself anybody can say, and the word of one that owes us something is worth nothing. */
-  showed({ stamp, atMs }: Kept, entry: LinkEntry): void {
+  showed({ stamp }: Kept, entry: LinkEntry): void {
     if (stamp.source === entry.remote || isInDoubt(entry.promises)) return;
-    bore(entry.merit, this.#harvest, Math.max(atMs, this.#options.clock.now()));
+    bore(entry.merit, this.#harvest, this.#options.clock.now());
     if (entry.mode === 'trying') this.#options.report({ type: 'link.spared', remote: entry.remote });
   }
 

@@ -25,9 +25,9 @@ const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.
 /** Free slots and caps as the wire takes them; a full set of links may stand one over the cap. */
 const slots = count(MAX_PEERS_MAX);
 const links = count(NEIGHBOURS_MAX);
-/** Restarts of one link, whatever its age. */
 /** Messages that a peer may say it heard lately. */
 const heard = count(HEARD_TOLD_MAX);
+/** Restarts of one link, whatever its age. */
 const restarts = count(Number.MAX_SAFE_INTEGER);
 /** A raw Ed25519 key: 32 bytes in base64url without padding. */
 const key = v.custom<string>(isPublicKeyText);
