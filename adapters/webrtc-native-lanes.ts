@@ -30,8 +30,9 @@ const BULK_AHEAD_BYTES = 262_144;
 const BULK_AGAIN_BYTES = BULK_AHEAD_BYTES / 2;
 /** Bulk that waits for the engine. A browser's own buffer ends there too. */
 const BULK_QUEUE_BYTES_MAX = 16_777_216;
-/** Between looks at a channel that does not tell when it is low: a full buffer (1 MiB) takes some 20 ms over loopback. */
-const LOOK_MS = 5;
+/** Between looks at channels that do not tell when they are low: a helping takes 3 ms over loopback. Longer while nothing moves. */
+const LOOK_MS = 1;
+const LOOK_MAX_MS = 16;
 /** Low for one lane: when both are, the link is (LINK_BUFFER_LOW_BYTES), whichever tells it last. */
 const LANE_LOW_BYTES = LINK_BUFFER_LOW_BYTES / 2;
 const GOODBYE = new Uint8Array(0);
@@ -48,6 +49,8 @@ class Lane {
   readonly channel: NativeChannel;
   isOpen = false;
   isFarewelled = false;
+  /** Bytes that went out, as far as readings tell. */
+  drainedBytes = 0;
   /** At least what is buffered: the last reading and everything sent since. */
   #atMost = 0;
   #sinceReading = 0;
@@ -91,7 +94,9 @@ class Lane {
   }
 
   #read(nowMs: number): void {
+    const before = this.#atMost;
     this.#atMost = this.channel.bufferedAmount;
+    this.drainedBytes += before - this.#atMost;
     this.#sinceReading = 0;
     this.#readMs = nowMs;
   }
@@ -131,6 +136,9 @@ export class Lanes {
   /** The engine has no event for a low buffer. */
   readonly #looks: boolean;
   #look: ReturnType<typeof setTimeout> | undefined;
+  #lookMs = LOOK_MS;
+  /** Bytes that had gone out at the last look. */
+  #seenDrained = 0;
 
   constructor(connection: NativeConnection, host: LanesHost) {
     this.#host = host;
@@ -178,10 +186,8 @@ export class Lanes {
       // The channel closed between the check and the call, or its buffer is full: the caller learns it from `false`.
       return false;
     }
-    if (!this.#owesDrain && !this.#isLow) {
-      this.#owesDrain = true;
-      if (this.#looks) this.#lookLater();
-    }
+    if (!this.#owesDrain && !this.#isLow) this.#owesDrain = true;
+    if (this.#looks && (this.#owesDrain || this.#queuedBytes > 0)) this.#lookLater();
     return true;
   }
 
@@ -287,11 +293,15 @@ export class Lanes {
 
   /** Where the engine has no event, looks now and then for as long as something is owed. */
   #lookLater(): void {
-    this.#look = setTimeout(() => {
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
       // One reading decides: the native threads empty the buffer between two, and the drain would go unnoticed.
       this.#onLow();
+      const drained = this.#control.drainedBytes + this.#bulk.drainedBytes;
+      this.#lookMs = drained > this.#seenDrained ? LOOK_MS : Math.min(LOOK_MAX_MS, this.#lookMs * 2);
+      this.#seenDrained = drained;
       if (this.#owesDrain || this.#queuedBytes > 0) this.#lookLater();
-    }, LOOK_MS);
+    }, this.#lookMs);
   }
 
   readonly #onLow = (): void => {

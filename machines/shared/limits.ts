@@ -197,7 +197,7 @@ export const SDP_CHARS_MAX = 65_536;
 /** Random bytes that each end adds to what both sign: no two of them are ever the same. */
 export const NONCE_BYTES = 16;
 /** Send buffer of a link: between these marks a channel runs at full speed. Above high it is congested. */
-export const LINK_BUFFER_LOW_BYTES = 65_536;
+export const LINK_BUFFER_LOW_BYTES = 262_144;
 export const LINK_BUFFER_HIGH_BYTES = 1_048_576;
 /** Messages held back for a congested link. Beyond it they are dropped and counted. */
 export const LINK_QUEUE_BYTES_MAX = 4_194_304;

@@ -261,7 +261,7 @@ export class LinkEntry {
   /** Sends what waited, as long as the link takes it. True when nothing waits any more. */
   flush(nowMs: number): boolean {
     let sent = 0;
-    while (sent < this.queue.length && this.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 4 && !this.isFull) {
+    while (sent < this.queue.length && this.link.bufferedBytes <= LINK_BUFFER_LOW_BYTES * 2 && !this.isFull) {
       const part = this.queue[sent] as Uint8Array;
       this.gatherCounted(part, nowMs);
       this.queuedBytes -= part.length;

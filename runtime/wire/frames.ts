@@ -38,8 +38,8 @@ export function withRoom(length: number): Uint8Array {
 
 /** A message of more than this has a frame to itself, nearly. */
 export const LARGE_MESSAGE_BYTES = FRAME_BYTES_MAX / 2;
-/** A megabyte: what is under way on a link at full speed. */
-const SPARE_MAX = 64;
+/** Four megabytes: what one link keeps until it is acknowledged (KEPT_BYTES_MAX). */
+const SPARE_MAX = 256;
 const spare: Uint8Array[] = [];
 
 /**
