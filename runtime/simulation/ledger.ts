@@ -72,7 +72,7 @@ export interface DeliveryFigures {
 }
 
 /** Broadcasts of a source that are left out of `rmr`: its tree grows with them. */
-const GROWING = 5;
+export const GROWING = 5;
 /** Latencies kept for the percentiles; beyond it every other one is dropped, then every fourth, and so on. */
 const SAMPLES_MAX = 2_000_000;
 

@@ -1,5 +1,6 @@
 /** Goal: one long run in a thread of its own, with what only a look on its way can tell. */
 import { parentPort } from 'node:worker_threads';
+import { type Broadcast, GROWING } from '../../runtime/simulation/ledger.ts';
 import { type ScenarioOptions, ScenarioRun } from '../../runtime/testing.ts';
 import type { Deep } from './deep-table.ts';
 
@@ -26,7 +27,8 @@ function runDeep(options: ScenarioOptions): Deep {
     if (step.done) {
       const { figures, notes, samples, topology } = step.value;
       const wallMs = Math.round(performance.now() - startMs);
-      return { options, figures, notes, samples, topology, handOvers: joinHandOvers, idleDials, wallMs };
+      const counts = { handOvers: joinHandOvers, idleDials, lastHopGrown: lastHopGrown(ledger.broadcasts.values()) };
+      return { options, figures, notes, samples, topology, ...counts, wallMs };
     }
     const { atMs, phase } = step.value;
     if (phase === 'joining' || phase === 'settling') joinHandOvers = handOvers;
@@ -35,6 +37,15 @@ function runDeep(options: ScenarioOptions): Deep {
       idleDials = ((ledger.dials - resting.dials) * 60_000) / (atMs - resting.atMs) / Math.max(1, step.value.living);
     }
   }
+}
+
+/** Links crossed by the last delivery, of messages whose source has a tree that fits. */
+function lastHopGrown(broadcasts: Iterable<Broadcast>): Deep['lastHopGrown'] {
+  const hops = [...broadcasts].filter(({ nth }) => nth > GROWING).map(({ lastHop }) => lastHop);
+  const sum = hops.reduce((all, one) => all + one, 0);
+  return hops.length === 0
+    ? undefined
+    : { mean: Math.round((sum * 1_000) / hops.length) / 1_000, max: Math.max(...hops) };
 }
 
 parentPort?.on('message', (options: ScenarioOptions) => parentPort?.postMessage(runDeep(options)));

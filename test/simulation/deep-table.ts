@@ -12,6 +12,8 @@ export interface Deep {
   readonly handOvers: number;
   /** A minute and peer, in the second half of the scenario's own part. */
   readonly idleDials: number;
+  /** As `figures.lastHop`, after each source's 5th message. */
+  readonly lastHopGrown: Figures['lastHop'] | undefined;
   readonly wallMs: number;
 }
 
@@ -92,7 +94,14 @@ export const ROWS: readonly Row[] = [
     most: rmrBound,
   },
   { name: 'RMR over all', of: ({ figures }) => figures.rmrAll, most: at(0.3) },
-  { name: 'last hop', of: ({ figures }) => figures.lastHop.max, most: hopBound },
+  { name: 'last hop, at most', of: ({ figures }) => figures.lastHop.max, most: hopBound },
+  { name: 'last hop, mean', of: ({ figures }) => figures.lastHop.mean, most: hopBound },
+  {
+    name: 'last hop after the 5th, at most',
+    of: ({ lastHopGrown }) => lastHopGrown?.max ?? Number.NaN,
+    most: hopBound,
+  },
+  { name: 'last hop after the 5th, mean', of: ({ lastHopGrown }) => lastHopGrown?.mean ?? Number.NaN, most: hopBound },
   { name: 'latency p99, ms', of: ({ figures }) => figures.latencyMs.p99 },
   { name: 'DHT: gets that were right', of: ({ notes }) => notes.right ?? 0, least: 0.99, in: DHT },
   { name: 'DHT: hops, mean', of: ({ notes }) => notes.hopsMean ?? 0, most: (deep) => (isHuge(deep) ? 6 : 4), in: DHT },

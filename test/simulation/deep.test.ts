@@ -7,7 +7,14 @@ import { type Deep, ROWS, rowsOf, spreadRow } from './deep-table.ts';
 vi.setConfig({ testTimeout: 180_000 });
 
 const options = { ...scenarioDefaults('join', 4), settleMs: 2_000, liveMs: 1_000, broadcasts: 4, sources: 4 };
-const once: Deep = { ...runScenario(options), options, handOvers: 2, idleDials: 0.1, wallMs: 1 };
+const once: Deep = {
+  ...runScenario(options),
+  options,
+  handOvers: 2,
+  idleDials: 0.1,
+  lastHopGrown: undefined,
+  wallMs: 1,
+};
 const runs = [0.1, 0.5, 0.2, 0.25].map((idleDials) => ({ ...once, idleDials }));
 const rowOf = (name: string) => ROWS.find((row) => row.name === name) ?? expect.unreachable(name);
 const cells = (text: string): string[] => text.trim().split(/\s{2,}/);

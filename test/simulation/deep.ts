@@ -88,10 +88,11 @@ function broken({ options, figures, notes }: Deep): boolean {
   return true;
 }
 
-function print({ options, figures, notes, handOvers, idleDials, wallMs }: Deep): void {
+function print({ options, figures, notes, handOvers, idleDials, lastHopGrown, wallMs }: Deep): void {
   const { scenario, maxPeers: cap } = options;
   const violations = figures.violations.slice(0, 5);
-  console.log(JSON.stringify({ scenario, cap, ...figures, notes, handOvers, idleDials, wallMs, violations }));
+  const more = { handOvers, idleDials, lastHopGrown, wallMs, violations };
+  console.log(JSON.stringify({ scenario, cap, ...figures, notes, ...more }));
 }
 
 /** All runs, several at a time, each in a fresh thread: what one leaves behind slows no other down. */
