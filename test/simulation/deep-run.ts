@@ -2,9 +2,12 @@
 import { parentPort } from 'node:worker_threads';
 import { type Broadcast, GROWING } from '../../runtime/simulation/ledger.ts';
 import { type ScenarioOptions, ScenarioRun } from '../../runtime/testing.ts';
-import type { Deep } from './deep-table.ts';
+import type { Deep, DeepNews, Progress } from './deep-table.ts';
 
-function runDeep(options: ScenarioOptions): Deep {
+/** Real ms between words about how far a run is. */
+const PROGRESS_MS = 30_000;
+
+function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void): Deep {
   let handOvers = 0;
   const run = new ScenarioRun(options, {
     app: ({ mesh }) => {
@@ -16,6 +19,7 @@ function runDeep(options: ScenarioOptions): Deep {
   });
   const { ledger } = run.simulation;
   const startMs = performance.now();
+  let toldMs = startMs;
   /** Halfway through the scenario's own part the network has come to rest, where nothing disturbs it. */
   const restsAtMs = options.joinOverMs + options.settleMs + options.liveMs / 2;
   let resting: { readonly atMs: number; readonly dials: number } | undefined;
@@ -31,6 +35,10 @@ function runDeep(options: ScenarioOptions): Deep {
       return { options, figures, notes, samples, topology, ...counts, wallMs };
     }
     const { atMs, phase } = step.value;
+    if (performance.now() - toldMs >= PROGRESS_MS) {
+      toldMs = performance.now();
+      tell({ seed: options.seed, phase, atMs, wallMs: Math.round(toldMs - startMs) });
+    }
     if (phase === 'joining' || phase === 'settling') joinHandOvers = handOvers;
     if (resting === undefined && atMs >= restsAtMs) resting = { atMs, dials: ledger.dials };
     if (resting !== undefined && atMs > resting.atMs && phase !== 'leaving') {
@@ -48,4 +56,7 @@ function lastHopGrown(broadcasts: Iterable<Broadcast>): Deep['lastHopGrown'] {
     : { mean: Math.round((sum * 1_000) / hops.length) / 1_000, max: Math.max(...hops) };
 }
 
-parentPort?.on('message', (options: ScenarioOptions) => parentPort?.postMessage(runDeep(options)));
+parentPort?.on('message', (options: ScenarioOptions) => {
+  const tell = (news: DeepNews): void => parentPort?.postMessage(news);
+  tell({ type: 'done', deep: runDeep(options, (progress) => tell({ type: 'progress', progress })) });
+});

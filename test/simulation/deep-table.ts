@@ -17,6 +17,20 @@ export interface Deep {
   readonly wallMs: number;
 }
 
+/** How far a run is. */
+export interface Progress {
+  readonly seed: ScenarioOptions['seed'];
+  readonly phase: string;
+  /** Virtual ms. */
+  readonly atMs: number;
+  readonly wallMs: number;
+}
+
+/** What the thread of a run says. */
+export type DeepNews =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'done'; readonly deep: Deep };
+
 export interface Row {
   readonly name: string;
   readonly of: (deep: Deep) => number;

@@ -5,13 +5,12 @@
  *
  *   npm run simulate:deep -- --peers 1000 --seeds 20 --scenarios join,massacre --caps 8,3,2
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
 import { compileHere } from '../support/compiled.ts';
-import { type Deep, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
+import { type Deep, type DeepNews, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
 
 /** Of each thread. Garbage is collected seldom where there is room for it. */
 const HEAP_MB = 16_384;
@@ -95,6 +94,20 @@ function print({ options, figures, notes, handOvers, idleDials, lastHopGrown, wa
   console.log(JSON.stringify({ scenario, cap, ...figures, notes, ...more }));
 }
 
+/** The result of a run, whose progress is printed. */
+function told(thread: Worker): Promise<Deep> {
+  return new Promise((resolve, reject) => {
+    thread.once('error', reject);
+    thread.on('message', (news: DeepNews) => {
+      if (news.type === 'done') return resolve(news.deep);
+      const { seed, phase, atMs, wallMs } = news.progress;
+      process.stderr.write(
+        `  seed ${seed}: ${phase}, ${Math.round(atMs / 1_000)} s simulated in ${Math.round(wallMs / 1_000)} s\n`,
+      );
+    });
+  });
+}
+
 /** All runs, several at a time, each in a fresh thread: what one leaves behind slows no other down. */
 async function runAll(program: string, all: readonly ScenarioOptions[]): Promise<Deep[]> {
   const done: Deep[] = [];
@@ -105,7 +118,7 @@ async function runAll(program: string, all: readonly ScenarioOptions[]): Promise
         resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
       });
       thread.postMessage(options);
-      const [deep] = (await once(thread, 'message')) as [Deep];
+      const deep = await told(thread);
       await thread.terminate();
       print(deep);
       done.push(deep);
