@@ -1,5 +1,5 @@
 /** Goal: bulk that waits goes as it was given, and the two ends of a native link part only when neither has anything left to say. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Lanes } from '../../adapters/webrtc-native-lanes.ts';
 import type { NativeChannel, NativeConnection } from '../../adapters/webrtc-native-types.ts';
 import { LINK_BUFFER_LOW_BYTES } from '../../machines/shared/limits.ts';
@@ -10,6 +10,7 @@ class FakeChannel implements NativeChannel {
   binaryType = '';
   readyState = 'open';
   bufferedAmount = 0;
+  /** Missing in an engine that does not tell when it is low. */
   bufferedAmountLowThreshold = 0;
   readonly sent: number[] = [];
   /** The first byte of each frame. */
@@ -42,8 +43,9 @@ class FakeChannel implements NativeChannel {
   }
 }
 
-function open() {
+function open({ tells = true } = {}) {
   const channels = [new FakeChannel(), new FakeChannel()] as const;
+  if (!tells) for (const channel of channels) Reflect.deleteProperty(channel, 'bufferedAmountLowThreshold');
   const heard: string[] = [];
   const connection = {
     createDataChannel: (_label: string, { id }: { readonly id: number }) => channels[id as 0 | 1],
@@ -102,6 +104,41 @@ describe('bulk that waits for the engine', () => {
     lanes.send(frame, 'bulk');
     expect(bulk.sent).toHaveLength(before + 1);
     expect(heard).toEqual(['opened']);
+  });
+});
+
+describe('an engine that does not tell when it is low', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('is looked after each ms while it moves, more and more seldom while it does not, and no more when all is out', () => {
+    vi.useFakeTimers();
+    const { lanes, bulk, heard } = open({ tells: false });
+    const frame = new Uint8Array(16_000);
+    const count = 50;
+    for (let n = 0; n < count; n++) expect(lanes.send(frame, 'bulk')).toBe(true);
+    const first = bulk.sent.length;
+    bulk.drain(200_000);
+    vi.advanceTimersByTime(1);
+    expect(bulk.sent.length).toBeGreaterThan(first);
+    let looks = 0;
+    const full = bulk.bufferedAmount;
+    const get = (): number => {
+      looks++;
+      return full;
+    };
+    Object.defineProperty(bulk, 'bufferedAmount', { get, configurable: true });
+    vi.advanceTimersByTime(1_000);
+    expect(looks).toBeGreaterThan(30);
+    expect(looks).toBeLessThan(300);
+    Object.defineProperty(bulk, 'bufferedAmount', { value: 0, writable: true, configurable: true });
+    for (let ms = 0; bulk.sent.length < count; ms++) {
+      expect(ms).toBeLessThan(40);
+      vi.advanceTimersByTime(1);
+      bulk.bufferedAmount = 0;
+    }
+    vi.advanceTimersByTime(16);
+    expect(heard).toEqual(['opened', 'drained']);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 
