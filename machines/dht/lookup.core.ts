@@ -2,7 +2,7 @@
  * What a lookup makes of its answers: pure. It asks on several paths at once, since each may end at a peer that does not know
  * better, or lies; takes the newest record that holds its check; and tells who should have it and does not.
  */
-import { DHT_K, DHT_K_MAX, DHT_ROUNDS_MAX } from '../shared/dht-routing-limits.ts';
+import { DHT_CLOSEST_ASKED, DHT_K, DHT_K_MAX, DHT_ROUNDS_MAX } from '../shared/dht-routing-limits.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { byDistance } from '../shared/xor.ts';
 import type { LookupContext, LookupInput, LookupOutput, PathAnswer } from './dht.events.ts';
@@ -61,7 +61,7 @@ export function isSettled(context: LookupContext): boolean {
   const found = context.answers.filter(({ record }) => record !== undefined);
   if (context.goal === 'nodes') return agreeOnClosest(context.answers);
   if (found.some(({ record }) => record?.kind === 'immutable')) return true;
-  return agreeToHold(context) && closestUnheard(context) === undefined;
+  return agreeToHold(context) && closestUnheard(context).length === 0;
 }
 
 /** Several hold a record, of whatever version. */
@@ -69,10 +69,10 @@ const agreeToHold = ({ answers }: LookupContext): boolean =>
   new Set(answers.filter(({ record }) => record !== undefined).map(({ by }) => by)).size >= QUORUM;
 
 /**
- * The peer closest to the key, if it did not answer: it decides between writers, and knows a new version first. Several must have
- * named it: else a liar's word of somebody who is not there would keep every reader waiting.
+ * The peers closest to the key that did not answer: the closest decides between writers, and knows a new version first. Peers do not
+ * agree who it is, so some are asked that a single one named, and some that several did: a liar may name any number who are not there.
  */
-function closestUnheard({ answers, key }: LookupContext): PeerId | undefined {
+function closestUnheard({ answers, key }: LookupContext): PeerId[] {
   const heard = new Set<PeerId>();
   const named = new Map<PeerId, number>();
   for (const { by, nodes } of answers) {
@@ -81,11 +81,13 @@ function closestUnheard({ answers, key }: LookupContext): PeerId | undefined {
     for (const id of new Set(nodes)) named.set(id, (named.get(id) ?? 0) + 1);
   }
   const vouched = [...named].filter(([, count]) => count >= QUORUM).map(([id]) => id);
-  const [closest] = byDistance(key, [...new Set([...vouched, ...heard])]);
-  return closest === undefined || heard.has(closest) ? undefined : closest;
+  const wanted = [vouched, [...named.keys()]].flatMap((ids) =>
+    byDistance(key, [...new Set([...ids, ...heard])]).slice(0, DHT_CLOSEST_ASKED),
+  );
+  return [...new Set(wanted)].filter((id) => !heard.has(id));
 }
 
-/** There is a record to take, but for the word of the peer closest to the key, who was not asked yet. */
+/** There is a record to take, but for the word of the peers closest to the key, who were not asked yet. */
 export const wantsClosest = (context: LookupContext): boolean =>
   context.goal === 'value' && context.round === 1 && agreeToHold(context) && !isSettled(context);
 
@@ -125,8 +127,7 @@ export function mayAskAgain(context: LookupContext): boolean {
  */
 export function peersToAsk(context: LookupContext): PeerId[] {
   if (context.round === 0 || context.goal === 'nodes') return [];
-  const closest = wantsClosest(context) ? closestUnheard(context) : undefined;
-  if (closest !== undefined) return [closest];
+  if (wantsClosest(context)) return closestUnheard(context);
   const answered = new Set(context.answers.map(({ by }) => by));
   const left = nodesOf(context).filter((id) => !answered.has(id));
   // Every second round goes by other neighbours: all that were heard of may come from one liar.

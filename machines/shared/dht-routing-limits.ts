@@ -26,8 +26,10 @@ export const DHT_MESSAGES_MAX = 8_192;
 /** One round of questions waits this long for its answers, then others are asked. Guess: ten slow links there and back. */
 export const DHT_ROUND_MS = 2_000;
 export const DHT_ROUNDS_MAX = 3;
-/** Where holders have answered, the one closest to the key is waited for no longer. Guess: a way there and back. */
-export const DHT_CLOSEST_MS = 500;
+/** Where holders have answered, those closest to the key are waited for no longer. Guess: a way there and back. */
+export const DHT_CLOSEST_MS = 750;
+/** So many of those that several name are to answer, and so many of those that anybody names. */
+export const DHT_CLOSEST_ASKED = 2;
 /** Lookups of one peer under way. */
 export const DHT_LOOKUPS_MAX = 256;
 /** Questions to single peers under way. */

@@ -102,6 +102,19 @@ export class Copies {
     if (open === 0) end();
   }
 
+  /**
+   * A version that is new here came from `giver`, who may not know who is closest to its key: the closest that we know is offered it,
+   * or the others if that is us. So all holders have it soon whose surroundings overlap, whichever of them it was stored with.
+   */
+  passOn(record: DhtRecord, giver: PeerId | undefined): void {
+    const { self, router } = this.#options;
+    const [first = self] = router.closest(record.key, 1);
+    if (first === giver) return;
+    for (const peer of first === self ? this.#lacking(record) : [first]) {
+      if (peer !== giver) this.#offer(peer, [record], () => undefined);
+    }
+  }
+
   /** What came of a copy; newer records that the receiver has are taken over. */
   #copied(answer: CallResult, records: readonly DhtRecord[], from: PeerId): boolean {
     if (answer?.outcome !== 'done') {

@@ -89,7 +89,7 @@ export class Holder implements Answerer {
       case 'store':
         return this.#store(body, reply);
       case 'copy':
-        return this.#copy(body, neighbourOf(ask), reply);
+        return this.#copy(ask, reply);
       case 'offer':
         return reply(this.#offered(body, neighbourOf(ask)));
       case 'watch':
@@ -142,15 +142,19 @@ export class Holder implements Answerer {
   }
 
   /** Copies of another holder; it is told of what we hold that is newer. */
-  #copy(body: Uint8Array, from: PeerId | undefined, reply: (reply: Reply) => void): void {
-    const records = readRecords(body);
+  #copy(ask: DhtAsk, reply: (reply: Reply) => void): void {
+    const records = readRecords(ask.body);
+    const from = neighbourOf(ask);
+    const { copies } = this.#options.parts();
     if (records === undefined || records.length === 0) return reply(REFUSED);
     const newer: DhtRecord[] = [];
     let open = records.length;
     let isHeld = true;
     for (const record of records) {
       this.take(record, undefined, (result) => {
-        if (result.ok && from !== undefined) this.#options.parts().copies.note(record, from);
+        if (result.ok && from !== undefined) copies.note(record, from);
+        // Who sent it is a claim; a false one keeps us from an offer to that peer, no more.
+        if (result.ok && result.changed) copies.passOn(record, ask.way[0]);
         if (!result.ok && result.held !== undefined) newer.push(result.held);
         else if (!result.ok) isHeld = false;
         if (--open > 0) return;

@@ -18,6 +18,8 @@ interface Written {
   confirmed: number;
   /** The newest that was begun: a reader may see it. */
   begun: number;
+  /** Its write is under way. Of two at once either may be the one that stands. */
+  isBeingWritten: boolean;
 }
 
 export interface DhtFigures {
@@ -88,13 +90,15 @@ export class DhtWorkload {
     const peer = this.#some();
     const port = peer && dhtOf(peer);
     if (port === undefined) return;
-    const known = again ? this.#written[Math.floor(this.#random.next() * this.#written.length)] : undefined;
-    const written = known ?? this.#newName(port);
+    const free = again ? this.#written.filter(({ isBeingWritten }) => !isBeingWritten) : [];
+    const written = free[Math.floor(this.#random.next() * free.length)] ?? this.#newName(port);
     const value = ++written.begun;
+    written.isBeingWritten = true;
     this.#puts++;
     this.#open++;
     port.put(written.name, { value }, {}, (result) => {
       this.#open--;
+      written.isBeingWritten = false;
       if (result instanceof Error) {
         this.#putsFailed++;
         return;
@@ -106,7 +110,7 @@ export class DhtWorkload {
 
   #newName(port: DhtPort): Written {
     const name = `record ${this.#written.length}`;
-    const written = { name, key: port.keyOf(name), confirmed: 0, begun: 0 };
+    const written = { name, key: port.keyOf(name), confirmed: 0, begun: 0, isBeingWritten: false };
     this.#written.push(written);
     return written;
   }

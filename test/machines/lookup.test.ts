@@ -83,11 +83,29 @@ describe('the lookup chart', () => {
       expect(outputOf(run)).toMatchObject({ record: version(4), holders: [peer('a'), peer('b')] });
     });
 
-    it('takes nobody’s word alone that there is such a peer', () => {
+    it('asks also whom one alone names, but not everybody: a liar may name many who are not there', () => {
       const run = start();
-      hear(run, answer(0, peer('a'), named), answer(1, peer('b'), { record: version(4) }));
+      run.take();
+      const liar = { nodes: [peer('1'), peer('2'), peer('3'), peer('4')], record: version(4) };
+      hear(
+        run,
+        answer(0, peer('a'), liar),
+        answer(1, peer('b'), { nodes: [peer('5'), peer('6')], record: version(4) }),
+      );
+      expect(asksOf(run)).toMatchObject([{ round: 2, peers: [peer('1'), peer('2')] }]);
+      run.send({ type: 'paths.asked', count: 2, own: false });
+      run.clock.runFor(DHT_CLOSEST_MS);
       run.send({ type: 'record.checked', holds: true });
       expect(outputOf(run)).toMatchObject({ record: version(4), paths: 2 });
+    });
+
+    it('asks those that several name beside those that one alone does', () => {
+      const run = start();
+      run.take();
+      const both = [peer('5'), peer('6')];
+      const liar = { nodes: [peer('1'), peer('2'), peer('3'), ...both], record: version(4) };
+      hear(run, answer(0, peer('a'), liar), answer(1, peer('b'), { nodes: both, record: version(4) }));
+      expect(asksOf(run)).toMatchObject([{ round: 2, peers: [...both, peer('1'), peer('2')] }]);
     });
   });
 
