@@ -26,14 +26,17 @@ export interface LanesHost {
 
 /** Bulk inside the engine: some ms of a fast link. */
 const BULK_AHEAD_BYTES = 262_144;
-/** So much is left when the engine is given more: it does not run dry while the thread does something else for a while. */
-const BULK_AGAIN_BYTES = BULK_AHEAD_BYTES / 2;
 /** Bulk that waits for the engine. A browser's own buffer ends there too. */
 const BULK_QUEUE_BYTES_MAX = 16_777_216;
+/** Frames that were sent and are still in the list of those that wait. */
+const QUEUE_SENT_MAX = 256;
 /** Between looks at channels that do not tell when they are low: a helping takes 3 ms over loopback. Longer while nothing moves. */
 const LOOK_MS = 1;
 const LOOK_MAX_MS = 16;
-/** Low for one lane: when both are, the link is (LINK_BUFFER_LOW_BYTES), whichever tells it last. */
+/**
+ * Low for one lane: when both are, the link is (LINK_BUFFER_LOW_BYTES), whichever tells it last. So much is left when the engine is given
+ * more: it does not run dry while the thread does something else for a while.
+ */
 const LANE_LOW_BYTES = LINK_BUFFER_LOW_BYTES / 2;
 const GOODBYE = new Uint8Array(0);
 
@@ -201,10 +204,8 @@ export class Lanes {
     this.#queue.push(copyFrame(frame));
     const isFirst = this.#queuedBytes === 0;
     this.#queuedBytes += frame.byteLength;
-    if (!isFirst || this.#looks) return true;
-    this.#bulk.channel.bufferedAmountLowThreshold = BULK_AGAIN_BYTES;
-    // It may have passed the mark before it was set: nothing would tell.
-    if (this.#bulk.channel.bufferedAmount <= BULK_AGAIN_BYTES) this.#feed();
+    // It may have passed the mark before anything waited: nothing would tell.
+    if (isFirst && !this.#looks && this.#bulk.channel.bufferedAmount <= LANE_LOW_BYTES) this.#feed();
     return true;
   }
 
@@ -217,10 +218,12 @@ export class Lanes {
         this.#bulk.send(frame);
         giveBack(frame);
       }
-      if (this.#queueAt < this.#queue.length) return;
-      this.#queue = [];
+      // Under a steady stream it is never empty, and would keep all that it ever held.
+      if (this.#queueAt >= QUEUE_SENT_MAX) this.#queue.splice(0, this.#queueAt);
+      else if (this.#queueAt < this.#queue.length) return;
+      else this.#queue = [];
       this.#queueAt = 0;
-      if (!this.#looks) this.#bulk.channel.bufferedAmountLowThreshold = LANE_LOW_BYTES;
+      if (this.#queue.length > 0) return;
       if (this.#isEnding) this.#bulk.send(GOODBYE);
     } catch {
       // The channel closed: its event follows and ends the link.
@@ -300,7 +303,7 @@ export class Lanes {
       const drained = this.#control.drainedBytes + this.#bulk.drainedBytes;
       this.#lookMs = drained > this.#seenDrained ? LOOK_MS : Math.min(LOOK_MAX_MS, this.#lookMs * 2);
       this.#seenDrained = drained;
-      if (this.#owesDrain || this.#queuedBytes > 0) this.#lookLater();
+      if (this.#isOpen && (this.#owesDrain || this.#queuedBytes > 0)) this.#lookLater();
     }, this.#lookMs);
   }
 

@@ -104,7 +104,7 @@ export const lookupMachine = setup({
       description: 'The actor is waiting for answers, until enough agree.',
       on: { 'path.answered': { actions: ['absorb', 'tell'] } },
       always: [
-        { guard: 'wantsClosest', target: 'asking', description: 'It knows the newest version first.' },
+        { guard: 'wantsClosest', target: 'asking', description: 'They know a new version first.' },
         { guard: 'hasRecord', target: 'verifying' },
         { guard: 'hasNodes', target: 'found' },
         { guard: 'mayAskAgain', target: 'asking' },

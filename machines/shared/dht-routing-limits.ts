@@ -42,6 +42,8 @@ export const DHT_MEND_AFTER_MS = 1_500;
 export const DHT_MEND_MS = 60_000;
 /** After so long nobody is taken at its word any more: a holder may lose a record without a sign. Guess. */
 export const DHT_DOUBT_MS = 600_000;
+/** What a holder is given anew waits this long for more of it, before those hear of it who should hold it too. Guess. */
+export const DHT_PASS_ON_MS = 50;
 /** Our own records are given to their holders anew this often (±10 %), as BEP 44 asks for, and for how long at most. */
 export const DHT_REPUBLISH_MS = 3_600_000;
 export const DHT_REPUBLISH_LIMIT_MS = 60_000;

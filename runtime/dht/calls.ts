@@ -34,6 +34,11 @@ export class Calls {
     this.#router = router;
   }
 
+  /** So many are under way that what can wait should. */
+  get isBusy(): boolean {
+    return this.#open.size >= DHT_CALLS_MAX / 2;
+  }
+
   /** `done` is called in a later turn. */
   call(to: PeerId, verb: DhtVerb, body: Uint8Array, done: (answer: CallResult) => void): void {
     this.#start(done, (id, except) => this.#router.ask(id, 0, verb, to, body, except));

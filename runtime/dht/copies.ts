@@ -9,6 +9,7 @@ import {
   DHT_DOUBT_MS,
   DHT_MEND_MS,
   DHT_OFFER_MAX,
+  DHT_PASS_ON_MS,
 } from '../../machines/shared/dht-routing-limits.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
@@ -50,6 +51,9 @@ function add(offers: Offers, peer: PeerId, record: DhtRecord): void {
 export class Copies {
   readonly #options: CopiesOptions;
   readonly #known = new Map<RecordKey, Known>();
+  /** Records of which a new version came, and from whom, until it is passed on. */
+  readonly #news = new Map<RecordKey, PeerId | undefined>();
+  #newsTimer: unknown;
   #doubtedMs: number;
   #thoroughMs: number;
 
@@ -103,16 +107,33 @@ export class Copies {
   }
 
   /**
-   * A version that is new here came from `giver`, who may not know who is closest to its key: the closest that we know is offered it,
-   * or the others if that is us. So all holders have it soon whose surroundings overlap, whichever of them it was stored with.
+   * A version of this record that is new here came from `giver`, who may not know who is closest: the closest that we know is offered
+   * it, or the others if that is us. So all holders have it soon whose surroundings overlap, whichever of them it was stored with.
    */
-  passOn(record: DhtRecord, giver: PeerId | undefined): void {
-    const { self, router } = this.#options;
-    const [first = self] = router.closest(record.key, 1);
-    if (first === giver) return;
-    for (const peer of first === self ? this.#lacking(record) : [first]) {
-      if (peer !== giver) this.#offer(peer, [record], () => undefined);
+  passOn(key: RecordKey, giver: PeerId | undefined): void {
+    this.#news.set(key, giver);
+    this.#newsTimer ??= this.#options.clock.setTimeout(() => {
+      this.#newsTimer = undefined;
+      this.#passAllOn();
+    }, DHT_PASS_ON_MS);
+  }
+
+  /** What a stranger has us hold may come fast: each peer is told of all of it at once, and of none while much is under way. */
+  #passAllOn(): void {
+    const { self, clock, router, holdings, calls } = this.#options;
+    const nowMs = clock.now();
+    const offers: Offers = new Map();
+    for (const [key, giver] of this.#news) {
+      const record = holdings.get(key, nowMs);
+      const [first = self] = router.closest(key, 1);
+      if (record === undefined || first === giver) continue;
+      for (const peer of first === self ? this.#lacking(record) : [first]) {
+        if (peer !== giver) add(offers, peer, record);
+      }
     }
+    this.#news.clear();
+    if (calls.isBusy) return;
+    for (const [peer, records] of offers) this.#offer(peer, records, () => undefined);
   }
 
   /** What came of a copy; newer records that the receiver has are taken over. */
@@ -228,6 +249,8 @@ export class Copies {
   }
 
   stop(): void {
+    this.#options.clock.clearTimeout(this.#newsTimer);
+    this.#news.clear();
     this.#known.clear();
   }
 }

@@ -86,8 +86,12 @@ export class Dht implements DhtPort {
     this.#router = new Router({ self, clock, random, links, k: settings.k, detours, send, count }, this.#holder);
     this.#calls = new Calls(clock, this.#router);
     const shared = { router: this.#router, calls: this.#calls, ...parts };
-    const heard = (newer: readonly DhtRecord[]): void => {
-      for (const record of newer) this.#holder.take(record, undefined, () => undefined);
+    const heard = (newer: readonly DhtRecord[], from: PeerId): void => {
+      for (const record of newer) {
+        this.#holder.take(record, undefined, (result) => {
+          if (result.ok && result.changed) this.#copies.passOn(record.key, from);
+        });
+      }
     };
     this.#copies = new Copies({ holdings, heard, k: settings.k, ...shared });
     this.#watches = new Watches(clock, this.#calls, count);

@@ -154,7 +154,7 @@ export class Holder implements Answerer {
       this.take(record, undefined, (result) => {
         if (result.ok && from !== undefined) copies.note(record, from);
         // Who sent it is a claim; a false one keeps us from an offer to that peer, no more.
-        if (result.ok && result.changed) copies.passOn(record, ask.way[0]);
+        if (result.ok && result.changed) copies.passOn(record.key, ask.way[0]);
         if (!result.ok && result.held !== undefined) newer.push(result.held);
         else if (!result.ok) isHeld = false;
         if (--open > 0) return;

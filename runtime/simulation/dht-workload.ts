@@ -18,8 +18,8 @@ interface Written {
   confirmed: number;
   /** The newest that was begun: a reader may see it. */
   begun: number;
-  /** Its write is under way. Of two at once either may be the one that stands. */
-  isBeingWritten: boolean;
+  /** Whoever writes it just now. Of two writes at once either may be the one that stands. */
+  writer: SimPeer | undefined;
 }
 
 export interface DhtFigures {
@@ -90,15 +90,15 @@ export class DhtWorkload {
     const peer = this.#some();
     const port = peer && dhtOf(peer);
     if (port === undefined) return;
-    const free = again ? this.#written.filter(({ isBeingWritten }) => !isBeingWritten) : [];
+    const free = again ? this.#written.filter(({ writer }) => writer?.living !== true) : [];
     const written = free[Math.floor(this.#random.next() * free.length)] ?? this.#newName(port);
     const value = ++written.begun;
-    written.isBeingWritten = true;
+    written.writer = peer;
     this.#puts++;
     this.#open++;
     port.put(written.name, { value }, {}, (result) => {
       this.#open--;
-      written.isBeingWritten = false;
+      written.writer = undefined;
       if (result instanceof Error) {
         this.#putsFailed++;
         return;
@@ -110,7 +110,7 @@ export class DhtWorkload {
 
   #newName(port: DhtPort): Written {
     const name = `record ${this.#written.length}`;
-    const written = { name, key: port.keyOf(name), confirmed: 0, begun: 0, isBeingWritten: false };
+    const written: Written = { name, key: port.keyOf(name), confirmed: 0, begun: 0, writer: undefined };
     this.#written.push(written);
     return written;
   }

@@ -53,7 +53,10 @@ function lastHopGrown(broadcasts: Iterable<Broadcast>): Deep['lastHopGrown'] {
   const sum = hops.reduce((all, one) => all + one, 0);
   return hops.length === 0
     ? undefined
-    : { mean: Math.round((sum * 1_000) / hops.length) / 1_000, max: Math.max(...hops) };
+    : {
+        mean: Math.round((sum * 1_000) / hops.length) / 1_000,
+        max: hops.reduce((most, one) => Math.max(most, one), 0),
+      };
 }
 
 parentPort?.on('message', (options: ScenarioOptions) => {
