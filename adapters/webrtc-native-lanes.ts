@@ -219,12 +219,11 @@ export class Lanes {
         giveBack(frame);
       }
       // Under a steady stream it is never empty, and would keep all that it ever held.
-      if (this.#queueAt >= QUEUE_SENT_MAX) this.#queue.splice(0, this.#queueAt);
-      else if (this.#queueAt < this.#queue.length) return;
-      else this.#queue = [];
-      this.#queueAt = 0;
-      if (this.#queue.length > 0) return;
-      if (this.#isEnding) this.#bulk.send(GOODBYE);
+      if (this.#queueAt >= QUEUE_SENT_MAX || this.#queueAt === this.#queue.length) {
+        this.#queue = this.#queue.slice(this.#queueAt);
+        this.#queueAt = 0;
+      }
+      if (this.#isEnding && this.#queue.length === 0) this.#bulk.send(GOODBYE);
     } catch {
       // The channel closed: its event follows and ends the link.
     }

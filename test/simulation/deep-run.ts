@@ -1,6 +1,6 @@
 /** Goal: one long run in a thread of its own, with what only a look on its way can tell. */
 import { parentPort } from 'node:worker_threads';
-import { type Broadcast, GROWING } from '../../runtime/simulation/ledger.ts';
+import { type Broadcast, GROWING, round } from '../../runtime/simulation/ledger.ts';
 import { type ScenarioOptions, ScenarioRun } from '../../runtime/testing.ts';
 import type { Deep, DeepNews, Progress } from './deep-table.ts';
 
@@ -51,12 +51,8 @@ function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void): 
 function lastHopGrown(broadcasts: Iterable<Broadcast>): Deep['lastHopGrown'] {
   const hops = [...broadcasts].filter(({ nth }) => nth > GROWING).map(({ lastHop }) => lastHop);
   const sum = hops.reduce((all, one) => all + one, 0);
-  return hops.length === 0
-    ? undefined
-    : {
-        mean: Math.round((sum * 1_000) / hops.length) / 1_000,
-        max: hops.reduce((most, one) => Math.max(most, one), 0),
-      };
+  if (hops.length === 0) return undefined;
+  return { mean: round(sum / hops.length), max: hops.reduce((most, one) => Math.max(most, one), 0) };
 }
 
 parentPort?.on('message', (options: ScenarioOptions) => {
