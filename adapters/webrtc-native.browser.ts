@@ -8,7 +8,11 @@ import {
   type NativeTraits,
 } from './webrtc-native.ts';
 
-const BROWSER: NativeTraits = { capabilities: { restart: true, rollback: true, media: true } };
+/**
+ * Chromium's own addresses come 1 to 7 ms after the description, on a busy machine too; those that servers tell come later, and
+ * one by one. A link takes some hundred ms to set up.
+ */
+const BROWSER: NativeTraits = { capabilities: { restart: true, rollback: true, media: true }, gathersWithinMs: 15 };
 
 export interface NativeLinkPortOptions extends NativeLinkOptions {
   /** An implementation for platforms without one of their own. Default: the global one. */

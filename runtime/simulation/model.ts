@@ -21,8 +21,9 @@ export interface NetworkModel {
   /** From the offer to an open channel: signaling, ICE, DTLS and SCTP; a round trip after the answer is the least. Drawn for each link. */
   readonly setup: Delay;
   /**
-   * ICE candidates that each end of a link gives out, 1 to 32. Measured on one interface with IPv4 and IPv6, without servers:
-   * Chromium and node-datachannel 2; @roamhq/wrtc, which takes in loopback and TCP, 4 to 8.
+   * ICE candidates that each end of a link gives out as signals of their own, 1 to 32. Measured on one interface with IPv4 and
+   * IPv6: node-datachannel 2; @roamhq/wrtc 4 over TCP, where a link takes long. A browser has its own addresses in its
+   * description, and gives out what STUN servers tell of each.
    */
   readonly candidates: number;
   /** Links can restart ICE, as browsers' can. False: they are dialed afresh and resume, as with simple-peer and node-datachannel. */

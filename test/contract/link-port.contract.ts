@@ -10,6 +10,9 @@ import { identityCases, laneCases, restartCases } from './link-extras.contract.t
 
 export type { LinkHarness } from './link-ends.ts';
 
+/** A line of a description that holds a candidate. */
+const INSIDE = /^a=candidate:.*\r?\n/gm;
+
 const opening: Record<string, Case> = {
   'opens on both ends, once, with an offer, an answer and candidates': async (harness) => {
     const ends = await openPair(harness);
@@ -34,9 +37,16 @@ const opening: Record<string, Case> = {
   },
   'takes candidates that came before their description': async (harness) => {
     const held: LinkSignal[] = [];
+    // Those inside of the description are taken out of it, as a hub of simple-peer's would have brought them.
     const ends = pair(harness, (from, signal) => {
       if (from !== 'left' || signal.kind !== 'offer') return true;
-      held.push(signal);
+      const inside = signal.sdp.match(INSIDE) ?? [];
+      for (const line of inside) {
+        const candidate = { candidate: line.trim().slice('a='.length), sdpMid: '0', sdpMLineIndex: 0 };
+        ends.left.signals.push({ kind: 'candidate', ...candidate });
+        ends.right.signal({ kind: 'candidate', ...candidate });
+      }
+      held.push({ ...signal, sdp: signal.sdp.replace(INSIDE, '') });
       return false;
     });
     await until(harness, () => ends.left.signals.some(({ kind }) => kind === 'candidate'), 'a candidate of the left');
