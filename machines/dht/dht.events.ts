@@ -39,8 +39,10 @@ export interface LookupContext extends LookupInput {
   /** There was nobody to ask in this round. */
   readonly isLonely: boolean;
   readonly askedAll: number;
-  /** At most DHT_PATHS_MAX x DHT_ROUNDS_MAX. */
+  /** At most DHT_PATHS_MAX x DHT_ROUNDS_DOUBTFUL_MAX. */
   readonly answers: readonly PathAnswer[];
+  /** A record did not hold its check. */
+  readonly isLiedTo: boolean;
   /** The record that is being checked, and the one that was found to hold. What came meanwhile is neither. */
   readonly checking: DhtRecord | undefined;
   readonly verified: DhtRecord | undefined;
@@ -76,6 +78,8 @@ export type LookupReport =
       readonly round: number;
       /** These, each by itself. Empty: whoever is closest, on so many paths. */
       readonly peers: readonly PeerId[];
+      /** Nothing was found so far: each of them is asked by another neighbour. One that lies must not get all questions. */
+      readonly apart: boolean;
     }
   | { readonly type: 'lookup.checks'; readonly lookup: number; readonly record: DhtRecord }
   | ({ readonly type: 'lookup.progress' } & LookupProgress);

@@ -2,7 +2,13 @@
  * What a lookup makes of its answers: pure. It asks on several paths at once, since each may end at a peer that does not know
  * better, or lies; takes the newest record that holds its check; and tells who should have it and does not.
  */
-import { DHT_CLOSEST_ASKED, DHT_K, DHT_K_MAX, DHT_ROUNDS_MAX } from '../shared/dht-routing-limits.ts';
+import {
+  DHT_CLOSEST_ASKED,
+  DHT_K,
+  DHT_K_MAX,
+  DHT_ROUNDS_DOUBTFUL_MAX,
+  DHT_ROUNDS_MAX,
+} from '../shared/dht-routing-limits.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { byDistance } from '../shared/xor.ts';
 import type { LookupContext, LookupInput, LookupOutput, PathAnswer } from './dht.events.ts';
@@ -18,6 +24,7 @@ export const blankLookup = (input: LookupInput): LookupContext => ({
   isLonely: false,
   askedAll: 0,
   answers: [],
+  isLiedTo: false,
   checking: undefined,
   verified: undefined,
 });
@@ -46,7 +53,7 @@ export function disown({ answers, checking }: LookupContext): Partial<LookupCont
     const isForged = record !== undefined && checking !== undefined && compareRecords(record, checking) === 0;
     return isForged ? { ...rest, found: false } : answer;
   });
-  return { answers: others, checking: undefined };
+  return { answers: others, checking: undefined, isLiedTo: true };
 }
 
 const ofRound = (context: LookupContext): PathAnswer[] =>
@@ -114,9 +121,13 @@ export function nodesOf(context: LookupContext): PeerId[] {
   return byDistance(context.key, [...named]).slice(0, DHT_K_MAX);
 }
 
+/** Somebody may keep from us what there is: questions were not answered, or a record was forged. */
+const isDoubtful = ({ goal, answers, askedAll, isLiedTo }: LookupContext): boolean =>
+  goal === 'value' && (isLiedTo || answers.filter(({ path }) => path >= 0).length < askedAll);
+
 /** Whether another round may find more: nothing was found, or not even an answer came. */
 export function mayAskAgain(context: LookupContext): boolean {
-  if (context.round >= DHT_ROUNDS_MAX) return false;
+  if (context.round >= (isDoubtful(context) ? DHT_ROUNDS_DOUBTFUL_MAX : DHT_ROUNDS_MAX)) return false;
   if (context.goal === 'nodes') return context.answers.length === 0;
   return newest(context) === undefined;
 }

@@ -42,6 +42,7 @@ export const lookupMachine = setup({
       quest: { lookup: context.lookup, goal: context.goal, key: context.key, paths: context.paths },
       round: context.round + 1,
       peers: peersToAsk(context),
+      apart: newest(context) === undefined,
     })),
     countRound: assign(({ context }) => ({ round: context.round + 1, asked: context.paths })),
     noteAsked: assign(({ context, event }) => {

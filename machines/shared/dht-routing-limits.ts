@@ -25,7 +25,9 @@ export const DHT_SEEN_MAX = 2_048;
 export const DHT_MESSAGES_MAX = 8_192;
 /** One round of questions waits this long for its answers, then others are asked. Guess: ten slow links there and back. */
 export const DHT_ROUND_MS = 2_000;
+/** Rounds while nothing is found; and where answers did not come or were forged, so that nothing found may be a lie. */
 export const DHT_ROUNDS_MAX = 3;
+export const DHT_ROUNDS_DOUBTFUL_MAX = 5;
 /** Where holders have answered, those closest to the key are waited for no longer. Guess: a way there and back. */
 export const DHT_CLOSEST_MS = 750;
 /** So many of those that several name are to answer, and so many of those that anybody names. */

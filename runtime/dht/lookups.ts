@@ -62,7 +62,7 @@ export class Lookups {
   obey(order: Exclude<DhtOrder, { type: `dht.${string}` }>): void {
     switch (order.type) {
       case 'lookup.asks':
-        return this.#ask(order.quest.lookup, order.round, order.peers);
+        return this.#ask(order);
       case 'lookup.checks':
         return this.#check(order.lookup, order.record);
       case 'lookup.ended':
@@ -72,7 +72,7 @@ export class Lookups {
     }
   }
 
-  #ask(lookup: number, round: number, peers: readonly PeerId[]): void {
+  #ask({ quest: { lookup }, round, peers, apart }: Extract<DhtOrder, { type: 'lookup.asks' }>): void {
     const running = this.#running.get(lookup);
     if (running === undefined) return;
     const { report, router } = this.#options;
@@ -84,7 +84,11 @@ export class Lookups {
     else {
       const named = peers.slice(0, DHT_PATHS_MAX);
       asked = named.length;
-      for (const [path, peer] of named.entries()) router.ask(id, path, 'value', peer, fromHex(quest.key));
+      const used = new Set<PeerId>();
+      for (const [path, peer] of named.entries()) {
+        const by = router.ask(id, path, 'value', peer, fromHex(quest.key), apart ? used : undefined);
+        if (by !== undefined) used.add(by);
+      }
     }
     const isFirst = round === 1;
     report({ type: 'lookup.asked', lookup, count: asked, own: isFirst });

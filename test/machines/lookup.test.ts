@@ -3,7 +3,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { LookupInput, LookupOutput, PathAnswer } from '../../machines/dht/dht.events.ts';
 import { lookupMachine } from '../../machines/dht/lookup.machine.ts';
 import type { DhtRecord } from '../../machines/dht/records.core.ts';
-import { DHT_CLOSEST_MS, DHT_ROUND_MS, DHT_ROUNDS_MAX } from '../../machines/shared/dht-routing-limits.ts';
+import {
+  DHT_CLOSEST_MS,
+  DHT_ROUND_MS,
+  DHT_ROUNDS_DOUBTFUL_MAX,
+  DHT_ROUNDS_MAX,
+} from '../../machines/shared/dht-routing-limits.ts';
 import { Coverage, fakePorts, runUnderParent } from './harness.ts';
 
 const coverage = new Coverage(lookupMachine);
@@ -44,7 +49,13 @@ describe('the lookup chart', () => {
   it('takes the newer of two that agree to hold it, checks it, and names who is behind', () => {
     const run = start();
     expect(run.take()).toEqual([
-      { type: 'lookup.asks', quest: { lookup: 7, goal: 'value', key: KEY, paths: 3 }, round: 1, peers: [] },
+      {
+        type: 'lookup.asks',
+        quest: { lookup: 7, goal: 'value', key: KEY, paths: 3 },
+        round: 1,
+        peers: [],
+        apart: true,
+      },
     ]);
     hear(run, answer(0, peer('a'), { record: version(4) }));
     expect(run.take()).toMatchObject([{ type: 'lookup.progress', asked: 3, answered: 1, found: 1 }]);
@@ -170,6 +181,34 @@ describe('the lookup chart', () => {
     }
     run.clock.runFor(DHT_ROUND_MS);
     expect(outputOf(run)).toMatchObject({ record: undefined, paths: 0 });
+  });
+
+  it('asks on where answers did not come: who keeps them from us may keep a record from us', () => {
+    const run = start();
+    run.take();
+    hear(run, answer(0, peer('a')), answer(1, peer('b')));
+    for (let round = 2; round <= DHT_ROUNDS_DOUBTFUL_MAX; round++) {
+      expect(run.output).toBeUndefined();
+      run.clock.runFor(DHT_ROUND_MS);
+      expect(asksOf(run)).toMatchObject([{ round, apart: true }]);
+      run.send({ type: 'paths.asked', count: 3, own: false });
+    }
+    hear(run, answer(0, peer('c'), { round: DHT_ROUNDS_DOUBTFUL_MAX, record: version(1) }));
+    run.clock.runFor(DHT_ROUND_MS);
+    run.send({ type: 'record.checked', holds: true });
+    expect(outputOf(run).record).toEqual(version(1));
+  });
+
+  it('asks on where a record was forged, though everybody answered', () => {
+    const run = start();
+    hear(run, answer(0, peer('a'), { record: version(9) }), answer(1, peer('b')), answer(2, peer('c')));
+    run.send({ type: 'record.checked', holds: false });
+    for (let round = 2; round <= DHT_ROUNDS_DOUBTFUL_MAX; round++) {
+      expect(run.output).toBeUndefined();
+      run.send({ type: 'paths.asked', count: 1, own: false });
+      hear(run, answer(0, peer(String(round)), { round }));
+    }
+    expect(outputOf(run)).toMatchObject({ record: undefined, paths: 3 + DHT_ROUNDS_DOUBTFUL_MAX - 1 });
   });
 
   it('ends where nobody sends its questions, and hears late answers meanwhile', () => {
