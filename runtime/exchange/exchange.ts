@@ -4,7 +4,7 @@
  */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
 import { createWays } from '../../machines/routing/ways.core.ts';
-import type { PeerId } from '../../machines/shared/ids.ts';
+import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import { STALE_MS } from '../../machines/shared/limits.ts';
 import { Dht } from '../dht/dht.ts';
 import type { DeliveredMessage, Exchange } from '../ports/exchange.ts';
@@ -188,8 +188,8 @@ class MeshExchange implements RunningExchange {
     if (entry !== undefined) entry.retired = true;
   }
 
-  readonly setMode: Exchange['setMode'] = (...mode) => this.#flow.setMode(...mode);
-  readonly drained: Exchange['drained'] = (...channel) => this.#flow.drained(...channel);
+  readonly setMode: Exchange['setMode'] = (remote, mode) => this.#flow.setMode(remote, mode);
+  readonly drained: Exchange['drained'] = (remote, attempt) => this.#flow.drained(remote, attempt);
 
   neighbours(remote: PeerId): readonly PeerAd[] {
     return this.#links.get(remote)?.neighbours ?? [];
@@ -206,7 +206,7 @@ class MeshExchange implements RunningExchange {
     if (entry !== undefined) this.#upkeep.ask(entry, silent);
   }
 
-  send(...[remote, message, attempt]: Parameters<Exchange['send']>): boolean {
+  send(remote: PeerId, message: Message, attempt?: AttemptId): boolean {
     const entry = attempt === undefined ? this.#links.get(remote) : this.#links.of(remote, attempt);
     if (entry === undefined) return false;
     if (entry.admitted || GREETINGS.has(message.type)) return this.#sendOn(entry, message);
@@ -238,7 +238,7 @@ class MeshExchange implements RunningExchange {
 
   // ---- frames in ---------------------------------------------------------------------------------------------------
 
-  receive(...[remote, attempt, frame]: Parameters<Exchange['receive']>): void {
+  receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
