@@ -14,7 +14,7 @@ import { bareClass, openBare, openLinks, portOf } from './links-ends.ts';
 import { adapterWay, bareWay, meshWay, rate, type Way } from './links-ways.ts';
 import { figure, medianOf } from './report.ts';
 
-const [implementation = 'roamhq', roundsText = '3', messagesText = '20000'] = process.argv.slice(2);
+const [implementation = 'roamhq', roundsText = '5', messagesText = '20000'] = process.argv.slice(2);
 const rounds = Number(roundsText);
 const messages = Number(messagesText);
 const print = (...given: Parameters<typeof figure>): void => console.log(JSON.stringify(figure(...given)));
