@@ -13,8 +13,12 @@ export interface LookupQuest {
   readonly paths: number;
 }
 
+/** The path of our own answer, which no question was sent for. */
+export const OWN_PATH = -1;
+
 /** What came of one question. */
 export interface PathAnswer {
+  /** From 0 in each round, or OWN_PATH. */
   readonly path: number;
   readonly round: number;
   /** Whether its answerer holds the record; of `nodes` always false. */

@@ -11,7 +11,7 @@ import {
 } from '../shared/dht-routing-limits.ts';
 import type { PeerId } from '../shared/ids.ts';
 import { byDistance } from '../shared/xor.ts';
-import type { LookupContext, LookupInput, LookupOutput, PathAnswer } from './dht.events.ts';
+import { type LookupContext, type LookupInput, type LookupOutput, OWN_PATH, type PathAnswer } from './dht.events.ts';
 import { compareRecords, type DhtRecord, isSameVersion } from './records.core.ts';
 
 /** Answers that agree before the others are not waited for: more than one, so that one old copy does not pass for the newest. */
@@ -123,7 +123,7 @@ export function nodesOf(context: LookupContext): PeerId[] {
 
 /** Somebody may keep from us what there is: questions were not answered, or a record was forged. */
 const isDoubtful = ({ goal, answers, askedAll, isLiedTo }: LookupContext): boolean =>
-  goal === 'value' && (isLiedTo || answers.filter(({ path }) => path >= 0).length < askedAll);
+  goal === 'value' && (isLiedTo || answers.filter(({ path }) => path !== OWN_PATH).length < askedAll);
 
 /** Whether another round may find more: nothing was found, or not even an answer came. */
 export function mayAskAgain(context: LookupContext): boolean {

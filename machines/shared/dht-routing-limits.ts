@@ -94,5 +94,6 @@ export const DHT_ROUTING_RELATIONS: readonly (readonly [claim: string, holds: bo
     'a question, its way and its names fit a frame',
     DHT_BODY_BYTES_MAX + 20 * (DHT_HOPS_MAX + DHT_K_MAX) + 128 <= 16_384,
   ],
+  ['where somebody may lie more is asked', DHT_ROUNDS_DOUBTFUL_MAX > DHT_ROUNDS_MAX],
   ['the usual figures are within their bounds', DHT_K <= DHT_K_MAX && DHT_PATHS <= DHT_PATHS_MAX],
 ];

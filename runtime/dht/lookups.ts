@@ -2,7 +2,14 @@
  * Lookups as the data plane sees them: it wants one, the mesh spawns the chart, the chart says what to ask, and in the end what
  * came of it. Here are the questions that are out and the callers that wait.
  */
-import type { DhtFact, DhtOrder, LookupOutput, LookupQuest, PathAnswer } from '../../machines/dht/dht.events.ts';
+import {
+  type DhtFact,
+  type DhtOrder,
+  type LookupOutput,
+  type LookupQuest,
+  OWN_PATH,
+  type PathAnswer,
+} from '../../machines/dht/dht.events.ts';
 import type { DhtRecord, RecordKey } from '../../machines/dht/records.core.ts';
 import { DHT_LOOKUPS_MAX, DHT_PATHS_MAX } from '../../machines/shared/dht-routing-limits.ts';
 import { fromHex, type PeerId } from '../../machines/shared/ids.ts';
@@ -34,8 +41,6 @@ interface Running {
 }
 
 const NOTHING = new Uint8Array(0);
-/** Our own answer has a path of its own. */
-const OWN_PATH = -1;
 
 export class Lookups {
   readonly #options: LookupsOptions;

@@ -3,6 +3,7 @@
  *
  *   node test/tools/run-ts.mjs test/bench/links.bench.ts simple-peer|roamhq|node-datachannel [ROUNDS] [MESSAGES]
  *
+ * MESSAGES of 64 B (20,000), half as many large ones, in each of the ROUNDS (5).
  * Five ways, in alternating rounds: bare; the adapter alone; two mesh actors, one telling the other alone, as over any link of a
  * mesh with the default options; one broadcasting to the other (an envelope holds 15,360 B of data, so that 15,000 B stand for
  * 16,000 there), in a network without signing, which is what the data plane costs, and in one whose messages are signed, as by

@@ -68,6 +68,10 @@ function runNode(args: readonly string[], asJson: boolean): Promise<number> {
 }
 
 const given = process.argv.slice(2);
+if (given.includes('--help')) {
+  console.log(`npm run bench -- [NAME] [--json]\n\nNAME: ${Object.keys(BENCHES).join(', ')}; none: all of them.`);
+  process.exit(0);
+}
 const asJson = given.includes('--json');
 const names = given.filter((word) => word !== '--json');
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));

@@ -37,7 +37,7 @@ const opening: Record<string, Case> = {
   },
   'takes candidates that came before their description': async (harness) => {
     const held: LinkSignal[] = [];
-    // Those inside of the description are taken out of it, as a hub of simple-peer's would have brought them.
+    // Those inside of the description are taken out of it, and come as if the engine had given them out one by one.
     const ends = pair(harness, (from, signal) => {
       if (from !== 'left' || signal.kind !== 'offer') return true;
       const inside = signal.sdp.match(INSIDE) ?? [];
