@@ -18,6 +18,8 @@ import { DelayLine } from './delay-line.ts';
 export interface LinkFabric {
   readonly clock: MeshClock;
   readonly latencyMs: (from: PeerId, to: PeerId) => number;
+  /** The same for frame after frame of one pair. */
+  readonly wireMs: (from: PeerId, to: PeerId) => () => number;
   readonly setupTrips: number;
   readonly setupMs?: (from: PeerId, to: PeerId) => number;
   readonly candidates: number;
@@ -62,6 +64,7 @@ export class MemoryEnd implements Link {
   /** Frames on their way to this end. */
   #inbox: DelayLine<Uint8Array | typeof END> | undefined;
   #buffered = 0;
+  #wireMs: (() => number) | undefined;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
   #departureMs = 0;
   #timers = new Set<unknown>();
@@ -115,9 +118,10 @@ export class MemoryEnd implements Link {
     const peer = this.#peer;
     if (this.#mode !== 'open' || peer === undefined) return false;
     if (frame.byteLength === 0 || frame.byteLength > FRAME_BYTES_MAX) return false;
-    const { clock, bytesPerMs, latencyMs, copyFrames } = this.#fabric;
+    const { clock, bytesPerMs, wireMs, copyFrames } = this.#fabric;
     this.#buffered += frame.byteLength;
-    let delayMs = latencyMs(this.local, this.remote);
+    this.#wireMs ??= wireMs(this.local, this.remote);
+    let delayMs = this.#wireMs();
     if (bytesPerMs !== Number.POSITIVE_INFINITY) {
       const nowMs = clock.now();
       this.#departureMs = Math.max(nowMs, this.#departureMs) + frame.byteLength / bytesPerMs;

@@ -20,6 +20,8 @@ export interface MemoryNetworkOptions {
   readonly random?: RandomPort;
   /** One way over a link, ms. Default 0. */
   readonly latencyMs?: Latency;
+  /** The same for the frames of one pair: asked once a link, what it returns once a frame. Default: `latencyMs`. */
+  readonly wireMs?: (from: PeerId, to: PeerId) => () => number;
   /** One way between a peer and a hub, ms. Default 0. */
   readonly hubLatencyMs?: number | ((peer: PeerId) => number);
   /** From the answer taken in to an open link, in one-way delays: checks of ICE, then DTLS and SCTP. Default 4. */
@@ -72,9 +74,11 @@ export class MemoryNetwork {
     this.#clock = clock;
     this.#random = options.random ?? fixedRandom(1);
     this.#hubLatencyMs = typeof hubLatencyMs === 'function' ? hubLatencyMs : () => hubLatencyMs;
+    const oneWayMs = typeof latencyMs === 'function' ? latencyMs : () => latencyMs;
     this.#fabric = {
       clock,
-      latencyMs: typeof latencyMs === 'function' ? latencyMs : () => latencyMs,
+      latencyMs: oneWayMs,
+      wireMs: options.wireMs ?? ((from, to) => () => oneWayMs(from, to)),
       setupTrips: options.setupTrips ?? 4,
       candidates: options.candidates ?? 1,
       bytesPerMs: options.bytesPerMs ?? Number.POSITIVE_INFINITY,

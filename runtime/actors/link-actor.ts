@@ -144,6 +144,7 @@ class Channels {
 
   #handlers(channelOf: () => Channel): LinkHandlers {
     const { ports, remote } = this.#input;
+    let channel: Channel | undefined;
     const ifHeld = (act: (channel: Channel) => void): void => {
       const channel = channelOf();
       if (!channel.freed) act(channel);
@@ -152,7 +153,8 @@ class Channels {
       onSignal: (signal: LinkSignal) => ifHeld((channel) => this.#say(channel, signal)),
       onOpen: () => ifHeld((channel) => this.#opened(channel)),
       onFrame: (frame) => {
-        const { attempt, early } = channelOf();
+        channel ??= channelOf();
+        const { attempt, early } = channel;
         if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
         else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
       },

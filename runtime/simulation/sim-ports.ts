@@ -176,6 +176,11 @@ class SimLink implements Link, LinkHandlers {
   readonly #remote: PeerId;
   readonly #remoteIndex: number;
   readonly #handlers: LinkHandlers;
+  /** Of the ports, at hand: each frame passes here, and what it touches is seldom in the cache. */
+  readonly #gate: Gate;
+  readonly #world: PortWorld;
+  readonly #index: number;
+  readonly #adversary: Adversary | undefined;
   /** Its answer never gets through, as if no pair of candidates worked. */
   readonly #stillborn: boolean;
   #base: Link | undefined;
@@ -187,6 +192,10 @@ class SimLink implements Link, LinkHandlers {
     this.#remote = remote;
     this.#remoteIndex = ports.world.indexOf(remote);
     this.#handlers = handlers;
+    this.#gate = ports.gate;
+    this.#world = ports.world;
+    this.#index = ports.index;
+    this.#adversary = ports.adversary;
     this.#stillborn = stillborn;
   }
 
@@ -212,7 +221,8 @@ class SimLink implements Link, LinkHandlers {
   }
 
   send(frame: Uint8Array): boolean {
-    const { world, adversary } = this.#ports;
+    const world = this.#world;
+    const adversary = this.#adversary;
     if (adversary?.sendFrame !== undefined) {
       const frames = adversary.sendFrame(this.#ports.context(), this.#remote, frame);
       if (frames.length !== 1 || frames[0] !== frame) world.count('adversaryFrames');
@@ -220,8 +230,8 @@ class SimLink implements Link, LinkHandlers {
       return true;
     }
     if (adversary === undefined) {
-      world.frameSent(this.#ports.index, frame);
-      if (this.#isMisled) this.#isMisled = !world.frameMisled(this.#ports.index, this.#remote, frame);
+      world.frameSent(this.#index, frame);
+      if (this.#isMisled) this.#isMisled = !world.frameMisled(this.#index, this.#remote, frame);
     }
     if (world.faults.frameLoss > 0 && world.faultRandom.next() < world.faults.frameLoss) {
       world.count('framesLost');
@@ -259,14 +269,15 @@ class SimLink implements Link, LinkHandlers {
   }
 
   onFrame(frame: Uint8Array): void {
-    const { gate, adversary, world, index } = this.#ports;
+    const gate = this.#gate;
+    const adversary = this.#adversary;
     if (adversary?.receiveFrame !== undefined) {
       for (const other of adversary.receiveFrame(this.#ports.context(), this.#remote, frame)) {
         gate.pass(() => this.#handlers.onFrame(other));
       }
       return;
     }
-    world.frameArrived(this.#remoteIndex, index, frame);
+    this.#world.frameArrived(this.#remoteIndex, this.#index, frame);
     // No closure for the common case: a run delivers millions of frames.
     if (!gate.closed) this.#handlers.onFrame(frame);
     else gate.pass(() => this.#handlers.onFrame(frame));

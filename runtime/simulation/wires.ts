@@ -50,7 +50,11 @@ export class Wires {
     return new MemoryNetwork({
       clock,
       random,
-      latencyMs: (from, to) => this.frameMs(from, to),
+      latencyMs: (from, to) => this.#late(this.#baseMs(from, to)),
+      wireMs: (from, to) => {
+        const baseMs = this.#baseMs(from, to);
+        return () => this.#late(baseMs);
+      },
       hubLatencyMs: (peer) => this.hubMs(peer),
       setupMs: () => this.setupMs(),
       copyFrames: false,
@@ -66,9 +70,14 @@ export class Wires {
     this.#access.set(id, { peerMs, hubMs: drawDelay(this.#model.hubLatency, random), nat: random.uint32() });
   }
 
-  frameMs(from: PeerId, to: PeerId): number {
+  #baseMs(from: PeerId, to: PeerId): number {
+    return (this.#access.get(from)?.peerMs ?? 0) + (this.#access.get(to)?.peerMs ?? 0);
+  }
+
+  /** With what jitter and losses add to a frame. */
+  #late(baseMs: number): number {
     const { jitterMs } = this.#model;
-    let ms = (this.#access.get(from)?.peerMs ?? 0) + (this.#access.get(to)?.peerMs ?? 0);
+    let ms = baseMs;
     if (jitterMs > 0) ms += Math.round(this.#frames.next() * jitterMs * 8) / 8;
     const faults = this.#faults();
     if (faults.packetLoss > 0) {
