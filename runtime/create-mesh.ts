@@ -102,7 +102,8 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
   declare readonly setEviction: MeshMethods['setEviction'];
   declare readonly setXorRouting: MeshMethods['setXorRouting'];
 
-  constructor(options: MeshOptions = {}) {
+  /** @param charts for tools that run the charts in a way of their own, such as the simulator. */
+  constructor(options: MeshOptions = {}, charts = meshMachine) {
     const input = meshInput(options);
     const actorOptions: MeshActorOptions = {
       id: 'mesh',
@@ -112,7 +113,7 @@ export class MeshActor extends Actor<MeshLogic> implements MeshMethods {
         ? {}
         : { inspect: options.inspect as NonNullable<MeshActorOptions['inspect']> }),
     };
-    super(meshMachine, actorOptions);
+    super(charts, actorOptions);
     this.#handle = new MeshHandle({
       send: (event) => this.send(event),
       getSnapshot: () => this.getSnapshot(),

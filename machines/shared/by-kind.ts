@@ -7,7 +7,8 @@ import type { AnyStateMachine, EventObject } from 'xstate';
 
 const OF_CHILD = /^xstate\.(?:done|error)\.actor\.[^:]+(?=:)/;
 
-function kindOf(event: EventObject): EventObject {
+/** The event under its kind of child. */
+export function kindOf(event: EventObject): EventObject {
   if (!event.type.startsWith('xstate.')) return event;
   const kind = OF_CHILD.exec(event.type);
   return kind === null ? event : { ...event, type: kind[0] };

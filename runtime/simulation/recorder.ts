@@ -3,7 +3,7 @@
  * to recompute the figures. Events are keyed by the actor's path of ids, never by XState's session ids, which count per
  * process. Formats are documented in `docs/simulator.md`.
  */
-import type { InspectionEvent } from 'xstate';
+import type { AnyEventObject } from 'xstate';
 import type { ExchangeCommand } from '../../machines/mesh/mesh.events.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { PeerSignal } from '../ports/signaling.ts';
@@ -65,14 +65,15 @@ export class Recorder {
   }
 
   /**
-   * The observer to hand to a peer's actors as `inspect`. `relayed` hears of each signal that the peer hands to the mesh
-   * itself: such a one passes no port of its own.
+   * What to call for each event to an actor of a peer. `relayed` hears of each signal that the peer hands to the mesh itself: such
+   * a one passes no port of its own.
    */
-  observer(peer: number, relayed?: (to: PeerId, signal: PeerSignal) => void): (event: InspectionEvent) => void {
-    return (inspected) => {
-      if (inspected.type !== '@xstate.event') return;
-      const { event } = inspected;
-      this.actorEvent(peer, inspected.actorRef, event.type);
+  listener(
+    peer: number,
+    relayed?: (to: PeerId, signal: PeerSignal) => void,
+  ): (actor: object, event: AnyEventObject) => void {
+    return (actor, event) => {
+      this.actorEvent(peer, actor, event.type);
       // XState types what it observes as any event; only the mesh sends one of this name, with these fields.
       if (event.type === RELAY) relayed?.((event as RelayEvent).to, (event as RelayEvent).signal);
     };

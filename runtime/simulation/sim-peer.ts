@@ -2,13 +2,17 @@
  * One simulated peer: a production mesh on a clock, an identity and ports of its own. Owns its fate: running, asleep,
  * crashed, left. It reports what its app would see to the simulation and nothing else.
  */
+import type { AnyEventObject, InspectionEvent } from 'xstate';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshOptions } from '../api.ts';
-import { createMeshActor, type MeshActor } from '../create-mesh.ts';
+import { MeshActor } from '../create-mesh.ts';
 import { createIdentity } from '../identity/index.ts';
+import { meshCharts } from '../mesh/mesh-charts.ts';
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
 import { cheapIdentity } from './cheap-identity.ts';
+import { compiled } from './compiled/compile.ts';
+import { hearEvents } from './compiled/inside.ts';
 import type { HeapClock } from './heap-clock.ts';
 import type { TimerMode } from './model.ts';
 import { PeerClock } from './peer-clock.ts';
@@ -35,12 +39,16 @@ export interface SimPeerSetup {
   readonly knobs: MeshKnobs;
   readonly identity: Identity;
   readonly adversary?: Adversary;
-  readonly inspect: unknown;
+  /** Hears of each event to an actor of this peer. */
+  readonly heard: (actor: object, event: AnyEventObject) => void;
 }
 
 /** Who a peer is, unless the test says so: a stream of its own, which changes no other draw. */
 export const identityFor = (random: SeededRandom, kind: 'simulated' | 'real' = 'simulated'): Identity =>
   (kind === 'real' ? createIdentity : cheapIdentity)(random.fork('identity'));
+
+/** The production charts; only how their steps are found differs. */
+const charts = meshCharts(compiled);
 
 export class SimPeer {
   /** Numbers the peers of a simulation from 0. */
@@ -54,7 +62,7 @@ export class SimPeer {
   readonly maxPeers: number;
   readonly ports: SimPorts;
   /** For actors of the app on this peer, so that their events are part of the run's hash. */
-  readonly inspect: unknown;
+  readonly inspect: (inspected: InspectionEvent) => void;
   /** What the simulation's `app` returned. */
   app: SimApp | undefined;
   readonly #world: SimPeerSetup['world'];
@@ -72,18 +80,22 @@ export class SimPeer {
     this.maxPeers = knobs.maxPeers ?? 8;
     this.clock = new PeerClock(world.clock, setup.skewMs);
     this.ports = new SimPorts(world, this, random.fork('adversary'), setup.adversary);
-    this.inspect = setup.inspect;
+    const { heard } = setup;
+    this.inspect = (inspected) => {
+      if (inspected.type === '@xstate.event') heard(inspected.actorRef, inspected.event);
+    };
     this.#world = world;
     this.#adversary = setup.adversary;
-    this.mesh = createMeshActor({
+    const options = {
       ...knobs,
       signaling: setup.hubs.map((url) => this.ports.signaling(url)),
       rtc: this.ports.link,
       identity,
       clock: this.clock,
       random: random.fork('mesh'),
-      inspect: setup.inspect,
-    });
+    };
+    this.mesh = new MeshActor(options, charts);
+    if (!hearEvents(this.mesh, heard)) this.mesh.system.inspect(this.inspect);
   }
 
   get fate(): Fate {

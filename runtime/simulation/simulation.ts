@@ -119,7 +119,7 @@ export class Simulation {
       hubs: setup.hubs?.map((hub) => this.#hubUrl(hub)) ?? this.hubUrls,
       knobs,
       identity,
-      inspect: this.recorder.observer(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),
+      heard: this.recorder.listener(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),
       ...(setup.adversary === undefined ? {} : { adversary: setup.adversary }),
     });
     this.peers.push(peer);

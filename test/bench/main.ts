@@ -24,6 +24,7 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['signing.bench.ts', '1000', '15000'],
   ],
   gossip: [['gossip.bench.ts', '3', '20000']],
+  charts: [['charts.bench.ts']],
   node: [['node.bench.ts', '10', '400', '15']],
   links: [
     ['links.bench.ts', 'simple-peer'],
@@ -38,7 +39,12 @@ const BENCHES: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 /** Programs that start no others, and whose reference is native code. */
-const COMPILED: ReadonlySet<string> = new Set(['links.bench.ts', 'gossip.bench.ts', 'signing.bench.ts']);
+const COMPILED: ReadonlySet<string> = new Set([
+  'links.bench.ts',
+  'gossip.bench.ts',
+  'signing.bench.ts',
+  'charts.bench.ts',
+]);
 const RUNNER = join(import.meta.dirname, '..', 'tools', 'run-ts.mjs');
 const counted = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en') : String(value));
 const rounded = (given: Figure): Figure => figure(given.bench, given.case, given.unit, given.value, given.reference);
