@@ -9,34 +9,10 @@
  */
 import type { PeerId } from '../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
-import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
 import { DelayLine } from './delay-line.ts';
-
-/** What all ends of one network share. */
-export interface LinkFabric {
-  readonly clock: MeshClock;
-  readonly latencyMs: (from: PeerId, to: PeerId) => number;
-  /** The same for frame after frame of one pair. */
-  readonly wireMs: (from: PeerId, to: PeerId) => () => number;
-  readonly setupTrips: number;
-  readonly setupMs?: (from: PeerId, to: PeerId) => number;
-  readonly candidates: number;
-  readonly bytesPerMs: number;
-  readonly disconnectedAfterMs: number;
-  readonly failedAfterMs: number;
-  readonly copyFrames: boolean;
-  /** Links can restart ICE, and roll back an offer of their own for that of the other end. */
-  readonly restart: boolean;
-  /** Ends by token, from the first description to their end: whom a description names. */
-  readonly pending: Map<string, MemoryEnd>;
-  nextToken: number;
-  isCut(a: PeerId, b: PeerId): boolean;
-  /** Nothing that `from` sends reaches `to`; the other way may be open. A cut does that both ways. */
-  isDeaf(from: PeerId, to: PeerId): boolean;
-  forget(end: MemoryEnd): void;
-}
+import type { LinkFabric } from './memory-fabric.ts';
 
 /** Travels behind the last frame. */
 const END = Symbol('end');

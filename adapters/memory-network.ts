@@ -8,8 +8,9 @@ import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { Link, LinkCapabilities, LinkPort } from '../runtime/ports/link.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import type { SignalingPort } from '../runtime/ports/signaling.ts';
+import type { LinkFabric } from './memory-fabric.ts';
 import { MemoryHub } from './memory-hub.ts';
-import { type LinkFabric, MemoryEnd } from './memory-link.ts';
+import { MemoryEnd } from './memory-link.ts';
 
 /** One-way delay between two peers, ms. */
 export type Latency = number | ((from: PeerId, to: PeerId) => number);
