@@ -40,6 +40,7 @@ export class MemoryEnd implements Link {
   /** Frames on their way to this end. */
   #inbox: DelayLine<Uint8Array | typeof END> | undefined;
   #buffered = 0;
+  /** How long the next frame takes; from the first one on. */
   #wireMs: (() => number) | undefined;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
   #departureMs = 0;

@@ -144,7 +144,8 @@ class Channels {
 
   #handlers(channelOf: () => Channel): LinkHandlers {
     const { ports, remote } = this.#input;
-    let channel: Channel | undefined;
+    // At hand for each frame.
+    let own: Channel | undefined;
     const ifHeld = (act: (channel: Channel) => void): void => {
       const channel = channelOf();
       if (!channel.freed) act(channel);
@@ -153,8 +154,8 @@ class Channels {
       onSignal: (signal: LinkSignal) => ifHeld((channel) => this.#say(channel, signal)),
       onOpen: () => ifHeld((channel) => this.#opened(channel)),
       onFrame: (frame) => {
-        channel ??= channelOf();
-        const { attempt, early } = channel;
+        own ??= channelOf();
+        const { attempt, early } = own;
         if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
         else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
       },

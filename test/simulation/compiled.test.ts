@@ -1,6 +1,6 @@
 /** Goal: a simulation is the same, event by event, whether its charts are compiled or run by XState's interpreter. */
 import { afterEach, expect, it, vi } from 'vitest';
-import { type AnyStateMachine, createMachine, not } from 'xstate';
+import { type AnyStateMachine, createActor, createMachine, enqueueActions, not } from 'xstate';
 import { meshCharts } from '../../runtime/mesh/mesh-charts.ts';
 import { canCompile, compiled } from '../../runtime/simulation/compiled/compile.ts';
 import { fitsXState } from '../../runtime/simulation/compiled/inside.ts';
@@ -78,6 +78,23 @@ it('is left out for charts with what it does not know', () => {
     chart({ initial: { target: 'a', actions: 'act' }, states: { a: {} } }),
   ];
   for (const machine of charts) expect(compiled(machine)).toBe(machine);
+});
+
+it('says so where an action asks for what it does not know', () => {
+  const asks = (collect: (args: { enqueue: (action: object) => void; check: (guard: unknown) => boolean }) => void) => {
+    const actions = { ask: enqueueActions(collect as never), act: () => undefined };
+    const actor = createActor(
+      compiled(createMachine({ on: { go: { actions: 'ask' } } } as never, { actions } as never)),
+    );
+    const errors: unknown[] = [];
+    actor.subscribe({ error: (error) => errors.push((error as Error).message) });
+    actor.start().send({ type: 'go' } as never);
+    return errors;
+  };
+  expect(asks(({ check }) => void check(not(() => false)))).toEqual([expect.stringContaining('plain guards only')]);
+  expect(asks(({ enqueue }) => enqueue({ type: 'act', params: 1 }))).toEqual([
+    expect.stringContaining('no parameters'),
+  ]);
 });
 
 it.each(SCENARIOS)('is the same: $scenario', async (options) => {

@@ -77,10 +77,13 @@ const CONFIGURATIONS_MAX = 5_000;
 /** Types of events that are held for a configuration. */
 const CHOICES_MAX = 500;
 
+/** Throws for what is not known here: an action may ask for it that `canCompile` could not see. */
 export function guardOf(machine: AnyStateMachine, guard: unknown): Guard {
-  if (typeof guard === 'function') return guard as Guard;
-  const name = typeof guard === 'string' ? guard : (guard as { type: string }).type;
-  return machine.implementations.guards[name] as Guard;
+  const found: unknown = typeof guard === 'string' ? machine.implementations.guards[guard] : guard;
+  if (typeof found === 'function' && !('check' in found)) return found as Guard;
+  throw new Error(
+    `A compiled chart knows plain guards only: ${JSON.stringify(guard) ?? String(guard)} in '${machine.id}'`,
+  );
 }
 
 /** Whether an event's type fits a descriptor of transitions: the same, `*`, or `begin.*`. */

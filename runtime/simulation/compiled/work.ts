@@ -161,6 +161,7 @@ export class Work {
     if (typeof action === 'function') return action;
     const { actions } = this.machine.implementations;
     if (typeof action === 'string') return actions[action] as object | undefined;
+    if ('params' in action) throw new Error(`A compiled chart gives actions no parameters: '${this.machine.id}'`);
     return 'resolve' in action ? action : (actions[(action as { type: string }).type] as object | undefined);
   }
 
