@@ -29,6 +29,8 @@ export interface Kept {
   readonly confirms?: boolean;
   /** Undefined once others took its place. */
   envelope: Uint8Array | undefined;
+  /** Its source signed it. What was taken on the source's word is given to nobody. */
+  isProven: boolean;
 }
 
 /** A message as it is held. Those that are forgotten are used again: what lives so long is costly to collect. */
@@ -99,10 +101,10 @@ export function remember(window: Window, id: MessageId, kept: Kept): void {
 }
 
 function entryOf(id: MessageId, kept: Kept): Entry {
-  const { atMs, from, hops, hopsMax, tree, isTold, shared, confirms = false, envelope } = kept;
+  const { atMs, from, hops, hopsMax, tree, isTold, shared, confirms = false, envelope, isProven } = kept;
   const { source, seq, sentAtMs, ttlMs } = kept.stamp;
   const stamp = { source, seq, sentAtMs, ttlMs };
-  return { id, mark: markOf(id), atMs, from, hops, hopsMax, tree, stamp, isTold, shared, confirms, envelope };
+  return { id, mark: markOf(id), atMs, from, hops, hopsMax, tree, stamp, isTold, shared, confirms, envelope, isProven };
 }
 
 function rewritten(entry: Entry, id: MessageId, kept: Kept): Entry {
@@ -121,6 +123,7 @@ function rewritten(entry: Entry, id: MessageId, kept: Kept): Entry {
   entry.shared = kept.shared;
   entry.confirms = kept.confirms ?? false;
   entry.envelope = kept.envelope;
+  entry.isProven = kept.isProven;
   return entry;
 }
 
@@ -156,6 +159,12 @@ export function disown(window: Window, id: MessageId): void {
   const kept = lookUp(window, id);
   dropBytes(window, kept);
   if (kept !== undefined) kept.isTold = false;
+}
+
+/** Its source did sign it: whoever lacks it is given it. */
+export function prove(window: Window, id: MessageId): void {
+  const kept = lookUp(window, id);
+  if (kept !== undefined) kept.isProven = true;
 }
 
 function dropBytes(window: Window, kept: Pick<Kept, 'envelope'> | undefined): void {

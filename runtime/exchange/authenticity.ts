@@ -85,22 +85,15 @@ export class Authenticity {
   }
 
   /**
-   * `bytes` are the envelope's, which `from`, proven to be who it is, brought. `staysHere`: nobody will hear it from us. `now`: the
-   * answer is not to be waited for.
+   * `bytes` are the envelope's. `onItsWord`: its source, proven to be who it is, told us itself, and nobody hears it from us yet.
+   * `now`: the answer is not to be waited for.
    */
-  envelope(
-    bytes: Uint8Array,
-    envelope: Envelope,
-    from: PeerId,
-    staysHere: boolean,
-    now = false,
-  ): Finding | Promise<Finding> {
+  envelope(bytes: Uint8Array, envelope: Envelope, onItsWord: boolean, now = false): Finding | Promise<Finding> {
     const { signature, source, id } = envelope;
     if (this.signing !== (signature !== undefined)) return 'unsigned';
     if (signature === undefined) return 'authentic';
     if (id.slice(0, ID_PREFIX_DIGITS) !== source.slice(0, ID_PREFIX_DIGITS)) return 'forged';
-    // Its source itself told us: a signature is for those who hear it from others.
-    if (source === from && staysHere) return 'authentic';
+    if (onItsWord) return 'authentic';
     const message = envelopeClaim(signedPart(bytes));
     if (now && this.canCheckNow) return isHeldNow(source, signature, message) ? 'authentic' : 'forged';
     return this.#holds(source, signature, message);

@@ -74,6 +74,7 @@ export class Dissemination {
       count: (name, by) => counters.add(name, by),
       push: (entry, part) => this.#pushGossip(entry, part),
       asked: (id, entry) => this.#confirmations.asked(id, entry),
+      prove: (entry, kept, act) => this.#intake.prove(entry, kept, act),
       ...{
         self: this.#self,
         clock: ports.clock,
@@ -90,7 +91,7 @@ export class Dissemination {
       settle: (id) => this.#directs.settle(id, false),
       spread: (id, message) => this.#spread(id, message, undefined),
       saysOften: (nowMs) => this.spreader.saysOften(nowMs),
-      remember: (id, envelope, bytes) => this.#remember(id, envelope, bytes, 0, undefined),
+      remember: (id, envelope, bytes) => this.#remember(id, envelope, { bytes, isProven: true }, 0, undefined),
       ...options,
     });
     this.#intake = new Intake({
@@ -172,15 +173,16 @@ export class Dissemination {
   }
 
   /** A message is authentic: only then it is remembered, delivered and passed on. */
-  #found(entry: LinkEntry, gossip: Gossip, envelope: Envelope, { deliver, relay }: ToDo): void {
+  #found(entry: LinkEntry, gossip: Gossip, envelope: Envelope, toDo: ToDo): void {
     // Another copy was found so meanwhile.
     const before = this.spreader.kept(envelope.id);
     if (before !== undefined) return this.#repeated(entry, envelope.id, before, gossip);
     const { id, part } = envelope;
+    const { deliver, keep, isProven, relay } = toDo;
     const nowMs = this.#ports.clock.now();
     gave(entry.promises, id, true, nowMs);
-    // What goes no further was taken on the word of this link alone, perhaps: it is given to nobody.
-    this.#remember(id, envelope, relay ? alone(gossip.envelope) : undefined, gossip.hops, entry, nowMs);
+    const bytes = keep ? alone(gossip.envelope) : undefined;
+    this.#remember(id, envelope, { bytes, isProven }, gossip.hops, entry, nowMs);
     if (!deliver) this.#confirmations.received(id, false);
     if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
     else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) {
@@ -217,7 +219,7 @@ export class Dissemination {
   #remember(
     id: MessageId,
     envelope: Told,
-    bytes: Uint8Array | undefined,
+    { bytes, isProven }: { readonly bytes: Uint8Array | undefined; readonly isProven: boolean },
     hops: number,
     entry: LinkEntry | undefined,
     nowMs = this.#ports.clock.now(),
@@ -234,6 +236,7 @@ export class Dissemination {
       isTold: kind === 'broadcast' && bytes !== undefined,
       shared: kind === 'broadcast',
       envelope: bytes,
+      isProven,
       confirms,
     };
     this.spreader.keep(id, kept, entry);

@@ -28,8 +28,11 @@ export interface IntakeOptions {
   readonly settled: () => void;
 }
 
-/** What is to be done with a message that is authentic. */
-export type ToDo = Pick<Fresh, 'deliver' | 'relay'>;
+/**
+ * What is to be done with a message that is authentic. `keep`: whoever lacks it is given it. `isProven`: by its signature, and not
+ * on the word of its source, from which it came; only then it is for others (`relay`), or once `prove` said so.
+ */
+export type ToDo = Pick<Fresh, 'deliver' | 'relay'> & { readonly keep: boolean; readonly isProven: boolean };
 
 export class Intake {
   readonly #options: IntakeOptions;
@@ -61,11 +64,13 @@ export class Intake {
       if (isBlamed(verdict, window, envelope, entry.sinceMs, nowMs)) fault(entry);
       return;
     }
-    // A link that comes while the message waits for its turn does not get it: it may be taken in unchecked.
-    const toDo = { deliver: verdict.deliver, relay: verdict.relay && this.#hasOthers(entry) };
+    const { deliver, relay: keep } = verdict;
+    // A signature is for those who hear it from others.
+    const isProven = envelope.source !== entry.remote || (keep && this.#hasOthers(entry));
+    const toDo: ToDo = { deliver, keep, isProven, relay: keep && isProven };
     const hasRoom = this.#unverified.hasRoom(entry);
     if (!hasRoom && !authenticity.canCheckNow) return counters.add('dropped.unverified');
-    const finding = this.#authenticate(entry, bytes, envelope, !toDo.relay, !hasRoom);
+    const finding = this.#authenticate(bytes, envelope, !isProven, !hasRoom);
     if (typeof finding === 'string' && this.#unverified.size === 0) {
       if (this.#holds(finding, entry)) act(toDo);
       return;
@@ -84,6 +89,24 @@ export class Intake {
     });
   }
 
+  /**
+   * `kept` was taken on its source's word, and `entry` is to be given it: `act` is told whether the source signed it. A source
+   * that did not is at fault, and not who asked.
+   */
+  prove(entry: LinkEntry, kept: Uint8Array, act: (isAuthentic: boolean) => void): void {
+    const { authenticity, counters, fault, links } = this.#options;
+    if (!this.#unverified.hasRoom(entry)) return counters.add('dropped.unverified');
+    const envelope = decodeEnvelope(kept);
+    if (!envelope.ok) return act(false);
+    this.#unverified.push(entry, authenticity.envelope(kept, envelope.value, false), (found) => {
+      act(found === 'authentic');
+      if (found === 'authentic') return;
+      counters.addType('dropped', found);
+      const source = links.get(envelope.value.source);
+      if (source !== undefined) fault(source);
+    });
+  }
+
   #holds(finding: Finding, entry: LinkEntry): boolean {
     if (finding === 'authentic') return true;
     this.#options.counters.addType('dropped', finding);
@@ -95,17 +118,11 @@ export class Intake {
    * Whether the envelope is its source's. Where that takes a while, copies that come meanwhile share the answer; when too much
    * waits already it is checked at once, on our own time: what is said quickly is not lost.
    */
-  #authenticate(
-    entry: LinkEntry,
-    bytes: Uint8Array,
-    envelope: Envelope,
-    staysHere: boolean,
-    now: boolean,
-  ): Finding | Promise<Finding> {
+  #authenticate(bytes: Uint8Array, envelope: Envelope, onItsWord: boolean, now: boolean): Finding | Promise<Finding> {
     const { id } = envelope;
     const running = this.#checks.get(id);
     if (running !== undefined && isSame(running.bytes, bytes)) return running.finding;
-    const finding = this.#options.authenticity.envelope(bytes, envelope, entry.remote, staysHere, now);
+    const finding = this.#options.authenticity.envelope(bytes, envelope, onItsWord, now);
     if (typeof finding === 'string') return finding;
     const check = { bytes, finding };
     if (running === undefined) this.#checks.set(id, check);

@@ -35,6 +35,7 @@ import {
   disownAll,
   type Kept,
   lookUp,
+  prove,
   remember,
   type Window,
 } from '../../machines/gossip/window.core.ts';
@@ -65,6 +66,8 @@ export interface SpreaderOptions extends Omit<AskingOptions, 'graft'> {
   readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
   /** A neighbour is given a message that it is to confirm. */
   readonly asked: (id: MessageId, entry: LinkEntry) => void;
+  /** Finds out whether what was taken on its source's word may be given to `entry`: calls `act`, now or later. */
+  readonly prove: (entry: LinkEntry, kept: Uint8Array, act: (isAuthentic: boolean) => void) => void;
 }
 
 /** A digest sent so lately need not be sent again. */
@@ -258,9 +261,18 @@ export class Spreader {
     const { clock, count } = this.#options;
     if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return count('dropped.notKept');
     if (!mayPassOn(kept.stamp, clock.now())) return count('dropped.notKept');
+    if (!kept.isProven) return this.#giveProven(entry, id, kept.envelope);
     const { envelope, hops } = kept;
     const isSent = this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
     if (isSent && kept.confirms) this.#options.asked(id, entry);
+  }
+
+  #giveProven(entry: LinkEntry, id: MessageId, envelope: Uint8Array): void {
+    this.#options.prove(entry, envelope, (isAuthentic) => {
+      if (!isAuthentic) return disown(this.#window, id);
+      prove(this.#window, id);
+      this.#give(entry, id);
+    });
   }
 
   // ---- digests -----------------------------------------------------------------------------------------------------

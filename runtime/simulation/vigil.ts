@@ -77,7 +77,7 @@ export class Vigil {
       if (!isSame(this.#said.get(id), bytes)) {
         return world.violate('relays-only-what-was-said', `message ${id} of ${origin}`, [sender]);
       }
-    } else if (this.#authenticity?.envelope(bytes, decoded.value, '', false) !== 'authentic') {
+    } else if (this.#authenticity?.envelope(bytes, decoded.value, false) !== 'authentic') {
       return world.violate('relays-only-what-was-said', `message ${id} of a hostile peer`, [sender]);
     }
     this.#isAlive(sender, decoded.value);

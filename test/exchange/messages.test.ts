@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { DIGESTS_MAX, GOSSIP_TREES_MAX } from '../../machines/shared/gossip-limits.ts';
 import { MESSAGE_BYTES_MAX, MISBEHAVIOUR_WINDOW_MS, PENDING_DIRECTS_MAX } from '../../machines/shared/limits.ts';
 import type { Gossip, Message } from '../../runtime/wire/messages.ts';
-import { ATTEMPT, frameOf, join, REMOTE, row, settled, single, TestLink, THIRD } from './exchange-kit.ts';
+import {
+  ATTEMPT,
+  frameOf,
+  join,
+  makeNode,
+  type Node,
+  REMOTE,
+  row,
+  settled,
+  single,
+  TestLink,
+  THIRD,
+} from './exchange-kit.ts';
 import { direct, gossip } from './gossip-kit.ts';
 
 const GRAFT = frameOf({ type: 'GRAFT', tree: '' });
@@ -24,6 +36,18 @@ describe('broadcasts', () => {
     expect(costs.at(-1)).toBe(3);
     const heard = nodes.map(({ inbox }) => inbox.map(({ hops, topic }) => [hops, topic]));
     expect(heard).toEqual([[], ...nodes.slice(1).map(() => costs.map(() => [1, 't']))]);
+  });
+
+  it.each(['ab', 'abc', 'abcd'])('reach an island that is met by the last of %s, who had one link only', (names) => {
+    const { clock, nodes } = row(names);
+    const last = nodes.at(-1) as Node;
+    nodes[0]?.exchange.broadcast('before', {});
+    clock.runFor(1_000);
+    const [near, far] = ['x', 'y'].map((name) => makeNode(clock, name)) as [Node, Node];
+    join(clock, near, far);
+    join(clock, last, near);
+    clock.runFor(10_000);
+    for (const { inbox } of [near, far]) expect(inbox.map(({ data }) => data)).toEqual(['before']);
   });
 
   it('stop at the hop limit', () => {

@@ -248,6 +248,39 @@ describe('what a neighbour says itself', () => {
     expect(b.inbox.map(({ data }) => data)).toEqual(['between us', 'hi', 'for all']);
     expect(onward.take().filter(({ type }) => type === 'GOSSIP')).toHaveLength(1);
   });
+
+  it('is kept for those who come later, checked once before they get it, and charged to its source', () => {
+    const clock = new HeapClock(1_700_000_000_000);
+    const ada = createIdentity();
+    const bob = counting(createIdentity());
+    const b = makeNode(clock, 'b', 8, bob.identity);
+    const linked = (peerId: string): TestLink => {
+      const link = new TestLink();
+      b.exchange.attach(peerId, ATTEMPT, link, () => undefined);
+      b.exchange.admit(peerId, ATTEMPT);
+      link.take();
+      return link;
+    };
+    linked(ada.peerId);
+    const say = (bytes: Uint8Array): void => b.exchange.receive(ada.peerId, ATTEMPT, frameOf(gossip(bytes, 1)));
+    const said = envelopeOf(ada, clock);
+    const forged = Array.from({ length: MISBEHAVIOUR_MAX + 1 }, () => envelopeOf(ada, clock));
+    say(signedBy(ada, said));
+    for (const envelope of forged) say(signedBy(createIdentity(), envelope));
+    expect([b.inbox.length, bob.checks]).toEqual([forged.length + 1, []]);
+    const later = createIdentity().peerId;
+    const link = linked(later);
+    const ids = [said.id, ...forged.map(({ id }) => id)];
+    for (const _ of [1, 2]) b.exchange.receive(later, ATTEMPT, frameOf({ type: 'WANT', ids }));
+    clock.runFor(1_000);
+    const given = link.take().flatMap((message) => (message.type === 'GOSSIP' ? [message.envelope] : []));
+    const read = given.map((bytes) => decodeEnvelope(bytes));
+    expect(read.map((decoded) => decoded.ok && decoded.value.id)).toEqual([said.id, said.id]);
+    expect(bob.checks).toEqual(ids.map(() => ada.peerId));
+    expect(b.exchange.counters()['dropped.forged']).toBe(forged.length);
+    const misbehaved = b.facts.filter(({ type }) => type === 'link.misbehaved');
+    expect(misbehaved).toEqual([{ type: 'link.misbehaved', remote: ada.peerId }]);
+  });
 });
 
 describe('a signer and a verifier that answer later', () => {

@@ -44,6 +44,7 @@ const remember = (state: Window, id: string, stamp: Envelope, from: string | und
     shared: true,
     isTold: true,
     envelope: new Uint8Array(1),
+    isProven: true,
   });
 
 const TO_US = { kind: 'direct', to: SELF } as const;
@@ -181,7 +182,7 @@ describe('a neighbour is blamed for what no honest one brings, and for nothing t
     expect(blamed(told, low, NOW + 1, laterMs), 'its link is younger').toBe(false);
     const alone = createWindow();
     const kept = { atMs: NOW, from: VIA, hops: 1, hopsMax: 1, tree: SHARED, stamp: long, shared: true };
-    keep(alone, id(5), { ...kept, isTold: false, envelope: undefined });
+    keep(alone, id(5), { ...kept, isTold: false, envelope: undefined, isProven: true });
     remember(alone, id(9), envelope({ source: VIA }), VIA, laterMs);
     expect(judge(alone, SELF, 'n', low, 1, laterMs).verdict).toBe('replayed');
     expect(blamed(alone, low, NOW - 1, laterMs), 'the message went no further than here').toBe(false);

@@ -159,6 +159,7 @@ describe('digests', () => {
       shared: true,
       isTold: true,
       envelope: new Uint8Array(10),
+      isProven: true,
     },
     stamp: { source: SOURCE, seq: 1, sentAtMs, ttlMs: 60_000 },
     ...more,
