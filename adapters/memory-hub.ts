@@ -15,7 +15,7 @@ import type {
 } from '../runtime/ports/signaling.ts';
 import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 import { DelayLine } from './delay-line.ts';
-import { Members } from './memory-members.ts';
+import { Members, type Said } from './memory-members.ts';
 
 export interface MemoryHubOptions {
   readonly url: string;
@@ -239,7 +239,7 @@ export class MemoryHub {
       this.#networks.set(network, members);
     }
     session.networks.add(network);
-    members.set(session.peerId, presence);
+    members.set(session.peerId, presence, this.#clock.now());
     for (const id of members.sample(session.peerId, this.#random)) {
       const other = this.#sessions.get(id);
       if (other === undefined) continue;
@@ -255,7 +255,7 @@ export class MemoryHub {
       refuse(session, 'NOT_ANNOUNCED', 'Announce in this network first', { type: 'discover' });
       return;
     }
-    if (presence !== undefined) members.set(session.peerId, presence);
+    if (presence !== undefined) members.set(session.peerId, presence, this.#clock.now());
     let count = 0;
     for (const id of members.sample(session.peerId, this.#random)) {
       const other = this.#sessions.get(id);
@@ -275,14 +275,11 @@ export class MemoryHub {
     }
     hearers.add(to);
     to.heardOf.add(other);
-    const told = {
-      network,
-      to: to.peerId,
-      id: other.peerId,
-      presence: members.presences.get(other.peerId) as Presence,
-    };
+    const { presence, atMs } = members.presences.get(other.peerId) as Said;
+    const ageS = Math.floor((this.#clock.now() - atMs) / 1_000);
+    const told = { network, to: to.peerId, id: other.peerId, presence };
     for (const { id, presence } of this.#hooks?.introduce(told) ?? [told]) {
-      to.tell({ type: 'peer', network, id, presence, proven: false, isHub: false });
+      to.tell({ type: 'peer', network, id, presence, ageS, proven: false, isHub: false });
     }
   }
 

@@ -5,17 +5,23 @@ import { byDistance, commonPrefixBits } from '../machines/shared/xor.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
 import type { Presence } from '../runtime/ports/signaling.ts';
 
+/** What a member said of itself, and when. */
+export interface Said {
+  readonly presence: Presence;
+  readonly atMs: number;
+}
+
 export class Members {
-  readonly presences = new Map<PeerId, Presence>();
+  readonly presences = new Map<PeerId, Said>();
   readonly #ids: PeerId[] = [];
 
   get size(): number {
     return this.#ids.length;
   }
 
-  set(id: PeerId, presence: Presence): void {
+  set(id: PeerId, presence: Presence, atMs: number): void {
     if (!this.presences.has(id)) this.#ids.splice(this.#indexOf(id), 0, id);
-    this.presences.set(id, presence);
+    this.presences.set(id, { presence, atMs });
   }
 
   delete(id: PeerId): void {

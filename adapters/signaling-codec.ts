@@ -38,6 +38,7 @@ const discoveredPeer = v.object({
   isHub: v.optional(v.boolean(), false),
   proven: v.optional(v.boolean(), false),
   mesh: v.optional(v.unknown()),
+  ageS: v.fallback(v.optional(count(Number.MAX_SAFE_INTEGER), 0), 0),
 });
 const provenMesh = v.object({ proven: v.boolean() });
 const gone = v.object({ peerId });
@@ -165,12 +166,12 @@ function welcomeOf(data: unknown, host: string): SignalingFact {
 function peerOf(data: unknown, networkName: string): SignalingFact {
   const fields = v.safeParse(discoveredPeer, data);
   if (!fields.success) return ignored('malformed peer-discovered');
-  const { peerId: id, isHub, mesh } = fields.output;
+  const { peerId: id, isHub, mesh, ageS } = fields.output;
   const ours = v.safeParse(presenceSchema, mesh);
   const told = v.safeParse(provenMesh, mesh);
   const isProven = fields.output.proven || (told.success && told.output.proven);
   const base = { type: 'peer', network: networkName, id, proven: isProven, isHub } as const;
-  return ours.success ? { ...base, presence: ours.output } : base;
+  return ours.success ? { ...base, presence: ours.output, ...(ageS > 0 && { ageS }) } : base;
 }
 
 function goneOf(data: unknown, networkName: string): SignalingFact {

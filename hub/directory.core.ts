@@ -14,6 +14,8 @@ export interface Member<Owner> {
   readonly network: Network<Owner>;
   /** What `peer-discovered` says of the peer: JSON of its `data`. */
   ad: string;
+  /** When the peer said so; undefined where another hub heard it. */
+  saidMs: number | undefined;
   isHub: boolean;
   /** Sessions that were told of the peer, once each, oldest first. A list: it is short, and a set costs a kilobyte a peer. */
   audience: readonly number[];
@@ -122,7 +124,7 @@ export class Directory<Owner> {
       network = { name, members: new Map(), sorted: [] };
       this.networks.set(name, network);
     }
-    const member: Member<Owner> = { id, owner, network, ad, isHub, audience: [] };
+    const member: Member<Owner> = { id, owner, network, ad, saidMs: undefined, isHub, audience: [] };
     if (!network.members.has(id)) {
       network.sorted.splice(lowerBound(network.sorted, id), 0, id);
       this.#memberships++;

@@ -96,7 +96,7 @@ export function readAnnounce(frame: RawFrame, owner: PeerId, proven: boolean): R
   if (read.output.peerId !== undefined && read.output.peerId !== owner) {
     return refused('PEER_ID_MISMATCH', 'A socket announces the peer id it was opened with and no other.');
   }
-  const { proven: _claimed, mesh, ...announced } = frame.data as JsonObject;
+  const { proven: _claimed, ageS: _saidNow, mesh, ...announced } = frame.data as JsonObject;
   const isHub = read.output.isHub === true;
   const ad = JSON.stringify({
     ...announced,
@@ -156,6 +156,12 @@ export const systemFrame = (type: string, data: unknown, target: PeerId, nowMs: 
     targetPeerId: target,
     timestamp: nowMs,
   } satisfies HubFrame);
+
+/** What is announced, with its age in s where it is one: `peer-discovered` tells both. */
+export function agedAd(ad: string, saidMs: number | undefined, nowMs: number): string {
+  const ageS = Math.floor((nowMs - (saidMs ?? nowMs)) / 1_000);
+  return ageS > 0 ? `${ad.slice(0, -1)},"ageS":${ageS}}` : ad;
+}
 
 /** `peer-discovered` around data that is JSON already: it goes to up to 20 readers. */
 export const discoveredFrame = (ad: string, network: string, target: PeerId, nowMs: number): string =>

@@ -7,7 +7,7 @@ import type { PeerId } from '../machines/shared/ids.ts';
 import { HUB_AUDIENCE_MAX, HUB_NEWS_WAIT_MS, HUB_PEERS_LISTED_MAX } from '../machines/shared/limits.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import { type Directory, remember } from './directory.core.ts';
-import { discoveredFrame, discoveredListFrame, type Gone, goneFrame, goneListFrame } from './frames.ts';
+import { agedAd, discoveredFrame, discoveredListFrame, type Gone, goneFrame, goneListFrame } from './frames.ts';
 import type { Place, PlaceMember } from './networks.ts';
 import type { Session } from './session.ts';
 
@@ -95,10 +95,12 @@ export class News {
     session.newsMs = nowMs;
     for (const member of came) remember(member, session.id, HUB_AUDIENCE_MAX);
     if (session.takesLists && came.length > 1) {
-      const ads = came.map(({ ad }) => ad);
+      const ads = came.map(({ ad, saidMs }) => agedAd(ad, saidMs, nowMs));
       return session.send(discoveredListFrame(ads, network, session.peerId, nowMs));
     }
-    for (const { ad } of came) session.send(discoveredFrame(ad, network, session.peerId, nowMs));
+    for (const { ad, saidMs } of came) {
+      session.send(discoveredFrame(agedAd(ad, saidMs, nowMs), network, session.peerId, nowMs));
+    }
   }
 
   #tellGone(session: Session, network: string, gone: readonly Gone[], nowMs: number): void {

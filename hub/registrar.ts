@@ -49,6 +49,7 @@ export class Registrar {
     if (present !== undefined) {
       const isNews = present.ad !== ad;
       present.ad = ad;
+      present.saidMs = nowMs;
       present.isHub = isHub;
       this.#networks.introduce(session, present, nowMs, isNews);
       return undefined;
@@ -63,6 +64,7 @@ export class Registrar {
     const full = this.#roomFor(network);
     if (full !== undefined) return full;
     const member = this.#networks.directory.join(network, session.peerId, session, ad, isHub);
+    member.saidMs = nowMs;
     session.members = [...session.members, member];
     if (session.members.length === 1) session.tell({ type: 'peer.announced' });
     this.#networks.introduce(session, member, nowMs, true);
@@ -99,6 +101,7 @@ export class Registrar {
       if (!read.ok) return read.refusal;
       isNews = member.ad !== read.value.ad;
       member.ad = read.value.ad;
+      member.saidMs = nowMs;
     }
     const count = this.#networks.introduce(session, member, nowMs, isNews, told?.['quiet'] === true);
     const data = { count, networkSize: member.network.members.size };

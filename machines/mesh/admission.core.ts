@@ -5,7 +5,7 @@ import type { PeerSignal, SignalingFact } from '../../runtime/ports/signaling.ts
 import type { PeerId } from '../shared/ids.ts';
 import { isIsland, onProbe } from './islands.core.ts';
 import { admissionView, learn, patch, setSlot } from './ledger.core.ts';
-import { answer, evictionId } from './links.core.ts';
+import { answer, evictionId, release } from './links.core.ts';
 import type { MeshContext, MeshWork } from './mesh.events.ts';
 import { heedsSignal } from './networks.core.ts';
 import { mayOperate, startSplice } from './operations.core.ts';
@@ -79,6 +79,7 @@ function onOffer(work: MeshWork, url: string, from: PeerId, offer: Offer): void 
   const verdict = admit(view, { id: from, random, degree, cap, free }, context.ports.random);
   if (verdict.verdict === 'accept') {
     if (verdict.over === 'island' && !isInvited) patch(work, { islandAdmittedMs: context.ports.clock.now() });
+    if (verdict.instead !== undefined) release(work, verdict.instead, 'disconnected');
     return answer(work, from, offer, url);
   }
   learn(work, from, { key: offer.key, free, degree, legacy: false, hub: url }, true);

@@ -84,6 +84,13 @@ export function slotsHeld(context: MeshContext): number {
 /** Slots without link or attempt. */
 export const freeSlots = (context: MeshContext): number => Math.max(0, context.settings.maxPeers - slotsHeld(context));
 
+/** Slots that others may take. An end of a thread gives a dial of its own up for an offer (`admit`). */
+export function roomFor(context: MeshContext): number {
+  const { maxPeers } = context.settings;
+  const given = isWoven(maxPeers) ? 0 : openingOf(context).filter(({ dialed }) => dialed).length;
+  return Math.max(0, maxPeers - slotsHeld(context) + given);
+}
+
 /** Peers that may be dialed now. */
 export function candidatesOf(context: MeshContext): SwapCandidate[] {
   const ads: SwapCandidate[] = [];
@@ -92,7 +99,6 @@ export function candidatesOf(context: MeshContext): SwapCandidate[] {
   const nowMs = context.ports.clock.now();
   const { shunned } = context;
   const freshMs = nowMs - ROOM_FRESH_MS;
-  const woven = isWoven(context.settings.maxPeers);
   const parted = context.parted !== undefined && nowMs < context.parted.untilMs ? context.parted.id : undefined;
   for (const peer of context.ports.known) {
     const { id } = peer;
@@ -102,7 +108,7 @@ export function candidatesOf(context: MeshContext): SwapCandidate[] {
   }
   for (const [id, slot] of Object.entries(context.slots)) {
     if (slot.phase !== 'ready' || id === partner || id === parted || (shunned[id] ?? 0) > nowMs) continue;
-    ads.push({ id, key: slot.key, free: woven || slot.roomMs >= freshMs ? 1 : 0, degree: 0, radius: undefined });
+    ads.push({ id, key: slot.key, free: slot.roomMs >= freshMs ? 1 : 0, degree: 0, radius: undefined });
   }
   return ads;
 }
@@ -131,7 +137,7 @@ export const admissionView = (context: MeshContext, mayOperate: boolean, isIslan
 /** What a hub is told of us, or rather the members of a network: a guest's links go when somebody of its own appears. */
 export function presenceOf(context: MeshContext, network: string): Presence {
   const isHere = network === context.at;
-  const free = isHere ? freeSlots(context) : context.settings.maxPeers;
+  const free = isHere ? roomFor(context) : context.settings.maxPeers;
   return { v: 1, key: context.key, free, degree: isHere ? linkCount(context) : 0 };
 }
 
@@ -182,18 +188,21 @@ export function learn(
   const { known, clock } = context.ports;
   if (id === context.self) return false;
   const before = known.get(id);
-  const { radius, saidMs = clock.now() } = peer;
+  const { saidMs = clock.now() } = peer;
   const slot = before === undefined ? context.slots[id] : undefined;
   if (slot !== undefined) {
-    if (peer.free > 0 && !isWoven(context.settings.maxPeers)) setSlot(work, id, { ...slot, roomMs: saidMs });
+    if (peer.free > 0 && saidMs > slot.sinceMs) setSlot(work, id, { ...slot, roomMs: saidMs });
     return false;
   }
-  if (before !== undefined && !announced && saidMs < before.saidMs) return false;
+  const isOld = before !== undefined && saidMs < before.saidMs;
+  if (isOld && !announced) return false;
   const hub = peer.hub || before?.hub || '';
   const buried = announced ? false : (before?.buried ?? false);
-  const { key, free, degree, legacy } = peer;
+  // A hub names who is there, and may know less of it than we do.
+  const { key, free, degree, legacy, radius } = isOld ? before : peer;
+  const newestMs = isOld ? before.saidMs : saidMs;
   // Every field by name: V8 gives each result of `{ ...a, more }` a hidden class of its own, and thousands are kept.
-  const entry: KnownPeer = { id, key, free, degree, legacy, hub, radius, saidMs, buried };
+  const entry: KnownPeer = { id, key, free, degree, legacy, hub, radius, saidMs: newestMs, buried };
   if (before === undefined || isNews(before, entry)) known.set(entry);
   return before === undefined;
 }

@@ -16,6 +16,7 @@ import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.event
 import { announceAt, networksOf } from './networks.core.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { manualOf } from './routes.core.ts';
+import { NOT_REFUSED } from './seeking.core.ts';
 import { forgive } from './shun.core.ts';
 import { NO_SWAPS } from './swaps.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -34,6 +35,7 @@ export const blankContext = (input: MeshInput): MeshContext => ({
   operations: 0,
   discovering: false,
   swapping: NO_SWAPS,
+  seeking: NOT_REFUSED,
   operation: undefined,
   entry: undefined,
   startedMs: 0,

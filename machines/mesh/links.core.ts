@@ -28,6 +28,7 @@ import {
 } from './ledger.core.ts';
 import type { MeshContext, MeshWork, Slot } from './mesh.events.ts';
 import { canSignal, MESH_ROUTE, manualOf, utter } from './routes.core.ts';
+import { maySeek, noteInVain, seekAnew } from './seeking.core.ts';
 import { noteFailed, noteOpened } from './swaps.core.ts';
 import { chooseDials, isWoven } from './topology.core.ts';
 
@@ -115,7 +116,7 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
 /** Dials whom the topology wants now. */
 export function dialWanted(work: MeshWork): void {
   const { context } = work;
-  if (!context.settings.autoDiscovery || !canSignal(context)) return;
+  if (!context.settings.autoDiscovery || !canSignal(context) || !maySeek(context)) return;
   for (const plan of chooseDials(dialView(context), context.ports.random)) dial(work, plan.id, plan.random);
 }
 
@@ -125,7 +126,7 @@ export function needOf(context: MeshContext): Need {
   if (links < shape.floor) return 'belowFloor';
   // Whoever may open a circle looks out for islands.
   if (!isWoven(shape.cap) && context.ports.exchange?.redundant().length) return 'belowTarget';
-  if (links < shape.target) return 'belowTarget';
+  if (links < shape.target && (!isWoven(shape.cap) || maySeek(context))) return 'belowTarget';
   if (context.ports.exchange?.merits.isAlarmed()) return 'belowTarget';
   return context.swapping.isHopeful && links >= shape.cap ? 'improving' : 'content';
 }
@@ -134,6 +135,7 @@ export function needOf(context: MeshContext): Need {
 
 /** The set of links changed: the app, the neighbours, discovery and the other regions hear of it. */
 function linksChanged(work: MeshWork): void {
+  seekAnew(work);
   const ads = neighbourAds(work.context);
   emit(work, { type: 'peers.changed', connected: ads.map((ad) => ad.id) });
   work.effects.push({ do: 'send', to: 'exchange', event: { type: 'exchange.neighbours', peers: ads } });
@@ -268,10 +270,16 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   } else if (reason === 'dialFailed') {
     emit(work, { type: 'peer.timedOut', remote });
   }
+  if (!wasLinked && slot.dialed && refusal?.code !== 'SPLICE') dialedInVain(work);
   if (refusal !== undefined) learnAlternatives(work, refusal.alternatives);
   if (refusal?.code === 'SPLICE') enter(work, remote, refusal, slot.op !== undefined);
   boundWaiting(work);
   dialWanted(work);
+}
+
+function dialedInVain(work: MeshWork): void {
+  noteInVain(work);
+  if (!maySeek(work.context)) tellNeed(work);
 }
 
 /**

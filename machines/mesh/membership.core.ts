@@ -14,11 +14,11 @@ import {
   changeKnown,
   emit,
   forget,
-  freeSlots,
   learn,
   linkCount,
   linksOf,
   presenceOf,
+  roomFor,
   setSlot,
   shapeFor,
   slotsHeld,
@@ -38,13 +38,14 @@ type Fact<T extends SignalingFact['type']> = Extract<SignalingFact, { type: T }>
 function onHubPeers(work: MeshWork, url: string, peers: readonly PeerFact[]): void {
   const found: PeerAd[] = [];
   const isGuestBefore = isGuest(work.context);
-  for (const { network, id, presence, wanted } of peers) {
+  const nowMs = work.context.ports.clock.now();
+  for (const { network, id, presence, ageS = 0, wanted } of peers) {
     const legacy = presence === undefined;
     if (!isPeerId(id) || id === work.context.self) continue;
     if (legacy ? network !== work.context.at : !heeds(work, network, id)) continue;
     noteHome(work, id, url);
     const { key = '', free = 0, degree = 0 } = presence ?? {};
-    const isNew = learn(work, id, { key, free, degree, legacy, hub: url }, true);
+    const isNew = learn(work, id, { key, free, degree, legacy, hub: url, saidMs: nowMs - ageS * 1_000 }, true);
     if (isNew) emit(work, { type: 'peer.discovered', remote: id, legacy });
     if (wanted) dialInvited(work, url, id);
     else if (!legacy) found.push({ id, key, free, degree });
@@ -152,7 +153,7 @@ function shuffleEntries(context: MeshContext, to: PeerId): ShuffleEntry[] {
   const own: ShuffleEntry = {
     id: self,
     key: context.key,
-    free: freeSlots(context),
+    free: roomFor(context),
     degree: linkCount(context),
     radius,
     ageS: 0,

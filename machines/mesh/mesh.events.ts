@@ -117,6 +117,14 @@ export interface Swapping {
   readonly isHopeful: boolean;
 }
 
+/** What came of dials for the last missing links: see `seeking.core.ts`. */
+export interface Seeking {
+  /** Attempts in a row that came to nothing. */
+  readonly refusals: number;
+  /** No other is made before. */
+  readonly notBeforeMs: number;
+}
+
 export interface MeshContext extends MeshInput {
   readonly self: PeerId;
   /** The network of our links: `network`, or `fallback`. */
@@ -135,6 +143,7 @@ export interface MeshContext extends MeshInput {
   /** A discovery actor runs. */
   readonly discovering: boolean;
   readonly swapping: Swapping;
+  readonly seeking: Seeking;
   readonly operation: Operation | undefined;
   readonly entry: Entry | undefined;
   readonly startedMs: number;

@@ -103,14 +103,15 @@ export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'silent' |
 
 /**
  * Whom to dial now (rule 2): below target, first the missing random links, then nearer ones, then an empty bucket, then
- * whoever has room. At most DIALS_IN_FLIGHT_MAX dials are under way at once.
+ * whoever has room. At most DIALS_IN_FLIGHT_MAX dials are under way at once. Who has so many links that no full peer makes room
+ * for it dials only those that say they have room: where caps are small a filled mesh has room nowhere, and it would ask
+ * everybody, for ever.
  */
 export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
   const { shape, self, links, opening } = view;
   const plans: DialPlan[] = [];
-  // In the middle of a thread nobody has room: its ends look for ends.
-  const endsOnly = !isWoven(shape.cap) && links.length >= shape.floor;
-  const pool = view.candidates.filter((c) => c.id !== self && (!endsOnly || c.free > 0));
+  const isNeedy = links.length < floorOfCap(shape.cap);
+  const pool = view.candidates.filter((c) => c.id !== self && (isNeedy || c.free > 0));
   let inFlight = opening.filter((o) => o.dialed).length;
   let taken = slotsTaken(view);
   let count = links.length + opening.length;
@@ -186,8 +187,8 @@ export interface Applicant {
 }
 
 export type Admission =
-  /** `over`: one link beyond the cap, to be handed over once it stands. */
-  | { readonly verdict: 'accept'; readonly over?: 'swap' | 'island' }
+  /** `over`: one link beyond the cap, to be handed over once it stands. `instead`: for a dial of ours, which is given up. */
+  | { readonly verdict: 'accept'; readonly over?: 'swap' | 'island'; readonly instead?: PeerId }
   | { readonly verdict: 'splice'; readonly victims: readonly PeerId[] }
   | { readonly verdict: 'refuse'; readonly code: 'FULL' | 'BUSY' };
 
@@ -196,6 +197,8 @@ export function admit(view: AdmissionView, applicant: Applicant, random: RandomP
   const { links, opening, shape } = view;
   if (links.length + opening.length < shape.cap) return { verdict: 'accept' };
   const hasOneOver = links.length + opening.length > shape.cap;
+  const instead = hasOneOver ? undefined : yielding(view, applicant.id);
+  if (instead !== undefined) return { verdict: 'accept', instead };
   if (view.isIsland && !hasOneOver) return { verdict: 'accept', over: 'island' };
   const isNeedy = applicant.degree < floorOfCap(applicant.cap);
   const isBlocked = view.busy || !view.mayOperate || hasOneOver;
@@ -207,6 +210,14 @@ export function admit(view: AdmissionView, applicant: Applicant, random: RandomP
   if (!isBlocked && opening.length === 0 && wouldImprove(view, applicant)) return { verdict: 'accept', over: 'swap' };
   return { verdict: 'refuse', code: 'FULL' };
 }
+
+/**
+ * Ends of threads all dial each other, each with the one slot it has: who is offered a link takes it instead of the one that it asked
+ * for. Of a round of them some give way and some do not, by their ids. In a mesh of more links nobody gives way: peers that we
+ * chose ourselves are worth more than those that chose us, who may be of one mind.
+ */
+const yielding = ({ opening, shape }: AdmissionView, applicant: PeerId): PeerId | undefined =>
+  isWoven(shape.cap) ? undefined : opening.find(({ id, dialed }) => dialed && id < applicant)?.id;
 
 /** With the candidate among our links it would be near, or the first of its bucket, and rule 6 knows whom to hand over for it. */
 export function wouldImprove(

@@ -146,6 +146,8 @@ export type SignalingFact =
       readonly network: string;
       readonly id: PeerId;
       readonly presence?: Presence;
+      /** How long ago it said so, s; absent where the hub does not know. */
+      readonly ageS?: number;
       readonly proven: boolean;
       readonly isHub: boolean;
       /** People carry signals to it right now: it is to be dialed at once. */

@@ -162,6 +162,19 @@ describe('WebSocket signaling against strange hubs', () => {
     });
   });
 
+  it('reads how old a presence is, and takes no age that is none', async () => {
+    const mesh = { v: 1, key: 'k'.repeat(43), free: 1, degree: 2 };
+    const ageOf = async (ageS: unknown): Promise<unknown> => {
+      const frame = { type: 'peer-discovered', networkName: 'n', data: { peerId: OTHER, mesh, ageS } };
+      const fact = await factFor(frame);
+      return fact?.type === 'peer' && fact.presence !== undefined ? fact.ageS : fact;
+    };
+    expect([await ageOf(7), await ageOf(0), await ageOf(-1), await ageOf('7'), await ageOf(0.5)]).toEqual([
+      7,
+      ...Array.from({ length: 4 }, () => undefined),
+    ]);
+  });
+
   it('reads of several peers in one frame, each by itself, and of no more than a hub lists', () => {
     const read = (type: string, peers: unknown) =>
       factsOf(JSON.stringify({ type, networkName: 'n', data: { peers } }), 'host');

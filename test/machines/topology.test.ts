@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { admit, chooseDials, floorOfCap, rolesOf, shapeOf, slotsTaken } from '../../machines/mesh/topology.core.ts';
 import { DIALS_IN_FLIGHT_MAX, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/shared/limits.ts';
 import { commonPrefixBits } from '../../machines/shared/xor.ts';
+import type { PeerAd } from '../../runtime/ports/signaling.ts';
 import { ad, admission, dials, inBucket, link, links, random, SELF } from './topology-kit.ts';
 
 describe('shapes', () => {
@@ -86,8 +87,11 @@ describe('roles', () => {
 
 describe('dials', () => {
   const candidates = Array.from({ length: 20 }, (_, n) => ad(inBucket(n * 7, n)));
+  const full = ({ id }: PeerAd): PeerAd => ad(id, 0);
 
   it.each([
+    ['with links enough: nobody without room', dials({ candidates: candidates.map(full), links: links(5) }), 0],
+    ['with too few: anybody, who may splice us in', dials({ candidates: candidates.map(full), links: links(4) }), 2],
     ['nobody yet, cap 8: two slots each', dials({ candidates }), 3],
     [
       'cap 2: one dial, since a full remote would splice us in with two links',
@@ -216,15 +220,35 @@ describe('admission', () => {
     ['a content one is refused', admission({ links: full }), content, 'FULL'],
     ['an island is bridged over the cap', admission({ links: full, isIsland: true }), content, 'over island'],
     ['one at a time', admission({ links: links(9), isIsland: true }), content, 'FULL'],
+    [
+      'who chose us does not take the place of whom we chose',
+      admission({ links: links(7), opening: [{ id: inBucket(1), random: false, dialed: true }] }),
+      { ...content, id: inBucket(0) },
+      'FULL',
+    ],
+    [
+      'the end of a thread gives its own dial up',
+      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(9), random: false, dialed: true }] }),
+      { ...content, id: inBucket(2) },
+      `instead of ${inBucket(9)}`,
+    ],
+    [
+      'of a round of ends one does not',
+      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(2), random: false, dialed: true }] }),
+      { ...content, id: inBucket(9) },
+      'FULL',
+    ],
+    [
+      'an answer is not given up',
+      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(9), random: false, dialed: false }] }),
+      { ...content, id: inBucket(2) },
+      'FULL',
+    ],
   ])('%s', (_name, view, applicant, verdict) => {
     const admitted = admit(view, applicant, random);
-    const said =
-      admitted.verdict === 'refuse'
-        ? admitted.code
-        : admitted.verdict === 'accept' && admitted.over !== undefined
-          ? `over ${admitted.over}`
-          : admitted.verdict;
-    expect(said).toBe(verdict);
+    const { over, instead } = admitted.verdict === 'accept' ? admitted : {};
+    const how = over !== undefined ? `over ${over}` : instead !== undefined ? `instead of ${instead}` : undefined;
+    expect(admitted.verdict === 'refuse' ? admitted.code : (how ?? admitted.verdict)).toBe(verdict);
   });
 
   it('swaps a better near link in, when it knows whom to hand over for it', () => {

@@ -1,0 +1,42 @@
+/**
+ * How eagerly a peer looks for the last of its links, those without which it could well live: at once, until attempts came to
+ * nothing again and again; then later and later, until a link comes or goes. Where caps are small a filled mesh has room nowhere,
+ * what hubs know of room is old, and strangers may boast of some. Whoever has too few links never waits, and the ends of a thread
+ * not long: each other is all that there is for them to find.
+ */
+import {
+  SEEK_BACKOFF_MAX_MS,
+  SEEK_BACKOFF_MIN_MS,
+  SEEK_BACKOFF_THIN_MS,
+  SEEK_REFUSALS_FREE,
+} from '../shared/topology-limits.ts';
+import { linkCount, patch } from './ledger.core.ts';
+import type { MeshContext, MeshWork, Seeking } from './mesh.events.ts';
+import { floorOfCap, isWoven } from './topology.core.ts';
+
+export const NOT_REFUSED: Seeking = { refusals: 0, notBeforeMs: Number.NEGATIVE_INFINITY };
+
+/** Whether to dial anybody now for a link that is missing. */
+export const maySeek = (context: MeshContext): boolean =>
+  isNeedy(context) || context.ports.clock.now() >= context.seeking.notBeforeMs;
+
+const isNeedy = (context: MeshContext): boolean => linkCount(context) < floorOfCap(context.settings.maxPeers);
+
+/** An attempt of ours came to nothing. */
+export function noteInVain(work: MeshWork): void {
+  const { seeking, settings, ports } = work.context;
+  if (isNeedy(work.context)) return;
+  const refusals = seeking.refusals + 1;
+  const doubled = SEEK_BACKOFF_MIN_MS * 2 ** (refusals - SEEK_REFUSALS_FREE);
+  const backOffMs =
+    refusals < SEEK_REFUSALS_FREE
+      ? 0
+      : Math.min(doubled, isWoven(settings.maxPeers) ? SEEK_BACKOFF_MAX_MS : SEEK_BACKOFF_THIN_MS);
+  const notBeforeMs = ports.clock.now() + backOffMs * (0.8 + 0.4 * ports.random.next());
+  patch(work, { seeking: { refusals, notBeforeMs } });
+}
+
+/** A link came or went: there may be room where there was none. */
+export function seekAnew(work: MeshWork): void {
+  if (work.context.seeking !== NOT_REFUSED) patch(work, { seeking: NOT_REFUSED });
+}
