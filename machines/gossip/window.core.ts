@@ -29,7 +29,7 @@ export interface Kept {
   readonly confirms?: boolean;
   /** Undefined once others took its place. */
   envelope: Uint8Array | undefined;
-  /** Its source signed it. What was taken on the source's word is given to nobody. */
+  /** Its source signed it. What was taken on the source's word is given to nobody before that is known. */
   isProven: boolean;
 }
 
@@ -162,7 +162,7 @@ export function disown(window: Window, id: MessageId): void {
 }
 
 /** Its source did sign it: whoever lacks it is given it. */
-export function prove(window: Window, id: MessageId): void {
+export function setProven(window: Window, id: MessageId): void {
   const kept = lookUp(window, id);
   if (kept !== undefined) kept.isProven = true;
 }

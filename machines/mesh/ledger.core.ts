@@ -64,14 +64,14 @@ export function linkCount({ slots }: MeshContext): number {
 export function openingOf(context: MeshContext): DialView['opening'] {
   return Object.entries(context.slots)
     .filter(([, slot]) => slot.phase === 'opening')
-    .map(([id, slot]) => ({ id, random: slot.random, dialed: slot.dialed && slot.op === undefined }));
+    .map(([id, { random, dialed, op, isChosen }]) => ({ id, random, dialed: dialed && op === undefined, isChosen }));
 }
 
 /** Links that fell silent: each may be back at any time, so that its slot stays taken. */
 function silentOf(context: MeshContext): DialView['opening'] {
   return Object.entries(context.slots)
     .filter(([, slot]) => slot.phase === 'linked' && slot.silent)
-    .map(([id, slot]) => ({ id, random: slot.random, dialed: false }));
+    .map(([id, slot]) => ({ id, random: slot.random, dialed: false, isChosen: false }));
 }
 
 /** Links, silent ones too, and attempts. */
@@ -87,7 +87,7 @@ export const freeSlots = (context: MeshContext): number => Math.max(0, context.s
 /** Slots that others may take. An end of a thread gives a dial of its own up for an offer (`admit`). */
 export function roomFor(context: MeshContext): number {
   const { maxPeers } = context.settings;
-  const given = isWoven(maxPeers) ? 0 : openingOf(context).filter(({ dialed }) => dialed).length;
+  const given = isWoven(maxPeers) ? 0 : openingOf(context).filter(({ isChosen }) => isChosen).length;
   return Math.max(0, maxPeers - slotsHeld(context) + given);
 }
 
@@ -104,11 +104,11 @@ export function candidatesOf(context: MeshContext): SwapCandidate[] {
     const { id } = peer;
     if (peer.legacy || peer.buried || id === partner || id === parted || (shunned[id] ?? 0) > nowMs) continue;
     const free = peer.saidMs >= freshMs ? peer.free : 0;
-    ads.push({ id, key: peer.key, free, degree: peer.degree, radius: peer.radius });
+    ads.push({ id, key: peer.key, free, hadRoom: peer.free > 0, degree: peer.degree, radius: peer.radius });
   }
   for (const [id, slot] of Object.entries(context.slots)) {
     if (slot.phase !== 'ready' || id === partner || id === parted || (shunned[id] ?? 0) > nowMs) continue;
-    ads.push({ id, key: slot.key, free: slot.roomMs >= freshMs ? 1 : 0, degree: 0, radius: undefined });
+    ads.push({ id, key: slot.key, free: slot.roomMs >= freshMs ? 1 : 0, hadRoom: false, degree: 0, radius: undefined });
   }
   return ads;
 }
@@ -175,8 +175,9 @@ export function changeKnown({ context }: MeshWork, id: PeerId, change: Partial<K
 const NEWS_MS = 5_000;
 
 /**
- * Remembers a peer that may be dialed. Over KNOWN_PEERS_MAX the one learnt first is forgotten. `announced` says that the
- * peer told of itself just now, which digs up one that was given up. True when it was not known before.
+ * Remembers a peer that may be dialed. Over KNOWN_PEERS_MAX the one learnt first is forgotten. `announced` says that a hub or the
+ * peer itself told of it just now, which digs up one that was given up; what is said of it may be older (`saidMs`). True when it
+ * was not known before.
  */
 export function learn(
   work: MeshWork,
@@ -194,7 +195,7 @@ export function learn(
     if (peer.free > 0 && saidMs > slot.sinceMs) setSlot(work, id, { ...slot, roomMs: saidMs });
     return false;
   }
-  const isOld = before !== undefined && saidMs < before.saidMs;
+  const isOld = before !== undefined && saidMs < before.saidMs && (!before.legacy || peer.legacy);
   if (isOld && !announced) return false;
   const hub = peer.hub || before?.hub || '';
   const buried = announced ? false : (before?.buried ?? false);

@@ -16,7 +16,7 @@ import type { MeshCommand, MeshContext, MeshInput, MeshWork } from './mesh.event
 import { announceAt, networksOf } from './networks.core.ts';
 import { onEvictionDone } from './operations.core.ts';
 import { manualOf } from './routes.core.ts';
-import { NOT_REFUSED } from './seeking.core.ts';
+import { NOT_REFUSED, seekAnew } from './seeking.core.ts';
 import { forgive } from './shun.core.ts';
 import { NO_SWAPS } from './swaps.core.ts';
 import { rolesOf } from './topology.core.ts';
@@ -148,6 +148,7 @@ function refuse(work: MeshWork, { ref, type }: ForExchange, code: string, why: s
 
 export function configure(work: MeshWork, { settings }: Command<'mesh.configure'>): void {
   patch(work, { settings: { ...work.context.settings, ...settings } });
+  seekAnew(work);
   shed(work);
   tellNeed(work);
 }

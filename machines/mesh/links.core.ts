@@ -42,6 +42,7 @@ const blankSlot = (context: MeshContext, id: PeerId): Slot => {
   return {
     phase: 'opening',
     dialed: true,
+    isChosen: false,
     random: false,
     sinceMs: context.ports.clock.now(),
     cap: 0,
@@ -117,7 +118,11 @@ export function answer(work: MeshWork, id: PeerId, offer: Extract<PeerSignal, { 
 export function dialWanted(work: MeshWork): void {
   const { context } = work;
   if (!context.settings.autoDiscovery || !canSignal(context) || !maySeek(context)) return;
-  for (const plan of chooseDials(dialView(context), context.ports.random)) dial(work, plan.id, plan.random);
+  for (const { id, random } of chooseDials(dialView(context), context.ports.random)) {
+    dial(work, id, random);
+    const slot = work.context.slots[id];
+    if (slot !== undefined) setSlot(work, id, { ...slot, isChosen: true });
+  }
 }
 
 export function needOf(context: MeshContext): Need {
@@ -244,6 +249,7 @@ export function onReopening(work: MeshWork, { remote, random }: Report<'peer.reo
     ...slot,
     phase: 'opening',
     dialed: false,
+    isChosen: false,
     random,
     silent: false,
   });
@@ -270,7 +276,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   } else if (reason === 'dialFailed') {
     emit(work, { type: 'peer.timedOut', remote });
   }
-  if (!wasLinked && slot.dialed && refusal?.code !== 'SPLICE') dialedInVain(work);
+  if (!wasLinked && slot.isChosen && refusal?.code !== 'SPLICE') dialedInVain(work);
   if (refusal !== undefined) learnAlternatives(work, refusal.alternatives);
   if (refusal?.code === 'SPLICE') enter(work, remote, refusal, slot.op !== undefined);
   boundWaiting(work);

@@ -63,6 +63,8 @@ export interface Slot {
   readonly phase: 'opening' | 'linked' | 'closing' | 'waiting' | 'ready';
   /** We offered. */
   readonly dialed: boolean;
+  /** The topology wanted it: no app, person or operation did. */
+  readonly isChosen: boolean;
   readonly random: boolean;
   readonly sinceMs: number;
   readonly cap: number;
@@ -77,7 +79,7 @@ export interface Slot {
   readonly home: string;
   /** Its link fell silent and tries to come back: it holds the slot and does not count. */
   readonly silent: boolean;
-  /** When it was last said to have room: only a thread's end asks. */
+  /** When it last said that it has room, after it did not take us. */
   readonly roomMs: number;
   readonly op: OperationId | undefined;
   /** The link is to join us to another component, or to somebody who hears little of us. */

@@ -79,17 +79,31 @@ export interface DialPlan {
   readonly random: boolean;
 }
 
+/** An attempt under way. */
+export interface Opening {
+  readonly id: PeerId;
+  readonly random: boolean;
+  /** A dial of ours, and no leg of an operation. */
+  readonly dialed: boolean;
+  /** The topology wanted it: nobody else waits for it, and another would do. */
+  readonly isChosen?: boolean;
+}
+
+export interface DialCandidate extends PeerAd {
+  /** It said long ago that it has room, and nothing since: it may be one that says so once only. */
+  readonly hadRoom?: boolean;
+}
+
 export interface DialView {
   readonly self: PeerId;
   readonly shape: Shape;
   readonly xor: boolean;
   readonly links: readonly LinkView[];
-  /** Attempts under way; `dialed` = a dial of our own choice (a leg of an operation is not). */
-  readonly opening: readonly { readonly id: PeerId; readonly random: boolean; readonly dialed: boolean }[];
+  readonly opening: readonly Opening[];
   /** Links that fell silent and may come back: they take slots, and are replaced only below the floor. */
   readonly silent?: number;
   /** Peers that may be dialed now: known, not legacy, not backing off. */
-  readonly candidates: readonly PeerAd[];
+  readonly candidates: readonly DialCandidate[];
 }
 
 /**
@@ -104,14 +118,15 @@ export function slotsTaken(view: Pick<DialView, 'links' | 'opening' | 'silent' |
 /**
  * Whom to dial now (rule 2): below target, first the missing random links, then nearer ones, then an empty bucket, then
  * whoever has room. At most DIALS_IN_FLIGHT_MAX dials are under way at once. Who has so many links that no full peer makes room
- * for it dials only those that say they have room: where caps are small a filled mesh has room nowhere, and it would ask
+ * for it dials only those that said they have room: where caps are small a filled mesh has room nowhere, and it would ask
  * everybody, for ever.
  */
 export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
   const { shape, self, links, opening } = view;
   const plans: DialPlan[] = [];
   const isNeedy = links.length < floorOfCap(shape.cap);
-  const pool = view.candidates.filter((c) => c.id !== self && (isNeedy || c.free > 0));
+  const others = view.candidates.filter((c) => c.id !== self);
+  const pool = isNeedy ? others : roomiest(others);
   let inFlight = opening.filter((o) => o.dialed).length;
   let taken = slotsTaken(view);
   let count = links.length + opening.length;
@@ -133,6 +148,12 @@ export function chooseDials(view: DialView, random: RandomPort): DialPlan[] {
     taken += weight;
   }
   return plans;
+}
+
+/** Those that have room by what they said lately; if there are none, by what they said long ago. */
+function roomiest(candidates: readonly DialCandidate[]): DialCandidate[] {
+  const roomy = candidates.filter(({ free }) => free > 0);
+  return roomy.length > 0 ? roomy : candidates.filter(({ hadRoom }) => hadRoom);
 }
 
 /** A uniformly random candidate, one that says it has room if there is any. */
@@ -217,7 +238,7 @@ export function admit(view: AdmissionView, applicant: Applicant, random: RandomP
  * chose ourselves are worth more than those that chose us, who may be of one mind.
  */
 const yielding = ({ opening, shape }: AdmissionView, applicant: PeerId): PeerId | undefined =>
-  isWoven(shape.cap) ? undefined : opening.find(({ id, dialed }) => dialed && id < applicant)?.id;
+  isWoven(shape.cap) ? undefined : opening.find(({ id, isChosen }) => isChosen && id < applicant)?.id;
 
 /** With the candidate among our links it would be near, or the first of its bucket, and rule 6 knows whom to hand over for it. */
 export function wouldImprove(
@@ -323,7 +344,7 @@ export function stuckLink(view: Pick<AdmissionView, 'links' | 'shape'>): PeerId 
   return [...eligible].sort((a, b) => b.degree - a.degree)[0]?.id;
 }
 
-export interface SwapCandidate extends PeerAd {
+export interface SwapCandidate extends DialCandidate {
   readonly radius: number | undefined;
 }
 

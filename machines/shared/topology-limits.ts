@@ -10,5 +10,5 @@ export const SEEK_REFUSALS_FREE = 8;
 /** It waits so long (±20 %), doubled with each further one. */
 export const SEEK_BACKOFF_MIN_MS = 10_000;
 export const SEEK_BACKOFF_MAX_MS = 300_000;
-/** The ends of a thread wait so long and no longer. */
-export const SEEK_BACKOFF_THIN_MS = 1_000;
+/** The ends of a thread, and who is below the floor that the app set, wait so long and no longer. */
+export const SEEK_BACKOFF_SHORT_MS = 1_000;

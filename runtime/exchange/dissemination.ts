@@ -91,7 +91,8 @@ export class Dissemination {
       settle: (id) => this.#directs.settle(id, false),
       spread: (id, message) => this.#spread(id, message, undefined),
       saysOften: (nowMs) => this.spreader.saysOften(nowMs),
-      remember: (id, envelope, bytes) => this.#remember(id, envelope, { bytes, isProven: true }, 0, undefined),
+      remember: (id, envelope, bytes) =>
+        this.#remember(id, envelope, { bytes, isProven: true, isTold: true }, 0, undefined),
       ...options,
     });
     this.#intake = new Intake({
@@ -182,7 +183,7 @@ export class Dissemination {
     const nowMs = this.#ports.clock.now();
     gave(entry.promises, id, true, nowMs);
     const bytes = keep ? alone(gossip.envelope) : undefined;
-    this.#remember(id, envelope, { bytes, isProven }, gossip.hops, entry, nowMs);
+    this.#remember(id, envelope, { bytes, isProven, isTold: relay }, gossip.hops, entry, nowMs);
     if (!deliver) this.#confirmations.received(id, false);
     if (deliver && part !== undefined) this.#deliveries.join(entry, envelope, part, gossip.hops);
     else if (deliver && !this.#deliveries.take(entry, envelope, gossip.hops)) {
@@ -219,7 +220,7 @@ export class Dissemination {
   #remember(
     id: MessageId,
     envelope: Told,
-    { bytes, isProven }: { readonly bytes: Uint8Array | undefined; readonly isProven: boolean },
+    { bytes, isProven, isTold }: Held,
     hops: number,
     entry: LinkEntry | undefined,
     nowMs = this.#ports.clock.now(),
@@ -233,7 +234,7 @@ export class Dissemination {
       hopsMax,
       tree: own ? source : SHARED,
       stamp: envelope,
-      isTold: kind === 'broadcast' && bytes !== undefined,
+      isTold: kind === 'broadcast' && isTold,
       shared: kind === 'broadcast',
       envelope: bytes,
       isProven,
@@ -318,6 +319,13 @@ export class Dissemination {
     this.spreader.stop();
     this.#origination.stop();
   }
+}
+
+/** What is kept of a message for others. */
+interface Held {
+  readonly bytes: Uint8Array | undefined;
+  readonly isProven: boolean;
+  readonly isTold: boolean;
 }
 
 /** What is remembered of an envelope. */

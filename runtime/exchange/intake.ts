@@ -89,22 +89,13 @@ export class Intake {
     });
   }
 
-  /**
-   * `kept` was taken on its source's word, and `entry` is to be given it: `act` is told whether the source signed it. A source
-   * that did not is at fault, and not who asked.
-   */
+  /** `kept` was taken on its source's word, and `entry` is to be given it: `act` is told, now or later, whether the source signed it. */
   prove(entry: LinkEntry, kept: Uint8Array, act: (isAuthentic: boolean) => void): void {
-    const { authenticity, counters, fault, links } = this.#options;
-    if (!this.#unverified.hasRoom(entry)) return counters.add('dropped.unverified');
+    if (!this.#unverified.hasRoom(entry)) return this.#options.counters.add('dropped.unverified');
     const envelope = decodeEnvelope(kept);
     if (!envelope.ok) return act(false);
-    this.#unverified.push(entry, authenticity.envelope(kept, envelope.value, false), (found) => {
-      act(found === 'authentic');
-      if (found === 'authentic') return;
-      counters.addType('dropped', found);
-      const source = links.get(envelope.value.source);
-      if (source !== undefined) fault(source);
-    });
+    const finding = this.#authenticate(kept, envelope.value, false, false);
+    this.#unverified.push(entry, finding, (found) => act(found === 'authentic'));
   }
 
   #holds(finding: Finding, entry: LinkEntry): boolean {

@@ -35,7 +35,6 @@ import {
   disownAll,
   type Kept,
   lookUp,
-  prove,
   remember,
   type Window,
 } from '../../machines/gossip/window.core.ts';
@@ -55,19 +54,14 @@ import { encodeMessage } from '../wire/codec.ts';
 import type { Announcement, Digest, Graft, IHave, Prune, Want } from '../wire/messages.ts';
 import { Announcing } from './announcing.ts';
 import { Asking, type AskingOptions } from './asking.ts';
+import { Giving, type GivingOptions } from './giving.ts';
 import type { LinkEntry, LinkTable } from './link-table.ts';
 import { Merits } from './merits.ts';
 
-export interface SpreaderOptions extends Omit<AskingOptions, 'graft'> {
+export interface SpreaderOptions extends Omit<AskingOptions, 'graft'>, Omit<GivingOptions, 'window'> {
   readonly self: PeerId;
   readonly random: RandomPort;
   readonly maxPeers: number;
-  /** Sends a GOSSIP now or when the link has room. False when it never will. */
-  readonly push: (entry: LinkEntry, part: Uint8Array) => boolean;
-  /** A neighbour is given a message that it is to confirm. */
-  readonly asked: (id: MessageId, entry: LinkEntry) => void;
-  /** Finds out whether what was taken on its source's word may be given to `entry`: calls `act`, now or later. */
-  readonly prove: (entry: LinkEntry, kept: Uint8Array, act: (isAuthentic: boolean) => void) => void;
 }
 
 /** A digest sent so lately need not be sent again. */
@@ -84,6 +78,7 @@ export class Spreader {
   /** When we broadcast last, at most OWN_TREE_AFTER of them. */
   readonly #saidMs: number[] = [];
   readonly #announcing: Announcing;
+  readonly #giving: Giving;
   readonly merits: Merits;
   #digestAtMs: number;
 
@@ -97,6 +92,7 @@ export class Spreader {
     this.merits = new Merits(options);
     this.#asking = new Asking({ graft, ...options });
     this.#announcing = new Announcing({ kept: (id) => this.#window.seen.get(id), ...options });
+    this.#giving = new Giving({ window: this.#window, ...options });
     this.#digestAtMs = options.clock.now() + DIGEST_MS;
   }
 
@@ -230,7 +226,7 @@ export class Spreader {
     const known = this.#knownTree(tree) ?? this.#treeOfKept(tree, id, nowMs);
     if (known === undefined) count('dropped.unknownTree');
     else setEager(known, entry.slot);
-    if (id !== undefined) this.#give(entry, id);
+    if (id !== undefined) this.#giving.give(entry, id);
     else if (tree === SHARED) takeChild(this.#trees, entry.slot, nowMs);
   }
 
@@ -253,26 +249,7 @@ export class Spreader {
   onWant(entry: LinkEntry, { ids }: Want): void {
     const { clock, count } = this.#options;
     if (!entry.askBudget.take(clock.now(), ids.length)) return count('dropped.overBudget');
-    for (const id of ids) this.#give(entry, id);
-  }
-
-  #give(entry: LinkEntry, id: MessageId): void {
-    const kept = this.#window.seen.get(id);
-    const { clock, count } = this.#options;
-    if (kept?.envelope === undefined || kept.hops >= kept.hopsMax) return count('dropped.notKept');
-    if (!mayPassOn(kept.stamp, clock.now())) return count('dropped.notKept');
-    if (!kept.isProven) return this.#giveProven(entry, id, kept.envelope);
-    const { envelope, hops } = kept;
-    const isSent = this.#options.push(entry, encodeMessage({ type: 'GOSSIP', hops: hops + 1, envelope }));
-    if (isSent && kept.confirms) this.#options.asked(id, entry);
-  }
-
-  #giveProven(entry: LinkEntry, id: MessageId, envelope: Uint8Array): void {
-    this.#options.prove(entry, envelope, (isAuthentic) => {
-      if (!isAuthentic) return disown(this.#window, id);
-      prove(this.#window, id);
-      this.#give(entry, id);
-    });
+    for (const id of ids) this.#giving.give(entry, id);
   }
 
   // ---- digests -----------------------------------------------------------------------------------------------------

@@ -330,6 +330,41 @@ describe('a signer and a verifier that answer later', () => {
     expect(b.exchange.counters()['dropped.duplicate']).toBe(1);
   });
 
+  it('prove what was taken on its source’s word once, however often it is asked for meanwhile', async () => {
+    const clock = new HeapClock(1_700_000_000_000);
+    const [ada, bob] = [createIdentity(), slow(createIdentity())];
+    const b = makeNode(clock, 'b', 8, bob.identity);
+    const linked = (peerId: string): TestLink => {
+      const link = new TestLink();
+      b.exchange.attach(peerId, ATTEMPT, link, () => undefined);
+      b.exchange.admit(peerId, ATTEMPT);
+      link.take();
+      return link;
+    };
+    linked(ada.peerId);
+    const [said, forged] = [envelopeOf(ada, clock), envelopeOf(ada, clock)];
+    const say = (bytes: Uint8Array): void => b.exchange.receive(ada.peerId, ATTEMPT, frameOf(gossip(bytes, 1)));
+    say(signedBy(ada, said));
+    say(signedBy(createIdentity(), forged));
+    const askers = [createIdentity().peerId, createIdentity().peerId];
+    const links = askers.map(linked);
+    bob.held.splice(0);
+    for (let n = 0; n < 20; n++) {
+      for (const asker of askers)
+        b.exchange.receive(asker, ATTEMPT, frameOf({ type: 'WANT', ids: [forged.id, said.id] }));
+    }
+    expect(bob.held, 'one check for each message').toHaveLength(2);
+    b.exchange.detach(askers[1] as string, ATTEMPT);
+    for (const release of bob.held.splice(0)) release();
+    await settle();
+    clock.runFor(1_000);
+    const [given, gone] = links.map((link) => link.take().filter(({ type }) => type === 'GOSSIP').length);
+    expect(given).toBe(20);
+    expect(gone, 'its link ended').toBe(0);
+    expect(b.exchange.counters()['dropped.forged'], 'one fault').toBe(1);
+    expect(b.facts.filter(({ type }) => type === 'link.misbehaved')).toEqual([]);
+  });
+
   it('let one neighbour have only so many checked at a time, and tell who sent what did not hold', async () => {
     const clock = new HeapClock(1_700_000_000_000);
     const slowAda = slow(createIdentity());

@@ -5,16 +5,16 @@ import { maySeek, NOT_REFUSED, noteInVain, seekAnew } from '../../machines/mesh/
 import {
   SEEK_BACKOFF_MAX_MS,
   SEEK_BACKOFF_MIN_MS,
-  SEEK_BACKOFF_THIN_MS,
+  SEEK_BACKOFF_SHORT_MS,
   SEEK_REFUSALS_FREE,
 } from '../../machines/shared/topology-limits.ts';
 
-function stage(maxPeers: number, links: number) {
+function stage(maxPeers: number, links: number, minPeers?: number) {
   const time = { nowMs: 0 };
   const ports = { clock: { now: () => time.nowMs }, random: { next: () => 0.5 } };
   const slot = { phase: 'linked' } as Slot;
   const slots = Object.fromEntries(Array.from({ length: links }, (_, n) => [`${n}`, slot]));
-  const context = { seeking: NOT_REFUSED, settings: { maxPeers }, slots, ports } as unknown as MeshContext; // what these rules look at
+  const context = { seeking: NOT_REFUSED, settings: { maxPeers, minPeers }, slots, ports } as unknown as MeshContext; // what these rules look at
   const work = { context, effects: [], emitted: [] } as unknown as MeshWork;
   /** How long nobody may be dialed after one more refusal, ms. */
   const pause = (): number => {
@@ -49,9 +49,12 @@ describe('dials for the last links', () => {
     expect(work.context.seeking).toBe(NOT_REFUSED);
   });
 
-  it('pause only shortly at the end of a thread', () => {
-    const { pause } = stage(2, 1);
+  it.each([
+    ['at the end of a thread', 2, 1, undefined],
+    ['below a floor that the app set', 8, 5, 7],
+  ])('pause only shortly %s', (_where, maxPeers, links, minPeers) => {
+    const { pause } = stage(maxPeers, links, minPeers);
     const pauses = some(SEEK_REFUSALS_FREE + 5, pause).slice(-6);
-    expect(pauses).toEqual(pauses.map(() => SEEK_BACKOFF_THIN_MS));
+    expect(pauses).toEqual(pauses.map(() => SEEK_BACKOFF_SHORT_MS));
   });
 });

@@ -222,25 +222,33 @@ describe('admission', () => {
     ['one at a time', admission({ links: links(9), isIsland: true }), content, 'FULL'],
     [
       'who chose us does not take the place of whom we chose',
-      admission({ links: links(7), opening: [{ id: inBucket(1), random: false, dialed: true }] }),
+      admission({ links: links(7), opening: [{ id: inBucket(1), random: false, dialed: true, isChosen: true }] }),
       { ...content, id: inBucket(0) },
       'FULL',
     ],
     [
       'the end of a thread gives its own dial up',
-      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(9), random: false, dialed: true }] }),
+      admission({
+        shape: shapeOf(2),
+        links: links(1),
+        opening: [{ id: inBucket(9), random: false, dialed: true, isChosen: true }],
+      }),
       { ...content, id: inBucket(2) },
       `instead of ${inBucket(9)}`,
     ],
     [
       'of a round of ends one does not',
-      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(2), random: false, dialed: true }] }),
+      admission({
+        shape: shapeOf(2),
+        links: links(1),
+        opening: [{ id: inBucket(2), random: false, dialed: true, isChosen: true }],
+      }),
       { ...content, id: inBucket(9) },
       'FULL',
     ],
     [
-      'an answer is not given up',
-      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(9), random: false, dialed: false }] }),
+      'what the app dials, and an answer, is not given up',
+      admission({ shape: shapeOf(2), links: links(1), opening: [{ id: inBucket(9), random: false, dialed: true }] }),
       { ...content, id: inBucket(2) },
       'FULL',
     ],
