@@ -22,14 +22,16 @@ type Probe = Extract<PeerSignal, { kind: 'probe' }>;
 
 /**
  * Asks somebody for its beacon and what it heard, at most once in ISLAND_PROBE_INTERVAL_MS; with two links as often as it looks.
- * Where links bring nothing it asks several, and soon again: somebody may have only such links, and would never know.
+ * Where links bring nothing it asks several, and soon again: somebody may have only such links, and would never know. So do the
+ * two of a circle who may open it: nobody else of it can do anything about an island.
  */
 export function probe(work: MeshWork, candidates: readonly SwapCandidate[]): void {
   const { ports, probedMs, beacon, settings } = work.context;
   const nowMs = ports.clock.now();
   const isAlarmed = ports.exchange?.merits.isAlarmed() ?? false;
   const someone = (): PeerId | undefined => candidates[Math.floor(ports.random.next() * candidates.length)]?.id;
-  const asked = Array.from({ length: isAlarmed ? ALARMED_PROBES : 1 }, someone);
+  const isWatch = !isWoven(settings.maxPeers) && spareLink(work.context) !== undefined;
+  const asked = Array.from({ length: isAlarmed || isWatch ? ALARMED_PROBES : 1 }, someone);
   const probed = [...new Set(asked.filter((id) => id !== undefined))];
   const usualMs = isWoven(settings.maxPeers) ? ISLAND_PROBE_INTERVAL_MS : DISCOVERY_REST_BELOW_TARGET_MS;
   if (probed.length === 0 || nowMs - probedMs < (isAlarmed ? ALARMED_PROBE_MS : usualMs) * 0.8) return;
@@ -83,13 +85,16 @@ export function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe
   if (freeSlots(context) === 0) openCircle(work);
 }
 
+/** A neighbour whose link closes a circle. */
+const spareLink = (context: MeshContext): PeerId | undefined => context.ports.exchange?.redundant()[0];
+
 /**
  * A mesh of two links each is threads and circles. One link more at a peer in the middle of a thread would cost it another
  * one, and cut the thread: so nobody goes over the cap, and a circle that knows of an island opens at one link that it can
  * spare. Ends have room, tell so, and find other ends.
  */
 function openCircle(work: MeshWork): void {
-  const [spare] = work.context.ports.exchange?.redundant() ?? [];
+  const spare = spareLink(work.context);
   if (spare === undefined || !work.context.settings.eviction) return;
   part(work, spare);
   release(work, spare, 'stuck');

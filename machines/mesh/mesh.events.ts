@@ -203,6 +203,8 @@ export type ExchangeFact =
   | { readonly type: 'peer.demanded'; readonly remote: PeerId }
   | { readonly type: 'inbox'; readonly messages: readonly DeliveredMessage[] }
   | { readonly type: 'beacon.changed'; readonly root: PeerId }
+  /** One of at most two links closes a circle, as it did not before: it can be spared for an island. */
+  | { readonly type: 'circle.found' }
   | ({ readonly type: 'message.gap' } & Gap)
   /** The owner of a room handed us its key, and the app has not joined it. */
   | { readonly type: 'room.invited'; readonly room: string; readonly owner: PeerId }

@@ -88,6 +88,7 @@ const machine = setup({
     }),
     startHandOver: step(operations.startHandOver),
     noteBeacon: step((work, event) => patch(work, { beacon: as(event, 'beacon.changed').root })),
+    tellNeed: step(links.tellNeed),
     heedEnvironment: step((work, event) => lifecycle.onEnvironment(work, as(event, 'environment.changed').change)),
     abandonOperation: step(lifecycle.abandonOperation),
     speak: step((work, event) => {
@@ -251,6 +252,7 @@ const machine = setup({
         'relay.failed': { actions: 'relayFailed' },
         'peer.demanded': { guard: 'dialsOnDemand', actions: 'connect' },
         'beacon.changed': { actions: 'noteBeacon' },
+        'circle.found': { actions: 'tellNeed' },
         'environment.changed': { actions: 'heedEnvironment' },
         'link.*': { actions: 'passToGossip' },
         inbox: { actions: 'deliver' },

@@ -64,28 +64,13 @@ export class Dissemination {
   readonly telling: Telling;
 
   constructor(options: DisseminationOptions) {
-    const { ports, network, links, counters, maxPeers } = options;
+    const { ports, network, links, counters } = options;
     this.#options = options;
     this.#ports = ports;
     this.#network = network;
     this.#self = ports.identity.peerId;
     this.#counters = counters;
-    this.spreader = new Spreader({
-      count: (name, by) => counters.add(name, by),
-      push: (entry, part) => this.#pushGossip(entry, part),
-      asked: (id, entry) => this.#confirmations.asked(id, entry),
-      prove: (entry, kept, act) => this.#intake.prove(entry, kept, act),
-      ...{
-        self: this.#self,
-        clock: ports.clock,
-        random: ports.random,
-        maxPeers,
-        links,
-        send: options.send,
-        report: options.report,
-        fault: options.fault,
-      },
-    });
+    this.spreader = this.#makeSpreader();
     this.#origination = new Origination({
       route: (...message) => this.#directs.send(...message),
       settle: (id) => this.#directs.settle(id, false),
@@ -142,6 +127,17 @@ export class Dissemination {
         return room === undefined ? [] : [room.owner, ...room.members].filter((id) => id !== this.#self);
       },
       ...{ self: this.#self, ports, links, confirmations: this.#confirmations },
+    });
+  }
+
+  #makeSpreader(): Spreader {
+    const { ports, maxPeers, links, send, report, fault } = this.#options;
+    return new Spreader({
+      count: (name, by) => this.#counters.add(name, by),
+      push: (entry, part) => this.#pushGossip(entry, part),
+      asked: (id, entry) => this.#confirmations.asked(id, entry),
+      prove: (entry, kept, act) => this.#intake.prove(entry, kept, act),
+      ...{ self: this.#self, clock: ports.clock, random: ports.random, maxPeers, links, send, report, fault },
     });
   }
 

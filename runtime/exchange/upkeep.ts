@@ -48,6 +48,9 @@ export interface UpkeepOptions {
   readonly tick: (nowMs: number, froze: boolean) => void;
 }
 
+/** Of a peer in a thread, or in a circle that is nothing else. */
+const THREAD_LINKS_MAX = 2;
+
 export class Upkeep {
   readonly #options: UpkeepOptions;
   #beacon: BeaconState;
@@ -60,6 +63,8 @@ export class Upkeep {
   #beaconWaits = false;
   #sweepTimer: unknown;
   #sweptMs: number;
+  /** One of our two links closes a circle. */
+  #isWatch = false;
   #stopped = false;
 
   constructor(options: UpkeepOptions) {
@@ -139,12 +144,19 @@ export class Upkeep {
     const nowMs = this.#options.clock.now();
     if (!hearBeacon(this.#beacon, beacon, entry.remote, nowMs)) {
       if (this.#beacon.trunk !== trunk) this.#tellWave();
-      return;
+      return this.#watch();
     }
     // The whole component passes it on: whoever raises it quickly must not make everybody speak as quickly.
     if (nowMs - this.#beaconToldMs < BEACON_TOLD_MIN_MS) this.#beaconWaits = true;
     else this.#tellBeacon(nowMs);
     if (this.#beacon.root !== before) this.#options.report({ type: 'beacon.changed', root: this.#beacon.root });
+  }
+
+  /** In a mesh of more links each there are circles everywhere, and nobody need look for islands because of them. */
+  #watch(): void {
+    const isWatch = this.#options.links.size <= THREAD_LINKS_MAX && this.redundant().length > 0;
+    if (isWatch && !this.#isWatch) this.#options.report({ type: 'circle.found' });
+    this.#isWatch = isWatch;
   }
 
   /** A link is gone: it may have been the way towards the root. */

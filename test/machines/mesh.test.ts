@@ -152,6 +152,7 @@ describe('the mesh chart', () => {
     mesh.send({ type: 'link.congested', remote: peer(9) });
     mesh.send({ type: 'inbox', messages: [] });
     mesh.send({ type: 'beacon.changed', root: peer(1) });
+    mesh.send({ type: 'circle.found' });
     mesh.send({ type: 'peer.reopening', remote: peer(1), random: false });
     mesh.send({ type: 'peer.backedOff', remote: peer(1), reason: 'dialFailed', refusal: undefined });
     mesh.send({ type: 'peer.rested', remote: peer(1) });
