@@ -275,9 +275,9 @@ export class MemoryHub {
     }
     hearers.add(to);
     to.heardOf.add(other);
-    const { presence, atMs } = members.presences.get(other.peerId) as Said;
+    const { presence: said, atMs } = members.presences.get(other.peerId) as Said;
     const ageS = Math.floor((this.#clock.now() - atMs) / 1_000);
-    const told = { network, to: to.peerId, id: other.peerId, presence };
+    const told = { network, to: to.peerId, id: other.peerId, presence: said };
     for (const { id, presence } of this.#hooks?.introduce(told) ?? [told]) {
       to.tell({ type: 'peer', network, id, presence, ageS, proven: false, isHub: false });
     }
