@@ -283,6 +283,7 @@ export function onBackedOff(work: MeshWork, { remote, reason, refusal }: Report<
   dialWanted(work);
 }
 
+/** Discovery rests longer while nobody is dialed. */
 function dialedInVain(work: MeshWork): void {
   noteInVain(work);
   if (!maySeek(work.context)) tellNeed(work);

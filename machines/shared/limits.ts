@@ -120,7 +120,7 @@ export const KEPT_BYTES_MAX = 4_194_304;
 /** What came is acknowledged with the next PING or PONG, or at once beyond this much. */
 export const ACK_AFTER_BYTES = 524_288;
 export const ACK_AFTER_MESSAGES = 512;
-/** Older word that a peer has room is not believed: room is taken within seconds. */
+/** Older word that a peer has room counts only where nobody has newer: room is taken within seconds. */
 export const ROOM_FRESH_MS = 20_000;
 /** NEIGHBOURS is sent on change, at most this often. */
 export const NEIGHBOURS_MIN_INTERVAL_MS = 1_000;

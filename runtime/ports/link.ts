@@ -81,8 +81,8 @@ export interface LinkFingerprints {
 }
 
 /**
- * A link that was closed ends by then, whatever the other side does. SCTP sends again what was lost after 0.5, 1 and 2 s: three losses
- * in a row fit. With 3 s @roamhq/wrtc lost the end of 800 kB in about one close of thirty on a busy machine.
+ * A link that was closed ends by then, whatever the other side does. SCTP waits about 0.5 s before it sends again
+ * what was lost, and twice as long each time: three losses in a row fit. With 3 s @roamhq/wrtc lost the end of 800 kB in about one close of thirty on a busy machine.
  */
 export const CLOSE_LIMIT_MS = 5_000;
 

@@ -44,9 +44,7 @@ describe('what a neighbour says itself', () => {
     // What comes from elsewhere is checked all the same.
     b.exchange.receive(a.id, ATTEMPT, frameOf(gossip(signedBy(carol, envelopeOf(carol, clock)))));
     expect(bob.checks).toContain(carol.peerId);
-    const onward = new TestLink();
-    b.exchange.attach(carol.peerId, ATTEMPT, onward, () => undefined);
-    b.exchange.admit(carol.peerId, ATTEMPT);
+    const onward = linked(b, carol.peerId);
     b.exchange.receive(carol.peerId, ATTEMPT, frameOf({ type: 'GRAFT', tree: '' }));
     a.exchange.broadcast('for all', {});
     clock.runFor(100);
@@ -81,7 +79,7 @@ describe('what a neighbour says itself', () => {
     expect(misbehaved).toEqual([{ type: 'link.misbehaved', remote: ada.peerId }]);
   });
 
-  it('prove what was taken on its source’s word once, however often it is asked for meanwhile', async () => {
+  it('is proven once by a verifier that answers later, however often it is asked for meanwhile', async () => {
     const clock = new HeapClock(1_700_000_000_000);
     const [ada, bob] = [createIdentity(), slow(createIdentity())];
     const b = makeNode(clock, 'b', 8, bob.identity);
