@@ -11,10 +11,15 @@ interface Parcel<T> {
   next: Parcel<T> | undefined;
 }
 
+/** Where a pipe leads. An object, not a function: one thing less to fetch for each item, where a simulation has thousands of pipes. */
+export interface Outlet<T> {
+  deliver(item: T): void;
+}
+
 /** Keeps order even when delays shrink, as a reliable channel does: an item never overtakes an earlier one. */
 export class DelayLine<T> {
   readonly #clock: MeshClock;
-  readonly #deliver: (item: T) => void;
+  readonly #outlet: Outlet<T>;
   #first: Parcel<T> | undefined;
   #last: Parcel<T> | undefined;
   #timer: unknown = undefined;
@@ -23,9 +28,9 @@ export class DelayLine<T> {
   /** Rises with each `clear`. */
   #cleared = 0;
 
-  constructor(clock: MeshClock, deliver: (item: T) => void) {
+  constructor(clock: MeshClock, outlet: Outlet<T>) {
     this.#clock = clock;
-    this.#deliver = deliver;
+    this.#outlet = outlet;
   }
 
   /** Items under way. */
@@ -98,7 +103,7 @@ export class DelayLine<T> {
 
   #hand(item: T): void {
     try {
-      this.#deliver(item);
+      this.#outlet.deliver(item);
     } catch (error) {
       // A handler's own fault must not stop the pipe for the items behind it; it surfaces as the clock surfaces throws.
       this.#clock.setTimeout(() => {

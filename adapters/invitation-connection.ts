@@ -45,7 +45,7 @@ export class InvitationConnection implements SignalingConnection {
   #failed: (error: Error) => void = () => undefined;
 
   constructor(onFact: (fact: SignalingFact) => void, clock: MeshClock, ledger: InvitationLedger, port: PortSide) {
-    this.#facts = new DelayLine(clock, onFact);
+    this.#facts = new DelayLine(clock, { deliver: onFact });
     this.#ledger = ledger;
     this.#port = port;
     this.announced = new Promise((resolve, reject) => {

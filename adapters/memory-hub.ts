@@ -73,8 +73,8 @@ class MemorySession implements SignalingConnection {
     this.peerId = peerId;
     this.#latencyMs = latencyMs;
     this.#onFact = onFact;
-    this.down = new DelayLine(clock, (fact) => this.#deliver(fact));
-    this.#up = new DelayLine(clock, (command) => onCommand(this, command));
+    this.down = new DelayLine(clock, { deliver: (fact) => this.#deliver(fact) });
+    this.#up = new DelayLine(clock, { deliver: (command) => onCommand(this, command) });
   }
 
   send(command: SignalingCommand): boolean {

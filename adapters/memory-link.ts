@@ -11,18 +11,18 @@ import type { PeerId } from '../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
-import { DelayLine } from './delay-line.ts';
+import { DelayLine, type Outlet } from './delay-line.ts';
 import type { LinkFabric } from './memory-fabric.ts';
 
 /** Travels behind the last frame. */
-const END = Symbol('end');
+const END = new Uint8Array(0);
 const DESCRIPTION = /^memory (offer|answer) (\S{1,32})(?: to (\S{1,32}))?$/;
 const RESTART = /^memory (offer|answer) restart (\d{1,9}) of (\S{1,32})$/;
 const CANDIDATE = /^memory candidate (\d{1,4}) of (\S{1,32})$/;
 
 type Mode = 'new' | 'open' | 'closing' | 'closed';
 
-export class MemoryEnd implements Link {
+export class MemoryEnd implements Link, Outlet<Uint8Array> {
   readonly local: PeerId;
   readonly remote: PeerId;
   readonly #fabric: LinkFabric;
@@ -38,8 +38,9 @@ export class MemoryEnd implements Link {
   /** The other end, once the pair opened. */
   #peer: MemoryEnd | undefined;
   /** Frames on their way to this end. */
-  #inbox: DelayLine<Uint8Array | typeof END> | undefined;
-  #buffered = 0;
+  #inbox: DelayLine<Uint8Array> | undefined;
+  /** Bytes of these: what the other end has in its buffer. Here, where each frame passes when it arrives. */
+  #incoming = 0;
   /** How long the next frame takes; from the first one on. */
   #wireMs: (() => number) | undefined;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
@@ -68,7 +69,7 @@ export class MemoryEnd implements Link {
   }
 
   get bufferedBytes(): number {
-    return this.#buffered;
+    return this.#peer === undefined ? 0 : this.#peer.#incoming;
   }
 
   /**
@@ -96,7 +97,7 @@ export class MemoryEnd implements Link {
     if (this.#mode !== 'open' || peer === undefined) return false;
     if (frame.byteLength === 0 || frame.byteLength > FRAME_BYTES_MAX) return false;
     const { clock, bytesPerMs, wireMs, copyFrames } = this.#fabric;
-    this.#buffered += frame.byteLength;
+    peer.#incoming += frame.byteLength;
     this.#wireMs ??= wireMs(this.local, this.remote);
     let delayMs = this.#wireMs();
     if (bytesPerMs !== Number.POSITIVE_INFINITY) {
@@ -281,7 +282,7 @@ export class MemoryEnd implements Link {
     }
     for (const end of [this, peer]) {
       end.#mode = 'open';
-      end.#inbox = new DelayLine(this.#fabric.clock, (item) => end.#receive(item));
+      end.#inbox = new DelayLine(this.#fabric.clock, end);
       this.#fabric.pending.delete(end.#token);
     }
     this.#handlers?.onOpen();
@@ -289,23 +290,24 @@ export class MemoryEnd implements Link {
     peer.#handlers?.onOpen();
   }
 
-  #receive(item: Uint8Array | typeof END): void {
+  /** For the pipe alone: the next frame arrives, or the end of the link. */
+  deliver(item: Uint8Array): void {
     if (this.#mode !== 'open') return;
-    if (typeof item === 'symbol') {
+    if (item === END) {
       this.#mode = 'closing';
       this.#release();
       this.#finish();
       return;
     }
-    if (this.#peer !== undefined) this.#peer.#delivered(item.byteLength);
+    const before = this.#incoming;
+    this.#incoming = before - item.byteLength;
+    const isDrained = before > LINK_BUFFER_LOW_BYTES && this.#incoming <= LINK_BUFFER_LOW_BYTES;
+    if (isDrained && this.#peer !== undefined) this.#peer.#drained();
     this.#handlers?.onFrame(item);
   }
 
-  #delivered(bytes: number): void {
-    if (this.#mode !== 'open') return;
-    const before = this.#buffered;
-    this.#buffered = before - bytes;
-    if (before > LINK_BUFFER_LOW_BYTES && this.#buffered <= LINK_BUFFER_LOW_BYTES) this.#handlers?.onDrain();
+  #drained(): void {
+    if (this.#mode === 'open') this.#handlers?.onDrain();
   }
 
   #lose(): void {
@@ -349,7 +351,6 @@ export class MemoryEnd implements Link {
     this.#inbox?.clear();
     this.#inbox = undefined;
     this.#peer = undefined;
-    this.#buffered = 0;
   }
 
   #finish(error?: Error): void {

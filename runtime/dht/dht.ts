@@ -8,7 +8,8 @@ import { DHT_DETOURS, DHT_DETOURS_SMALL_CAP, DHT_SUBSCRIPTIONS_MAX } from '../..
 import type { PeerId } from '../../machines/shared/ids.ts';
 import { SMALL_CAP } from '../../machines/shared/limits.ts';
 import { MeshError } from '../errors.ts';
-import type { LinkEntry, LinkTable } from '../exchange/link-table.ts';
+import type { LinkEntry } from '../exchange/link-entry.ts';
+import type { LinkTable } from '../exchange/link-table.ts';
 import type {
   DhtAddress,
   DhtFound,

@@ -13,7 +13,8 @@ import {
 } from '../../machines/shared/dht-routing-limits.ts';
 import { type PeerId, toHex } from '../../machines/shared/ids.ts';
 import { byDistance } from '../../machines/shared/xor.ts';
-import type { LinkEntry, LinkTable } from '../exchange/link-table.ts';
+import type { LinkEntry } from '../exchange/link-entry.ts';
+import type { LinkTable } from '../exchange/link-table.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { RandomPort } from '../ports/random.ts';
 import type { DhtAnswer, DhtAsk, DhtOutcome, DhtVerb, Message, QuestionId } from '../wire/messages.ts';

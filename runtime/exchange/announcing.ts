@@ -14,7 +14,8 @@ import {
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { Announcement, Message } from '../wire/messages.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface AnnouncingOptions {
   readonly self: PeerId;
@@ -28,6 +29,8 @@ export interface AnnouncingOptions {
 class Batch {
   readonly waitMs: number;
   readonly isTrial: boolean;
+  /** Which they are. A look at all links would fetch each of them for the few that are told something. */
+  readonly entries: LinkEntry[] = [];
   timer: unknown;
 
   constructor(waitMs: number, isTrial = false) {
@@ -50,9 +53,13 @@ export class Announcing {
   announce(entry: LinkEntry, announcement: Announcement): void {
     // Whoever is silent hears by the digest when it is back.
     if (entry.alarm === 'silent') return;
+    entry.announcements ??= new Map();
     entry.announcements.set(announcement.id, announcement);
     const batch = this.#batchOf(entry);
-    entry.announceBatch = batch;
+    if (entry.announceBatch !== batch) {
+      entry.announceBatch = batch;
+      batch.entries.push(entry);
+    }
     if (entry.announcements.size >= ANNOUNCE_MAX) return this.#send(entry);
     batch.timer ??= this.#options.clock.setTimeout(() => this.#end(batch), batch.waitMs);
   }
@@ -66,8 +73,10 @@ export class Announcing {
 
   #end(batch: Batch): void {
     batch.timer = undefined;
-    for (const entry of this.#options.links.all()) {
+    for (const entry of batch.entries.splice(0)) {
+      // It shares another wait since.
       if (entry.announceBatch !== batch) continue;
+      entry.announceBatch = undefined;
       if (batch.isTrial && entry.mode === 'trying' && entry.carries) this.#note(entry);
       this.#send(entry);
     }
@@ -76,7 +85,7 @@ export class Announcing {
   /** What is left was not known to the neighbour, as far as it showed. */
   #note(entry: LinkEntry): void {
     const sources = new Set<PeerId>();
-    for (const id of entry.announcements.keys()) {
+    for (const id of entry.announcements?.keys() ?? []) {
       const kept = this.#options.kept(id);
       if (kept !== undefined && kept.from !== undefined && kept.stamp.source !== entry.remote)
         sources.add(kept.stamp.source);
@@ -85,10 +94,9 @@ export class Announcing {
   }
 
   #send(entry: LinkEntry): void {
-    if (entry.announcements.size === 0) return;
-    const entries = [...entry.announcements.values()];
-    entry.announcements.clear();
-    if (entry.carries) this.#options.send(entry, { type: 'IHAVE', repair: false, entries });
+    const entries = [...(entry.announcements?.values() ?? [])];
+    entry.announcements = undefined;
+    if (entries.length > 0 && entry.carries) this.#options.send(entry, { type: 'IHAVE', repair: false, entries });
   }
 
   stop(): void {

@@ -19,7 +19,8 @@ import { ANNOUNCE_MAX, BROKEN_PROMISE_FAULTS } from '../../machines/shared/gossi
 import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { Announcement, Message } from '../wire/messages.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface AskingOptions {
   readonly clock: MeshClock;

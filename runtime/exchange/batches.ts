@@ -5,7 +5,7 @@
  */
 import type { MeshClock } from '../ports/clock.ts';
 import { LARGE_MESSAGE_BYTES } from '../wire/frames.ts';
-import type { LinkEntry } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
 
 export class Batches {
   readonly #clock: MeshClock;

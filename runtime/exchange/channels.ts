@@ -10,7 +10,8 @@ import type { Ack } from '../wire/messages.ts';
 import { isTell } from '../wire/tells.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
-import { LinkEntry, type LinkTable } from './link-table.ts';
+import { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface ChannelsOptions {
   readonly clock: MeshClock;

@@ -34,7 +34,8 @@ import { encodeMessage } from '../wire/codec.ts';
 import type { Confirm, Confirmation, Remind } from '../wire/messages.ts';
 import { type Authenticity, confirmerOf } from './authenticity.ts';
 import type { Intake } from './intake.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 import { signerFailed } from './outgoing.ts';
 
 export interface ConfirmationsOptions {

@@ -12,7 +12,7 @@ import type { Opened } from '../secrecy/secrecy.ts';
 import type { Envelope, Part } from '../wire/messages.ts';
 import { decodePayload, decodePayloadAlone } from '../wire/payload.ts';
 import type { Counters } from './counters.ts';
-import type { LinkEntry } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
 import { Ordering } from './ordering.ts';
 import { Joiner } from './parts.ts';
 

@@ -39,7 +39,8 @@ import type { Away } from './away.ts';
 import { Budget } from './budget.ts';
 import type { Counters } from './counters.ts';
 import { alone, type Intake, isSame } from './intake.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 import type { Packed } from './outgoing.ts';
 import { type Passage, Passages } from './passages.ts';
 

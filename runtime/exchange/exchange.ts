@@ -19,7 +19,8 @@ import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
 import { Dissemination } from './dissemination.ts';
 import { Flow } from './flow.ts';
-import { type LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import { LinkTable } from './link-table.ts';
 import { GREETINGS, UNCHARGED } from './message-kinds.ts';
 import { Relays } from './relays.ts';
 import { Upkeep } from './upkeep.ts';
@@ -242,7 +243,7 @@ class MeshExchange implements RunningExchange {
     const entry = this.#links.of(remote, attempt);
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
-    if (nowMs - entry.shakenMs >= STALE_MS) this.#upkeep.hear(entry, nowMs);
+    if (entry.shakenMs === undefined || nowMs - entry.shakenMs >= STALE_MS) this.#upkeep.hear(entry, nowMs);
     this.#take(entry, frame);
     this.#dissemination.flushInbox();
   }

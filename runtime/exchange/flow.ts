@@ -10,7 +10,8 @@ import type { Ack } from '../wire/messages.ts';
 import type { Batches } from './batches.ts';
 import type { Channels } from './channels.ts';
 import type { Counters } from './counters.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface FlowOptions {
   readonly clock: MeshClock;

@@ -7,7 +7,7 @@ import { disown, setProven, type Window } from '../../machines/gossip/window.cor
 import type { MessageId } from '../../machines/shared/ids.ts';
 import { encodeMessage } from '../wire/codec.ts';
 import type { AskingOptions } from './asking.ts';
-import type { LinkEntry } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
 
 export interface GivingOptions extends Pick<AskingOptions, 'clock' | 'count' | 'fault' | 'links'> {
   readonly window: Window;

@@ -12,7 +12,8 @@ import type { Envelope } from '../wire/messages.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
 import type { Counters } from './counters.ts';
 import { InOrder } from './in-order.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface IntakeOptions {
   readonly self: PeerId;

@@ -19,7 +19,8 @@ import { FRUITFUL_LEAST } from '../../machines/shared/gossip-limits.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { MeritsPort } from '../ports/exchange.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface MeritsOptions {
   readonly clock: MeshClock;

@@ -13,7 +13,8 @@ import type { Receipt } from '../wire/messages.ts';
 import { type Authenticity, ID_PREFIX_DIGITS } from './authenticity.ts';
 import type { Counters } from './counters.ts';
 import type { Intake } from './intake.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 import { signerFailed } from './outgoing.ts';
 import type { Passages } from './passages.ts';
 

@@ -9,7 +9,8 @@ import type { MeshClock } from '../ports/clock.ts';
 import type { PeerSignal } from '../ports/signaling.ts';
 import type { Message, Relay, Shuffle, Unrouted } from '../wire/messages.ts';
 import { decodeSignal, encodeSignal } from '../wire/peer-signals.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface RelaysOptions {
   readonly self: PeerId;

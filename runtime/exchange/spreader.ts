@@ -55,7 +55,8 @@ import type { Announcement, Digest, Graft, IHave, Prune, Want } from '../wire/me
 import { Announcing } from './announcing.ts';
 import { Asking, type AskingOptions } from './asking.ts';
 import { Giving, type GivingOptions } from './giving.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 import { Merits } from './merits.ts';
 
 export interface SpreaderOptions extends Omit<AskingOptions, 'graft'>, Omit<GivingOptions, 'window'> {
@@ -80,7 +81,7 @@ export class Spreader {
   readonly #announcing: Announcing;
   readonly #giving: Giving;
   readonly merits: Merits;
-  #digestAtMs: number;
+  #digestAtMs = 0;
 
   constructor(options: SpreaderOptions) {
     this.#options = options;
@@ -165,7 +166,7 @@ export class Spreader {
   onDuplicate(entry: LinkEntry, id: MessageId, kept: Kept, hops: number): void {
     if (!kept.shared || kept.from === entry.remote) return;
     this.#asking.cameAgain(id, entry);
-    if (entry.announcements.has(id)) this.merits.showed(kept, entry);
+    if (entry.announcements?.has(id)) this.merits.showed(kept, entry);
     const tree = treeOf(this.#trees, kept.tree, kept.atMs);
     if (kept.tree !== SHARED) {
       if (tree.parent !== entry.slot) this.#prune(tree, kept.tree, entry);
@@ -196,9 +197,9 @@ export class Spreader {
     for (const announcement of entries) {
       const { id, hops } = announcement;
       const kept = this.#window.seen.get(id);
-      if (kept !== undefined && entry.announcements.has(id)) this.merits.showed(kept, entry);
+      if (kept !== undefined && entry.announcements?.has(id)) this.merits.showed(kept, entry);
       // It has it: our own word of it is of use only where the way by us is shorter.
-      if (kept === undefined || kept.hops + 1 >= hops - 1) entry.announcements.delete(id);
+      if (kept === undefined || kept.hops + 1 >= hops - 1) entry.announcements?.delete(id);
       if (kept === undefined) {
         this.#asking.announced(entry, announcement, repair, nowMs);
       } else if (!repair && kept.shared && kept.hops > 0) {
@@ -336,7 +337,7 @@ export class Spreader {
 
   /** A link is gone. Whoever hung on it alone hangs on to another one at once. */
   linkDown(entry: LinkEntry): void {
-    entry.announcements.clear();
+    entry.announcements = undefined;
     this.#asking.gone(entry);
     for (const id of dropSlot(this.#trees, entry.slot)) {
       const tree = this.#trees.own.get(id) as Tree;

@@ -17,7 +17,8 @@ import { encodeTold } from '../wire/tells.ts';
 import type { Counters } from './counters.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Flow } from './flow.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 import { unreachable } from './outgoing.ts';
 
 /** Memory that a message costs beside its bytes. */

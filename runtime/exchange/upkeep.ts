@@ -29,7 +29,8 @@ import type { PeerAd } from '../ports/signaling.ts';
 import { encodeMessage } from '../wire/codec.ts';
 import type { Beacon, Message, Ping, Pong } from '../wire/messages.ts';
 import type { Authenticity, Finding } from './authenticity.ts';
-import type { LinkEntry, LinkTable } from './link-table.ts';
+import type { LinkEntry } from './link-entry.ts';
+import type { LinkTable } from './link-table.ts';
 
 export interface UpkeepOptions {
   readonly self: string;
@@ -62,7 +63,7 @@ export class Upkeep {
   /** A change of the beacon waits for the sweep. */
   #beaconWaits = false;
   #sweepTimer: unknown;
-  #sweptMs: number;
+  #sweptMs = 0;
   /** One of our two links closes a circle. */
   #isWatch = false;
   #stopped = false;
@@ -231,7 +232,7 @@ export class Upkeep {
   /** The other end is there. */
   hear(entry: LinkEntry, nowMs: number): void {
     entry.heardMs = nowMs;
-    entry.shakenMs = Number.NEGATIVE_INFINITY;
+    entry.shakenMs = undefined;
     if (entry.alarm === 'none') return;
     entry.alarm = 'none';
     entry.tell({ type: 'link.lively' });
@@ -247,7 +248,7 @@ export class Upkeep {
 
   onPong(entry: LinkEntry, { stampMs }: Pong): void {
     const nowMs = this.#options.clock.now();
-    if (stampMs >= entry.shakenMs) this.hear(entry, nowMs);
+    if (entry.shakenMs === undefined || stampMs >= entry.shakenMs) this.hear(entry, nowMs);
     const rttMs = nowMs - stampMs;
     if (rttMs < 0 || rttMs > 60_000) return;
     entry.rttMs = entry.rttMs === null ? rttMs : entry.rttMs * 0.8 + rttMs * 0.2;
@@ -296,7 +297,7 @@ export class Upkeep {
     if (entry.alarm !== 'quiet') return 0;
     if (silentMs < SILENT_AFTER_MS) return SILENT_AFTER_MS - silentMs;
     entry.alarm = 'silent';
-    entry.tell({ type: 'link.silent', ...(Number.isFinite(entry.shakenMs) && { ours: true }) });
+    entry.tell({ type: 'link.silent', ...(entry.shakenMs !== undefined && { ours: true }) });
     return 0;
   }
 

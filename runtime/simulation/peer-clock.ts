@@ -14,8 +14,8 @@ export class PeerClock implements MeshClock, TimerOwner {
   #grainMs = 0;
   #asleep = false;
   #ended = false;
-  /** Timers that came due and wait for their second or minute. */
-  readonly #throttled = new Set<HeapTimer>();
+  /** Timers that came due and wait for their second or minute. Most peers never have one, and each timer would look into the set. */
+  #throttled: Set<HeapTimer> | undefined;
   /** Timers that came due while the peer slept, in order. */
   #held: HeapTimer[] = [];
 
@@ -39,14 +39,14 @@ export class PeerClock implements MeshClock, TimerOwner {
 
   clearTimeout(id: unknown): void {
     this.#world.clearTimeout(id);
-    if (this.#throttled.size > 0) this.#throttled.delete(id as HeapTimer);
+    this.#throttled?.delete(id as HeapTimer);
   }
 
   /** From now on timers fire as in that kind of tab; what is overdue for it fires in a turn of its own. */
   setMode(mode: TimerMode): void {
     this.#grainMs = GRAIN_MS[mode];
-    const overdue = [...this.#throttled];
-    this.#throttled.clear();
+    const overdue = this.#throttled ?? [];
+    this.#throttled = undefined;
     for (const timer of overdue) this.#world.hasten(timer);
   }
 
@@ -66,13 +66,13 @@ export class PeerClock implements MeshClock, TimerOwner {
   end(): void {
     this.#ended = true;
     this.#held = [];
-    this.#throttled.clear();
+    this.#throttled = undefined;
   }
 
   /** For the world's clock alone. */
   due(timer: HeapTimer): void {
     const { callback } = timer;
-    if (this.#throttled.size > 0) this.#throttled.delete(timer);
+    this.#throttled?.delete(timer);
     if (callback === undefined || this.#ended) return;
     if (this.#asleep) {
       this.#held.push(timer);
@@ -81,6 +81,7 @@ export class PeerClock implements MeshClock, TimerOwner {
     if (this.#grainMs > 0) {
       const waitMs = this.#grainMs - (this.#world.now() % this.#grainMs);
       if (waitMs < this.#grainMs) {
+        this.#throttled ??= new Set();
         this.#throttled.add(timer);
         this.#world.requeue(timer, waitMs);
         return;

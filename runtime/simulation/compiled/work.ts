@@ -4,6 +4,7 @@
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyStateMachine } from 'xstate';
 import { createActor, spawnChild } from 'xstate';
+import { withEntry, withoutEntry } from '../../../machines/shared/dictionary.ts';
 import {
   type Args,
   ASSIGN,
@@ -236,7 +237,7 @@ export class Work {
       const options = { id: resolvedId, src, parent, syncSnapshot, systemId, input: resolved };
       actorRef = createActor(logic, options as never) as AnyActorRef;
     }
-    this.children = { ...this.children, [resolvedId]: actorRef };
+    this.children = withEntry(this.children, resolvedId, actorRef);
     this.revision++;
     action.execute?.(this.scope, { actorRef });
   }
@@ -245,11 +246,7 @@ export class Work {
     const { actorRef } = action;
     const named = typeof actorRef === 'function' ? actorRef(this.args(), undefined) : actorRef;
     const ref = typeof named === 'string' ? this.children[named] : named;
-    if (ref) {
-      const children = { ...this.children };
-      delete children[ref.id];
-      this.children = children;
-    }
+    if (ref) this.children = withoutEntry(this.children, ref.id);
     this.revision++;
     action.execute?.(this.scope, ref);
   }
