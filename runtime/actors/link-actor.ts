@@ -8,7 +8,7 @@ import { DHT_FEATURE } from '../../machines/shared/dht-routing-limits.ts';
 import type { AttemptId } from '../../machines/shared/ids.ts';
 import { EARLY_FRAMES_MAX, NONCE_BYTES } from '../../machines/shared/limits.ts';
 import { SIGNED_FEATURE } from '../../machines/shared/trust-limits.ts';
-import type { ChannelFact } from '../ports/exchange.ts';
+import type { ChannelFact, Inlet } from '../ports/exchange.ts';
 import type { Link, LinkHandlers } from '../ports/link.ts';
 import type { LinkSignal, OfferSignal } from '../ports/signaling.ts';
 import type { Hello } from '../wire/messages.ts';
@@ -23,6 +23,8 @@ interface Channel {
   readonly proof: LinkProof;
   /** Frames that came before the channel was open. */
   early: Uint8Array[] | undefined;
+  /** Takes them from then on. */
+  inlet: Inlet | undefined;
   /** Nobody waits for it any longer: an old attempt that opens late must not take the place of a newer one. */
   freed: boolean;
   /** It was asked to close: that takes a word of each end. */
@@ -101,6 +103,7 @@ class Channels {
       role,
       attempt,
       early: [],
+      inlet: undefined,
       freed: false,
       closing: false,
       link: ports.link.open(
@@ -155,8 +158,8 @@ class Channels {
       onOpen: () => ifHeld((channel) => this.#opened(channel)),
       onFrame: (frame) => {
         own ??= channelOf();
-        const { attempt, early } = own;
-        if (early === undefined) ports.exchange?.receive(remote, attempt, frame);
+        const { inlet, early } = own;
+        if (early === undefined) inlet?.receive(frame);
         else if (early.length < EARLY_FRAMES_MAX) early.push(frame);
       },
       onDrain: () => ports.exchange?.drained(remote, channelOf().attempt),
@@ -185,11 +188,14 @@ class Channels {
       if (fact.type !== 'proof.received') this.#tell(fact);
       else if (!channel.proof.take(fact.proof)) exchange?.count('ignored.proof');
     };
-    if (role === 'link') exchange?.attach(remote, attempt, link, tell);
-    else exchange?.attachHeir(remote, attempt, link, tell);
+    const inlet =
+      role === 'link'
+        ? exchange?.attach(remote, attempt, link, tell)
+        : exchange?.attachHeir(remote, attempt, link, tell);
+    channel.inlet = inlet;
     this.#tell({ type: `${role}.opened` });
     channel.early = undefined;
-    for (const frame of early) exchange?.receive(remote, attempt, frame);
+    for (const frame of early) inlet?.receive(frame);
   }
 
   #connectivity(channel: Channel, state: 'connected' | 'disconnected' | 'failed'): void {

@@ -4,12 +4,13 @@
  */
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
-import type { ChannelFact } from '../ports/exchange.ts';
+import type { ChannelFact, Inlet } from '../ports/exchange.ts';
 import type { Link } from '../ports/link.ts';
 import type { Ack } from '../wire/messages.ts';
 import { isTell } from '../wire/tells.ts';
 import type { Away } from './away.ts';
 import type { Batches } from './batches.ts';
+import { ChannelInlet, type FrameReceiver } from './inlet.ts';
 import { LinkEntry } from './link-entry.ts';
 import type { LinkTable } from './link-table.ts';
 
@@ -19,6 +20,8 @@ export interface ChannelsOptions {
   readonly batches: Batches;
   readonly away: Away;
   readonly count: (name: string, by?: number) => void;
+  /** Takes what arrives. */
+  readonly receiver: FrameReceiver;
   /** What a link that was closed on purpose still owed takes others. Returns how much did. */
   readonly reroute: (remote: PeerId, parts: readonly Uint8Array[]) => number;
 }
@@ -30,14 +33,18 @@ export class Channels {
     this.#options = options;
   }
 
-  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void {
-    const { links, clock } = this.#options;
-    links.add(new LinkEntry(remote, attempt, link, tell, clock.now()));
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): Inlet {
+    const { links, clock, receiver } = this.#options;
+    const inlet = new ChannelInlet(receiver);
+    links.add(new LinkEntry(remote, attempt, link, inlet, tell, clock.now()));
+    return inlet;
   }
 
-  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void {
-    const { links, clock } = this.#options;
-    links.addHeir(new LinkEntry(remote, attempt, link, tell, clock.now()));
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): Inlet {
+    const { links, clock, receiver } = this.#options;
+    const inlet = new ChannelInlet(receiver);
+    links.addHeir(new LinkEntry(remote, attempt, link, inlet, tell, clock.now()));
+    return inlet;
   }
 
   /** The heir takes over. Returns the link that goes on with its channel, and the frames that came before. */

@@ -19,6 +19,7 @@ import { Channels } from './channels.ts';
 import { Counters } from './counters.ts';
 import { Dissemination } from './dissemination.ts';
 import { Flow } from './flow.ts';
+import type { FrameReceiver } from './inlet.ts';
 import type { LinkEntry } from './link-entry.ts';
 import { LinkTable } from './link-table.ts';
 import { GREETINGS, UNCHARGED } from './message-kinds.ts';
@@ -44,7 +45,7 @@ export function createExchange(options: ExchangeOptions): RunningExchange {
   return new MeshExchange(options);
 }
 
-class MeshExchange implements RunningExchange {
+class MeshExchange implements RunningExchange, FrameReceiver {
   readonly #ports: MeshPorts;
   readonly #report: (fact: ExchangeFact) => void;
   readonly #links = new LinkTable();
@@ -72,7 +73,7 @@ class MeshExchange implements RunningExchange {
     this.#away = new Away((lost) => this.count('lost.away', lost));
     this.#channels = new Channels({
       reroute: (...owed) => this.#dissemination.reroute(...owed),
-      ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count },
+      ...{ clock, links: this.#links, batches: this.#batches, away: this.#away, count, receiver: this },
     });
     this.#flow = new Flow({
       sync: (...now) => this.#dissemination.spreader.sync(...now),
@@ -239,8 +240,8 @@ class MeshExchange implements RunningExchange {
 
   // ---- frames in ---------------------------------------------------------------------------------------------------
 
-  receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void {
-    const entry = this.#links.of(remote, attempt);
+  /** For the inlets of channels alone. */
+  arrived(entry: LinkEntry | undefined, frame: Uint8Array): void {
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
     const nowMs = this.#ports.clock.now();
     if (entry.shakenMs === undefined || nowMs - entry.shakenMs >= STALE_MS) this.#upkeep.hear(entry, nowMs);

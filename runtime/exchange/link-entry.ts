@@ -34,6 +34,7 @@ import { encodeFrame, encodeMessage } from '../wire/codec.ts';
 import type { Announcement } from '../wire/messages.ts';
 import { Budget } from './budget.ts';
 import { Gathered } from './gathered.ts';
+import type { ChannelInlet } from './inlet.ts';
 import { Session } from './session.ts';
 
 /** In the place of a link that is gone, until another one takes over. */
@@ -53,6 +54,8 @@ export class LinkEntry {
   /** The attempt of the channel of the moment. */
   attempt: AttemptId;
   link: Link;
+  /** Of the channel of the moment. */
+  inlet: ChannelInlet;
   admitted = false;
   /** It said something that is no greeting: it admitted the link, too. What it is to be told waits for that. */
   isHeard = false;
@@ -127,10 +130,18 @@ export class LinkEntry {
   #faults = 0;
   #faultsSinceMs = 0;
 
-  constructor(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void, nowMs: number) {
+  constructor(
+    remote: PeerId,
+    attempt: AttemptId,
+    link: Link,
+    inlet: ChannelInlet,
+    tell: (fact: ChannelFact) => void,
+    nowMs: number,
+  ) {
     this.remote = remote;
     this.attempt = attempt;
     this.link = link;
+    this.inlet = inlet;
     this.tell = tell;
     this.sinceMs = nowMs;
     this.merit = createMerit(nowMs);
@@ -200,6 +211,9 @@ export class LinkEntry {
   succeed(heir: LinkEntry, nowMs: number): void {
     this.attempt = heir.attempt;
     this.link = heir.link;
+    this.inlet.entry = undefined;
+    this.inlet = heir.inlet;
+    this.inlet.entry = this;
     this.heardMs = nowMs;
     this.alarm = 'none';
     this.shakenMs = undefined;

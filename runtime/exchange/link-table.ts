@@ -11,6 +11,8 @@ export class LinkTable {
 
   add(entry: LinkEntry): void {
     const before = this.#entries.get(entry.remote);
+    if (before !== undefined) before.inlet.entry = undefined;
+    entry.inlet.entry = entry;
     entry.slot = before?.slot ?? this.#freeSlot();
     this.#slots[entry.slot] = entry;
     this.#entries.set(entry.remote, entry);
@@ -42,6 +44,8 @@ export class LinkTable {
   }
 
   addHeir(entry: LinkEntry): void {
+    this.removeHeir(entry.remote);
+    entry.inlet.entry = entry;
     this.#heirs.set(entry.remote, entry);
   }
 
@@ -51,6 +55,8 @@ export class LinkTable {
   }
 
   removeHeir(remote: PeerId): void {
+    const heir = this.#heirs.get(remote);
+    if (heir !== undefined) heir.inlet.entry = undefined;
     this.#heirs.delete(remote);
   }
 
@@ -60,7 +66,9 @@ export class LinkTable {
 
   remove(remote: PeerId): void {
     const entry = this.#entries.get(remote);
-    if (entry !== undefined) this.#slots[entry.slot] = undefined;
+    if (entry === undefined) return;
+    entry.inlet.entry = undefined;
+    this.#slots[entry.slot] = undefined;
     this.#entries.delete(remote);
   }
 
@@ -78,6 +86,8 @@ export class LinkTable {
   }
 
   clear(): void {
+    for (const entries of [this.#entries, this.#heirs])
+      for (const { inlet } of entries.values()) inlet.entry = undefined;
     this.#entries.clear();
     this.#slots.length = 0;
     this.#heirs.clear();

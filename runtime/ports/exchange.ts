@@ -164,15 +164,20 @@ export interface MeritsPort {
   isDear(remote: PeerId): boolean;
 }
 
+/** Where the frames of one channel come in. Those of a channel that is gone, or whose link goes on with another, are dropped. */
+export interface Inlet {
+  receive(frame: Uint8Array): void;
+}
+
 export interface Exchange {
   readonly merits: MeritsPort;
   /** Undefined: this peer takes no part in it. */
   readonly dht: DhtPort | undefined;
   readonly relays: SignalRelay;
   /** A link's channel is open. Until `admit` only HELLO, PROOF and CLOSE are heard; a few early frames wait. */
-  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void;
+  attach(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): Inlet;
   /** The channel of a link that may take the place of the attached one is open: HELLO, PROOF and CLOSE are heard of it. */
-  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): void;
+  attachHeir(remote: PeerId, attempt: AttemptId, link: Link, tell: (fact: ChannelFact) => void): Inlet;
   /**
    * The heir takes over. `resumes`: it goes on with the link, and what the other end has not received is sent again.
    * Otherwise it is a link of its own, to be admitted, and what the old one kept is gone.
@@ -186,8 +191,6 @@ export interface Exchange {
   retire(remote: PeerId, attempt: AttemptId): void;
   /** The link is gone. A late call for an older attempt does nothing. */
   detach(remote: PeerId, attempt: AttemptId): void;
-  /** One frame arrived on the link of `attempt`. */
-  receive(remote: PeerId, attempt: AttemptId, frame: Uint8Array): void;
   /** The send buffer of the link fell below the low mark. */
   drained(remote: PeerId, attempt: AttemptId): void;
   /** Asks for a sign of life; the next frame is told as `link.lively`. `silent`: the link counts as silent until then. */

@@ -4,6 +4,7 @@
  */
 import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
 import { createIdentity, verifyClaim } from '../../runtime/identity/index.ts';
+import type { Inlet } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { Link } from '../../runtime/ports/link.ts';
 import { systemRandom } from '../../runtime/random.ts';
@@ -64,19 +65,20 @@ function run(signing: boolean, spent: Spent): number {
       },
     }),
   ) as [RunningExchange, RunningExchange];
+  const inlets: Inlet[] = [];
   for (const [from, to] of [
     [0, 1],
     [1, 0],
   ] as const) {
-    const [us, them] = [identities[from].peerId, identities[to].peerId];
+    const them = identities[to].peerId;
     const link: Link = {
       ...SINK,
       send: (frame) => {
-        clock.setTimeout(() => ends[to].receive(us, ATTEMPT, frame), 1);
+        clock.setTimeout(() => inlets[to]?.receive(frame), 1);
         return true;
       },
     };
-    ends[from].attach(them, ATTEMPT, link, () => undefined);
+    inlets[from] = ends[from].attach(them, ATTEMPT, link, () => undefined);
     ends[from].admit(them, ATTEMPT);
   }
   // A peer that passes on what it hears checks it first.

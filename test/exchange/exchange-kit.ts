@@ -1,7 +1,7 @@
 /** Exchanges that are joined by links of the test: frames go through the clock, buffers are what the test says. */
 import type { ExchangeFact } from '../../machines/mesh/mesh.events.ts';
-import { createExchange, type RunningExchange } from '../../runtime/exchange/exchange.ts';
-import type { ChannelFact, DeliveryReceipt, SpreadMessage, ToldMessage } from '../../runtime/ports/exchange.ts';
+import { createExchange, type ExchangeOptions, type RunningExchange } from '../../runtime/exchange/exchange.ts';
+import type { ChannelFact, DeliveryReceipt, Inlet, SpreadMessage, ToldMessage } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { Link, LinkLane } from '../../runtime/ports/link.ts';
 import { HeapClock } from '../../runtime/simulation/heap-clock.ts';
@@ -53,9 +53,35 @@ export class TestLink implements Link {
 
 export const frameOf = (...messages: Message[]): Uint8Array => encodeFrame(messages.map(encodeMessage));
 
+/** Takes frames by the names of the channel that they come on, as a test has them. */
+export interface TestExchange extends RunningExchange {
+  receive(remote: string, attempt: string, frame: Uint8Array): void;
+}
+
+export function createTestExchange(options: ExchangeOptions): TestExchange {
+  const exchange = createExchange(options);
+  const inlets = new Map<string, Inlet>();
+  const noting =
+    (attach: RunningExchange['attach']): RunningExchange['attach'] =>
+    (remote, attempt, ...rest) => {
+      const inlet = attach(remote, attempt, ...rest);
+      inlets.set(`${remote} ${attempt}`, inlet);
+      return inlet;
+    };
+  return Object.assign(exchange, {
+    attach: noting(exchange.attach),
+    attachHeir: noting(exchange.attachHeir),
+    receive(remote: string, attempt: string, frame: Uint8Array): void {
+      const inlet = inlets.get(`${remote} ${attempt}`);
+      if (inlet === undefined) throw new Error(`There was no channel ${attempt} of ${remote}`);
+      inlet.receive(frame);
+    },
+  });
+}
+
 export interface Node {
   readonly id: string;
-  readonly exchange: RunningExchange;
+  readonly exchange: TestExchange;
   readonly facts: ExchangeFact[];
   readonly inbox: SpreadMessage[];
   /** What neighbours told it alone. */
@@ -71,7 +97,7 @@ export function makeNode(clock: HeapClock, name: string, maxPeers = 8, identity?
   const facts: ExchangeFact[] = [];
   const inbox: SpreadMessage[] = [];
   const told: ToldMessage[] = [];
-  const exchange = createExchange({
+  const exchange = createTestExchange({
     ports: {
       ...ports,
       identity: identity ?? { peerId: id, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },

@@ -54,6 +54,9 @@ describe('before a link is admitted', () => {
 describe('attempts', () => {
   it('late calls of an older attempt change nothing for a newer one', () => {
     const { exchange, node, receive, count, link } = single();
+    exchange.attach(REMOTE, OLDER, new TestLink(), () => undefined);
+    exchange.attach(REMOTE, ATTEMPT, link, () => undefined);
+    exchange.admit(REMOTE, ATTEMPT);
     exchange.receive(REMOTE, OLDER, frameOf(gossip()));
     exchange.drained(REMOTE, OLDER);
     exchange.admit(REMOTE, OLDER);
@@ -68,6 +71,23 @@ describe('attempts', () => {
     exchange.broadcast('x', {});
     expect(link.take()).toEqual([]);
     expect(exchange.send(REMOTE, { type: 'PING', stampMs: 1 })).toBe(false);
+  });
+
+  it('a link takes frames of its heir once that took over, and of the old channel no more; a dropped heir brings none', () => {
+    const { exchange, node, count } = single();
+    const [dropped, heir] = [2, 3].map((n) => `${'0'.repeat(19)}${n}`) as [string, string];
+    for (const attempt of [dropped, heir]) exchange.attachHeir(REMOTE, attempt, new TestLink(), () => undefined);
+    exchange.receive(REMOTE, dropped, frameOf(gossip()));
+    expect(count('dropped.late')).toBe(1);
+    exchange.succeed(REMOTE, heir, true);
+    exchange.receive(REMOTE, ATTEMPT, frameOf(gossip()));
+    expect(count('dropped.late')).toBe(2);
+    expect(node.inbox).toEqual([]);
+    exchange.receive(REMOTE, heir, frameOf(gossip()));
+    expect(node.inbox.length).toBe(1);
+    exchange.stop();
+    exchange.receive(REMOTE, heir, frameOf(gossip()));
+    expect(count('dropped.late')).toBe(3);
   });
 });
 
