@@ -23,18 +23,9 @@ const CANDIDATE = /^memory candidate (\d{1,4}) of (\S{1,32})$/;
 type Mode = 'new' | 'open' | 'closing' | 'closed';
 
 export class MemoryEnd implements Link, Outlet<Uint8Array> {
-  readonly local: PeerId;
-  readonly remote: PeerId;
-  readonly #fabric: LinkFabric;
-  readonly #initiator: boolean;
-  readonly #token: string;
-  readonly #bornMs: number;
-  #handlers: LinkHandlers | undefined;
+  // What each frame touches comes first, side by side.
   #mode: Mode = 'new';
-  /** Token of the other end, once its description was taken in; and that description, to know it again. */
-  #theirs: string | undefined;
-  #description: string | undefined;
-  #candidatesSeen = 0;
+  #handlers: LinkHandlers | undefined;
   /** The other end, once the pair opened. */
   #peer: MemoryEnd | undefined;
   /** Frames on their way to this end. */
@@ -43,9 +34,19 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   #incoming = 0;
   /** How long the next frame takes; from the first one on. */
   #wireMs: (() => number) | undefined;
+  readonly #fabric: LinkFabric;
+  readonly local: PeerId;
+  readonly remote: PeerId;
+  readonly #initiator: boolean;
+  readonly #token: string;
+  readonly #bornMs: number;
+  /** Token of the other end, once its description was taken in; and that description, to know it again. */
+  #theirs: string | undefined;
+  #description: string | undefined;
+  #candidatesSeen = 0;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
   #departureMs = 0;
-  #timers = new Set<unknown>();
+  readonly #timers = new Set<unknown>();
   #lost = false;
   #lossTimer: unknown;
   /** The last word on connectivity was `connected`. */

@@ -28,6 +28,8 @@ export interface DeliveriesOptions {
   readonly received: (id: MessageId, isRead: boolean) => void;
   readonly fault: (entry: LinkEntry) => void;
   readonly report: (fact: ExchangeFact) => void;
+  /** There is something to flush. */
+  readonly waits: () => void;
   /** Messages for the app, at most INBOX_MAX. */
   readonly deliver: (messages: readonly DeliveredMessage[]) => void;
 }
@@ -122,7 +124,7 @@ export class Deliveries {
 
   #push(message: DeliveredMessage): void {
     this.#counters.addType('delivered', message.kind);
-    this.#inbox.push(message);
+    if (this.#inbox.push(message) === 1) this.#options.waits();
     if (this.#inbox.length >= INBOX_MAX) this.flush();
   }
 

@@ -42,6 +42,8 @@ export interface DisseminationOptions {
   readonly authenticity: Authenticity;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly report: (fact: ExchangeFact) => void;
+  /** There are messages for the app: `flushInbox` is to be called once the frame is read. */
+  readonly waits: () => void;
   /** Messages for the app, at most INBOX_MAX. */
   readonly deliver: (messages: readonly DeliveredMessage[]) => void;
   /** A neighbour sent what no honest one sends. */
@@ -92,7 +94,7 @@ export class Dissemination {
       broughtBy: ({ whole }) => links.get(this.spreader.kept(whole)?.from ?? ''),
       confirm: (entry, { source, id }, hops) => this.#receipts.confirm(entry, source, id, hops),
       received: (id, isRead) => this.#confirmations.received(id, isRead),
-      ...{ clock: ports.clock, counters, fault: options.fault, deliver: options.deliver },
+      ...{ clock: ports.clock, counters, fault: options.fault, waits: options.waits, deliver: options.deliver },
     });
     const shared = { self: this.#self, clock: ports.clock, links, ways: options.ways, counters, intake: this.#intake };
     const push = (entry: LinkEntry, part: Uint8Array): boolean => options.flow.push(entry, part);

@@ -7,10 +7,11 @@ import { createWays } from '../../machines/routing/ways.core.ts';
 import type { AttemptId, PeerId } from '../../machines/shared/ids.ts';
 import { STALE_MS } from '../../machines/shared/limits.ts';
 import { Dht } from '../dht/dht.ts';
+import type { MeshClock } from '../ports/clock.ts';
 import type { DeliveredMessage, Exchange } from '../ports/exchange.ts';
 import type { MeshPorts } from '../ports/mesh-ports.ts';
 import type { PeerAd } from '../ports/signaling.ts';
-import { decodeFrame, encodeMessage } from '../wire/codec.ts';
+import { decodeFrame } from '../wire/codec.ts';
 import type { Message } from '../wire/messages.ts';
 import { Authenticity } from './authenticity.ts';
 import { Away } from './away.ts';
@@ -24,6 +25,7 @@ import type { LinkEntry } from './link-entry.ts';
 import { LinkTable } from './link-table.ts';
 import { GREETINGS, UNCHARGED } from './message-kinds.ts';
 import { Relays } from './relays.ts';
+import { Sender } from './sender.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface ExchangeOptions {
@@ -47,6 +49,7 @@ export function createExchange(options: ExchangeOptions): RunningExchange {
 
 class MeshExchange implements RunningExchange, FrameReceiver {
   readonly #ports: MeshPorts;
+  readonly #clock: MeshClock;
   readonly #report: (fact: ExchangeFact) => void;
   readonly #links = new LinkTable();
   readonly #batches: Batches;
@@ -54,18 +57,21 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   readonly #channels: Channels;
   readonly #flow: Flow;
   readonly #counters = new Counters();
+  readonly #sender: Sender;
   readonly #upkeep: Upkeep;
   readonly #dissemination: Dissemination;
   readonly relays: Relays;
   readonly dht: Dht | undefined;
-  /** What goes to several neighbours is encoded once. */
-  #lastSent: { readonly message: Message; readonly part: Uint8Array } | undefined;
   #stopped = false;
+  /** There are messages for the app. */
+  #isInboxFilled = false;
   /** A chart is acting: what it is about to tell comes before what is found meanwhile. */
   #isChartActing = false;
 
   constructor({ ports, network, maxPeers, report }: ExchangeOptions) {
     this.#ports = ports;
+    this.#clock = ports.clock;
+    this.#sender = new Sender(ports, this.#counters);
     this.#report = report;
     this.#batches = new Batches(ports.clock);
     const count = this.count.bind(this);
@@ -86,7 +92,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
         report,
       },
     });
-    const send = (entry: LinkEntry, message: Message): boolean => this.#sendOn(entry, message);
+    const send = (entry: LinkEntry, message: Message): boolean => this.#sender.send(entry, message);
     const shared = { self: ports.identity.peerId, clock: ports.clock, links: this.#links, send, report };
     const { identity, signing } = ports;
     const authenticity = new Authenticity({ identity, signing });
@@ -111,6 +117,9 @@ class MeshExchange implements RunningExchange, FrameReceiver {
       authenticity,
       fault,
       send,
+      waits: () => {
+        this.#isInboxFilled = true;
+      },
       deliver: (messages) => this.#deliver(messages),
       ...{ ports, network, maxPeers, report, ways },
     });
@@ -137,7 +146,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
 
   shake(moved: boolean): void {
     this.#upkeep.shake(moved);
-    this.#dissemination.spreader.catchUp(this.#ports.clock.now());
+    this.#dissemination.spreader.catchUp(this.#clock.now());
   }
 
   get merits(): Exchange['merits'] {
@@ -170,7 +179,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
 
   /** What waited for the peer goes first. What does not fit at once flows when its gossip chart, which comes with the link, lets it. */
   #catchUp(entry: LinkEntry): void {
-    const nowMs = this.#ports.clock.now();
+    const nowMs = this.#clock.now();
     const parts = this.#away.take(entry.remote, nowMs);
     if (parts.length === 0) return;
     for (const part of parts) if (!entry.hold(part)) this.count('dropped.queueFull');
@@ -182,7 +191,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   #welcome(entry: LinkEntry): void {
     this.#dissemination.spreader.linkUp(entry);
     this.#upkeep.welcome(entry);
-    entry.sendGathered(this.#ports.clock.now());
+    entry.sendGathered(this.#clock.now());
   }
 
   retire(...[remote, attempt]: Parameters<Exchange['retire']>): void {
@@ -211,31 +220,10 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   send(remote: PeerId, message: Message, attempt?: AttemptId): boolean {
     const entry = attempt === undefined ? this.#links.get(remote) : this.#links.of(remote, attempt);
     if (entry === undefined) return false;
-    if (entry.admitted || GREETINGS.has(message.type)) return this.#sendOn(entry, message);
+    if (entry.admitted || GREETINGS.has(message.type)) return this.#sender.send(entry, message);
     // Nobody knows yet who is there.
     this.count('dropped.unproven');
     return false;
-  }
-
-  /** Total: charts and timers send by it, and a value that a stranger slipped in must cost its message, not the data plane. */
-  #sendOn(entry: LinkEntry, message: Message): boolean {
-    if (entry.isStuck && message.type !== 'CLOSE') {
-      this.count('dropped.full');
-      return false;
-    }
-    let part = this.#lastSent?.message === message ? this.#lastSent.part : undefined;
-    try {
-      part ??= encodeMessage(message);
-    } catch (error) {
-      this.count('dropped.unsendable');
-      this.#ports.logger.log('error', error instanceof Error ? error.message : String(error), { to: entry.remote });
-      return false;
-    }
-    this.#lastSent = { message, part };
-    this.#counters.addType('sent', message.type);
-    const nowMs = this.#ports.clock.now();
-    // A farewell closes the link: what was said before it comes first.
-    return message.type === 'CLOSE' ? entry.pushLast(part, nowMs) : entry.push(part, nowMs);
   }
 
   // ---- frames in ---------------------------------------------------------------------------------------------------
@@ -243,17 +231,23 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   /** For the inlets of channels alone. */
   arrived(entry: LinkEntry | undefined, frame: Uint8Array): void {
     if (entry === undefined || this.#stopped) return this.count('dropped.late');
-    const nowMs = this.#ports.clock.now();
+    const nowMs = this.#clock.now();
     if (entry.shakenMs === undefined || nowMs - entry.shakenMs >= STALE_MS) this.#upkeep.hear(entry, nowMs);
-    this.#take(entry, frame);
+    this.#take(entry, frame, nowMs);
+    if (this.#isInboxFilled) this.#flushInbox();
+  }
+
+  #flushInbox(): void {
+    this.#isInboxFilled = false;
     this.#dissemination.flushInbox();
   }
 
   /** Frames that waited for a chart to accept their link. */
   #takeEarly(entry: LinkEntry, early: readonly Uint8Array[]): void {
     this.#isChartActing = true;
-    for (const frame of early) this.#take(entry, frame);
-    this.#dissemination.flushInbox();
+    const nowMs = this.#clock.now();
+    for (const frame of early) this.#take(entry, frame, nowMs);
+    this.#flushInbox();
     this.#isChartActing = false;
   }
 
@@ -264,7 +258,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
     else inbox(messages);
   }
 
-  #take(entry: LinkEntry, frame: Uint8Array): void {
+  #take(entry: LinkEntry, frame: Uint8Array, nowMs: number): void {
     const decoded = decodeFrame(frame);
     if (!decoded.ok) {
       this.#counters.addType('dropped', decoded.error.code);
@@ -276,17 +270,17 @@ class MeshExchange implements RunningExchange, FrameReceiver {
     if (!entry.admitted && messages.some((m) => !GREETINGS.has(m.type))) {
       if (!entry.keepEarly(frame)) this.count('dropped.early');
       for (const message of messages) {
-        if (message.type === 'HELLO' || message.type === 'PROOF') this.#handle(entry, message);
+        if (message.type === 'HELLO' || message.type === 'PROOF') this.#handle(entry, message, nowMs);
       }
       return;
     }
     if (!entry.isHeard && messages.some((m) => !GREETINGS.has(m.type))) this.#dissemination.telling.heard(entry);
-    for (const message of messages) this.#handle(entry, message);
+    for (const message of messages) this.#handle(entry, message, nowMs);
   }
 
-  #handle(entry: LinkEntry, message: Message): void {
+  #handle(entry: LinkEntry, message: Message, nowMs: number): void {
     this.#counters.addType('received', message.type);
-    if (!UNCHARGED.has(message.type) && !entry.charge(this.#ports.clock.now())) return this.count('dropped.overBudget');
+    if (!UNCHARGED.has(message.type) && !entry.charge(nowMs)) return this.count('dropped.overBudget');
     switch (message.type) {
       case 'HELLO':
         entry.features = message.features;
@@ -332,7 +326,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
         return this.#dissemination.onTreeMessage(entry, message);
       case 'RELAY':
       case 'UNROUTED':
-        if (!entry.relayBudget.take(this.#ports.clock.now())) return this.count('dropped.overBudget');
+        if (!entry.relayBudget.take(nowMs)) return this.count('dropped.overBudget');
         return message.type === 'RELAY' ? this.relays.onRelay(entry, message) : this.relays.onUnrouted(entry, message);
       case 'NEIGHBOURS':
         if (message.seq <= entry.neighboursSeq) return;
@@ -349,7 +343,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   }
 
   #fault(entry: LinkEntry, weight = 1): void {
-    if (!entry.fault(this.#ports.clock.now(), weight)) return;
+    if (!entry.fault(this.#clock.now(), weight)) return;
     this.count('misbehaved');
     if (entry.admitted) this.#report({ type: 'link.misbehaved', remote: entry.remote });
   }
