@@ -77,7 +77,7 @@ export function onProbe(work: MeshWork, url: string, from: PeerId, signal: Probe
   if (!isOther || !isIdle || knownPeer(context, from) === undefined || slotsHeld(context) > context.settings.maxPeers)
     return;
   if (isWoven(context.settings.maxPeers)) {
-    dial(work, from, true, undefined, true);
+    dial(work, from, { random: true, isBridge: true });
     const dialed = work.context.slots[from];
     if (dialed !== undefined) setSlot(work, from, { ...dialed, isPromising: isDeafTo(context, signal.heard) });
     return;

@@ -180,7 +180,7 @@ export function connect(work: MeshWork, remote: PeerId): void {
   const isIdle = phase === undefined || phase === 'waiting' || phase === 'ready';
   if (!isPeerId(remote) || remote === context.self || !isIdle || freeSlots(context) < 1) return;
   forgive(work, remote);
-  dial(work, remote, false);
+  dial(work, remote);
 }
 
 export function connectAll(work: MeshWork): void {

@@ -65,10 +65,22 @@ function patienceFor(context: MeshContext, url: string, id: PeerId): { readonly 
   return manual?.carries(id) ? { patienceMs: manual.dialTimeoutMs } : {};
 }
 
-/** Dials a peer that has no slot. A bridge is to another component: its offer tells our beacon, and is admitted even at the cap. */
-export function dial(work: MeshWork, id: PeerId, random: boolean, op?: OperationId, isBridge = false): void {
+/** Why a peer is dialed, as far as its slot has to know. */
+export interface DialOptions {
+  /** Drawn at random, not by its distance: such links keep the mesh whole. Default false. */
+  readonly random?: boolean;
+  readonly op?: OperationId | undefined;
+  /** To another component: its offer tells our beacon, and is admitted even at the cap. Default false. */
+  readonly isBridge?: boolean;
+  /** The topology chose it, nobody asked for it: it gives way, and counts where it is in vain. Default false. */
+  readonly isChosen?: boolean;
+}
+
+/** Dials a peer that has no slot, or one that waits. */
+export function dial(work: MeshWork, id: PeerId, options: DialOptions = {}): void {
+  const { random = false, op, isBridge = false, isChosen = false } = options;
   const exists = work.context.slots[id] !== undefined;
-  const slot: Slot = { ...blankSlot(work.context, id), random, op, isBridge };
+  const slot: Slot = { ...blankSlot(work.context, id), random, op, isBridge, isChosen };
   const mark = work.context.mark;
   const attempt = nextAttempt(work);
   const { ports, settings } = work.context;
@@ -119,9 +131,7 @@ export function dialWanted(work: MeshWork): void {
   const { context } = work;
   if (!context.settings.autoDiscovery || !canSignal(context) || !maySeek(context)) return;
   for (const { id, random } of chooseDials(dialView(context), context.ports.random)) {
-    dial(work, id, random);
-    const slot = work.context.slots[id];
-    if (slot !== undefined) setSlot(work, id, { ...slot, isChosen: true });
+    dial(work, id, { random, isChosen: true });
   }
 }
 
@@ -306,8 +316,8 @@ function enter(work: MeshWork, from: PeerId, refusal: Extract<PeerSignal, { kind
   }
   learn(work, victim.id, { key: victim.key, free: 0, degree: victim.degree, legacy: false, hub: '' }, false);
   patch(work, { entry: { op, via: [owner.id, victim.id] } });
-  dial(work, owner.id, random, op);
-  dial(work, victim.id, random, op);
+  dial(work, owner.id, { random, op });
+  dial(work, victim.id, { random, op });
 }
 
 export function onRested(work: MeshWork, { remote }: Report<'peer.rested'>): void {

@@ -69,7 +69,7 @@ function dialInvited(work: MeshWork, url: string, id: PeerId): void {
   if (!isIdle || (held >= settings.maxPeers && !mayBeOver)) return;
   if (slot === undefined) changeKnown(work, id, { hub: url });
   else setSlot(work, id, { ...slot, hub: url });
-  dial(work, id, true, undefined, true);
+  dial(work, id, { random: true, isBridge: true });
 }
 
 /** A peer has no socket to this hub any more: it left, or its process died, or only its socket did. A neighbour is asked. */
@@ -207,6 +207,6 @@ export function improve(work: MeshWork): void {
   };
   const swap = chooseSwap(view, candidates);
   if (swap === undefined) return nobodyBetter(work);
-  dial(work, swap, false);
+  dial(work, swap);
   swapDialed(work, swap);
 }

@@ -234,7 +234,7 @@ export function onTopologyMessage(work: MeshWork, from: PeerId, message: Topolog
         return say(work, from, { type: 'LOCK_REFUSED', op });
       patch(work, { operation: { ...operation, isDialing: true } });
       learn(work, target.id, { key: target.key, free: 0, degree: target.degree, legacy: false, hub: '' }, false);
-      return dial(work, target.id, random, op);
+      return dial(work, target.id, { random, op });
     }
   }
 }
