@@ -15,12 +15,10 @@ import type { MessageId, PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { Announcement, Message } from '../wire/messages.ts';
 import type { LinkEntry } from './link-entry.ts';
-import type { LinkTable } from './link-table.ts';
 
 export interface AnnouncingOptions {
   readonly self: PeerId;
   readonly clock: MeshClock;
-  readonly links: LinkTable;
   readonly send: (entry: LinkEntry, message: Message) => boolean;
   readonly kept: (id: MessageId) => Kept | undefined;
 }
@@ -73,10 +71,11 @@ export class Announcing {
 
   #end(batch: Batch): void {
     batch.timer = undefined;
-    for (const entry of batch.entries.splice(0)) {
-      // It shares another wait since.
-      if (entry.announceBatch !== batch) continue;
-      entry.announceBatch = undefined;
+    // Others share another wait since. All are let go before one is told: whatever becomes of that, they can be told again.
+    const entries = batch.entries.splice(0).filter((entry) => entry.announceBatch === batch);
+    for (const entry of entries) entry.announceBatch = undefined;
+    for (const entry of entries) {
+      if (entry.isGone) continue;
       if (batch.isTrial && entry.mode === 'trying' && entry.carries) this.#note(entry);
       this.#send(entry);
     }

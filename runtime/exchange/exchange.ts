@@ -63,7 +63,7 @@ class MeshExchange implements RunningExchange, FrameReceiver {
   readonly relays: Relays;
   readonly dht: Dht | undefined;
   #stopped = false;
-  /** There are messages for the app. */
+  /** There may be messages for the app. */
   #isInboxFilled = false;
   /** A chart is acting: what it is about to tell comes before what is found meanwhile. */
   #isChartActing = false;

@@ -8,7 +8,7 @@ export interface FrameReceiver {
 }
 
 export class ChannelInlet implements Inlet {
-  /** Owned by the table of links. */
+  /** Set by the table of links, and by the link itself when it goes on with another channel. */
   entry: LinkEntry | undefined;
   readonly #receiver: FrameReceiver;
 

@@ -49,7 +49,7 @@ const NO_LINK: Link = {
 
 export class LinkEntry {
   // What each frame touches comes first, side by side: with thousands of peers in a process little of it is in a cache. Times
-  // start as a number: V8 then writes them in place, and makes no object of each.
+  // that are written for each start as a number: V8 then writes them in place, and makes no object of each.
   readonly remote: PeerId;
   /** The attempt of the channel of the moment. */
   attempt: AttemptId;
@@ -151,6 +151,11 @@ export class LinkEntry {
     this.#controlsSinceMs = nowMs;
   }
 
+  /** Another link has its place, or none. */
+  get isGone(): boolean {
+    return this.inlet.entry !== this;
+  }
+
   /** Messages may be sent on it. */
   get carries(): boolean {
     return this.admitted && !this.retired;
@@ -249,9 +254,11 @@ export class LinkEntry {
   /** Sends what was gathered, a frame a lane. False when there was nothing, or the link did not take it. */
   sendGathered(nowMs: number): boolean {
     if (!this.#gathers) return false;
-    this.#gathers = false;
     const isControlSent = this.#send(this.#control, nowMs);
-    return this.#send(this.#data, nowMs) || isControlSent;
+    const isDataSent = this.#send(this.#data, nowMs);
+    // Not before: what a port may do in `send` comes behind what is gathered.
+    this.#gathers = this.gatheredCount > 0;
+    return isDataSent || isControlSent;
   }
 
   #send(gathered: Gathered, nowMs: number): boolean {
