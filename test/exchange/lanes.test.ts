@@ -22,7 +22,7 @@ function stage(lanes: 1 | 2) {
     });
   };
   sent();
-  return { clock, node, sent };
+  return { clock, node, link, sent };
 }
 
 it('messages and the word that they came take the one, all else the other', () => {
@@ -37,6 +37,16 @@ it('messages and the word that they came take the one, all else the other', () =
     frameOf({ type: 'DIGEST', answer: false, since: 0, until: 1_000_000, spans: [] }),
   );
   expect(sent()[0]).toMatch(/^control (IHAVE|DIGEST)/);
+});
+
+it('what is said while a port sends comes behind what waits to be sent', () => {
+  const { node, link, sent } = stage(2);
+  link.onFrame = () => {
+    link.onFrame = () => undefined;
+    node.exchange.broadcast('x', {});
+  };
+  node.exchange.receive(REMOTE, ATTEMPT, frameOf(gossip(), { type: 'PING', stampMs: 1 }));
+  expect(sent()).toEqual(['control PONG', 'bulk ACK GOSSIP']);
 });
 
 it('a farewell comes behind what was said before it', () => {
