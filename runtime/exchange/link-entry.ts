@@ -28,7 +28,7 @@ import {
   RELAYS_MAX,
 } from '../../machines/shared/limits.ts';
 import type { ChannelFact, LinkMode } from '../ports/exchange.ts';
-import type { Link } from '../ports/link.ts';
+import { type Link, NO_LINK } from '../ports/link.ts';
 import type { PeerAd } from '../ports/signaling.ts';
 import { encodeFrame, encodeMessage } from '../wire/codec.ts';
 import type { Announcement } from '../wire/messages.ts';
@@ -36,16 +36,6 @@ import { Budget } from './budget.ts';
 import { Gathered } from './gathered.ts';
 import type { ChannelInlet } from './inlet.ts';
 import { Session } from './session.ts';
-
-/** In the place of a link that is gone, until another one takes over. */
-const NO_LINK: Link = {
-  fingerprints: undefined,
-  signal: () => undefined,
-  send: () => false,
-  bufferedBytes: 0,
-  restart: () => undefined,
-  close: () => undefined,
-};
 
 export class LinkEntry {
   // What each frame touches comes first, side by side: with thousands of peers in a process little of it is in a cache. Times

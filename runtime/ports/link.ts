@@ -122,6 +122,16 @@ export interface Link {
   close(): void;
 }
 
+/** In the place of a link that is gone, or never came about. */
+export const NO_LINK: Link = {
+  fingerprints: undefined,
+  signal: () => undefined,
+  send: () => false,
+  bufferedBytes: 0,
+  restart: () => undefined,
+  close: () => undefined,
+};
+
 /**
  * A WebRTC implementation. `open` never throws and never calls a handler before it has returned; what goes wrong
  * arrives as `onClosed`.

@@ -5,7 +5,14 @@
 import type { MemoryNetwork } from '../../adapters/memory.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { Identity } from '../ports/identity.ts';
-import type { Link, LinkFingerprints, LinkHandlers, LinkOptions, LinkPort } from '../ports/link.ts';
+import {
+  type Link,
+  type LinkFingerprints,
+  type LinkHandlers,
+  type LinkOptions,
+  type LinkPort,
+  NO_LINK,
+} from '../ports/link.ts';
 import type {
   LinkSignal,
   PeerSignal,
@@ -152,14 +159,7 @@ export class SimPorts {
     if (this.#made >= faults.connectionsMax) {
       this.world.count('connectionsRefused');
       clock.setTimeout(() => handlers.onClosed(new Error('Cannot create so many PeerConnections')), 0);
-      return {
-        fingerprints: undefined,
-        signal: () => undefined,
-        send: () => false,
-        bufferedBytes: 0,
-        restart: () => undefined,
-        close: () => undefined,
-      };
+      return NO_LINK;
     }
     this.#made++;
     const stillborn = faults.dialFailure > 0 && options.initiator && faultRandom.next() < faults.dialFailure;
