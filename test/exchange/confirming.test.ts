@@ -7,10 +7,10 @@ import type { ReliableReport } from '../../runtime/ports/exchange.ts';
 import type { Identity } from '../../runtime/ports/identity.ts';
 import type { HeapClock } from '../../runtime/simulation/heap-clock.ts';
 import { streams } from '../../runtime/simulation/random-streams.ts';
-import { decodeFrame, encodeEnvelope, signedPart } from '../../runtime/wire/codec.ts';
+import { decodeFrame } from '../../runtime/wire/codec.ts';
 import type { Confirm, Confirmation, Message } from '../../runtime/wire/messages.ts';
-import { encodePayload } from '../../runtime/wire/payload.ts';
 import type { TestLink } from './exchange-kit.ts';
+import { envelopeOf, gossip, signedBy } from './signing-kit.ts';
 import { villainStage } from './villain-kit.ts';
 
 const random = streams('confirming').fork('identities');
@@ -95,32 +95,17 @@ function idGiven(link: TestLink | undefined): string {
 }
 
 describe('what strangers make a relay remember', () => {
-  const envelopeOf = (source: Identity, n: number, clock: HeapClock): Message => {
-    const envelope = {
-      id: source.peerId.slice(0, 16) + n.toString(16).padStart(16, '0'),
-      network: 'n',
-      source: source.peerId,
-      seq: clock.now() * 1_024 + n,
-      kind: 'broadcast',
-      hopsMax: 10,
-      sentAtMs: clock.now(),
-      ttlMs: 60_000,
-      payload: encodePayload('hi'),
-      confirmMs: 100_000,
-    } as const;
-    const blank = encodeEnvelope({ ...envelope, signature: { key: source.publicKey, sig: new Uint8Array(64) } });
-    const signature = signed(source, envelopeClaim(signedPart(blank))) as { key: Uint8Array; sig: Uint8Array };
-    return { type: 'GOSSIP', hops: 1, envelope: encodeEnvelope({ ...envelope, signature }) };
-  };
+  const asking = (source: Identity, clock: HeapClock): Message =>
+    gossip(signedBy(source, envelopeOf(source, clock, { ttlMs: 60_000, confirmMs: 100_000 })), 1);
 
   it('is bounded by source and in all, and gone in time', () => {
     const { clock, villain, say, count } = stage();
-    for (let n = 1; n <= CONFIRMING_MAX_A_SOURCE + 3; n++) say(envelopeOf(villain, n, clock));
+    for (let n = 1; n <= CONFIRMING_MAX_A_SOURCE + 3; n++) say(asking(villain, clock));
     expect(count('dropped.confirming')).toBe(3);
-    for (let n = 0; n < CONFIRMING_MAX; n++) say(envelopeOf(createIdentity(random.fork(`sybil ${n}`)), n + 1, clock));
+    for (let n = 0; n < CONFIRMING_MAX; n++) say(asking(createIdentity(random.fork(`sybil ${n}`)), clock));
     expect(count('dropped.confirming')).toBe(3 + CONFIRMING_MAX_A_SOURCE);
     clock.runFor(110_000);
-    say(envelopeOf(villain, 99, clock));
+    say(asking(villain, clock));
     expect(count('dropped.confirming')).toBe(3 + CONFIRMING_MAX_A_SOURCE);
   });
 
