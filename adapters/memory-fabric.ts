@@ -1,6 +1,7 @@
 /** What the ends of in-memory links know of the network that they are in. */
 import type { PeerId } from '../machines/shared/ids.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
+import type { Border, BorderNote, FarPipe } from './memory-border.ts';
 import type { MemoryEnd } from './memory-link.ts';
 
 /** What all ends of one network share. */
@@ -24,5 +25,14 @@ export interface LinkFabric {
   isCut(a: PeerId, b: PeerId): boolean;
   /** Nothing that `from` sends reaches `to`; the other way may be open. A cut does that both ways. */
   isDeaf(from: PeerId, to: PeerId): boolean;
+  remember(end: MemoryEnd): void;
   forget(end: MemoryEnd): void;
+  /** What lies beyond, when this network is one part of a larger one. */
+  readonly border: Border | undefined;
+  /** Ends here whose other end is in another part, by their own token. */
+  readonly crossing: Map<number, MemoryEnd>;
+  /** The end with that token is in another part. */
+  isBeyond(token: string): boolean;
+  tell(token: string, note: BorderNote): void;
+  pipeTo(token: string): FarPipe;
 }

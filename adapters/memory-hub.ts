@@ -15,6 +15,7 @@ import type {
 } from '../runtime/ports/signaling.ts';
 import type { HubErrorCode } from '../runtime/wire/signaling-frames.ts';
 import { DelayLine } from './delay-line.ts';
+import type { Pipe } from './memory-border.ts';
 import { Members, type Said } from './memory-members.ts';
 
 export interface MemoryHubOptions {
@@ -47,6 +48,11 @@ export interface HubHooks {
   route(routed: RoutedSignal): readonly RoutedSignal[];
 }
 
+/** A peer in another part of the network, as its hub holds it. */
+export interface FarCaller {
+  arrive(command: SignalingCommand | undefined, delayMs: number): void;
+}
+
 const CLOSE = Symbol('close');
 
 /** One peer's connection: both directions in order. */
@@ -57,7 +63,7 @@ class MemorySession implements SignalingConnection {
   readonly toldOfMe = new Map<string, Set<MemorySession>>();
   /** Of whom this peer was told. */
   readonly heardOf = new Set<MemorySession>();
-  readonly down: DelayLine<SignalingFact>;
+  readonly down: Pipe<SignalingFact>;
   readonly #up: DelayLine<SignalingCommand | typeof CLOSE>;
   readonly #latencyMs: number;
   #onFact: ((fact: SignalingFact) => void) | undefined;
@@ -69,11 +75,12 @@ class MemorySession implements SignalingConnection {
     latencyMs: number,
     onFact: (fact: SignalingFact) => void,
     onCommand: (session: MemorySession, command: SignalingCommand | typeof CLOSE) => void,
+    down?: Pipe<SignalingFact>,
   ) {
     this.peerId = peerId;
     this.#latencyMs = latencyMs;
     this.#onFact = onFact;
-    this.down = new DelayLine(clock, { deliver: (fact) => this.#deliver(fact) });
+    this.down = down ?? new DelayLine(clock, { deliver: (fact) => this.#deliver(fact) });
     this.#up = new DelayLine(clock, { deliver: (command) => onCommand(this, command) });
   }
 
@@ -87,6 +94,12 @@ class MemorySession implements SignalingConnection {
     if (!this.#open) return;
     this.#open = false;
     this.#up.push(CLOSE, this.#latencyMs);
+  }
+
+  /** Of a peer in another part of the network: a command, or undefined for the end, due in so many ms. */
+  arrive(command: SignalingCommand | undefined, delayMs: number): void {
+    if (this.#open) this.#up.push(command ?? CLOSE, delayMs);
+    if (command === undefined) this.#open = false;
   }
 
   tell(fact: SignalingFact): void {
@@ -142,7 +155,17 @@ export class MemoryHub {
   }
 
   connect(peerId: PeerId, onFact: (fact: SignalingFact) => void): SignalingConnection {
-    const session = new MemorySession(peerId, this.#clock, this.#latencyMs(peerId), onFact, this.#onCommand);
+    return this.#begin(new MemorySession(peerId, this.#clock, this.#latencyMs(peerId), onFact, this.#onCommand));
+  }
+
+  /** The same for a peer in another part of the network, which `down` leads to. */
+  connectBeyond(peerId: PeerId, down: Pipe<SignalingFact>): FarCaller {
+    const unheard = (): void => undefined;
+    return this.#begin(new MemorySession(peerId, this.#clock, this.#latencyMs(peerId), unheard, this.#onCommand, down));
+  }
+
+  #begin(session: MemorySession): MemorySession {
+    const { peerId } = session;
     if (!this.#running) {
       session.end(1006, `Cannot reach ${this.url}`);
     } else if (this.#sessions.has(peerId)) {

@@ -12,12 +12,15 @@ import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limit
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
 import { DelayLine, type Outlet } from './delay-line.ts';
+import { type Pipe, tokenNumber, tokenText } from './memory-border.ts';
 import type { LinkFabric } from './memory-fabric.ts';
+import { MemoryPath } from './memory-path.ts';
+import { MemoryRestarts } from './memory-restarts.ts';
+import { PendingTurns } from './pending-turns.ts';
 
 /** Travels behind the last frame. */
 const END = new Uint8Array(0);
 const DESCRIPTION = /^memory (offer|answer) (\S{1,32})(?: to (\S{1,32}))?$/;
-const RESTART = /^memory (offer|answer) restart (\d{1,9}) of (\S{1,32})$/;
 const CANDIDATE = /^memory candidate (\d{1,4}) of (\S{1,32})$/;
 
 type Mode = 'new' | 'open' | 'closing' | 'closed';
@@ -29,7 +32,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   /** The other end, once the pair opened. */
   #peer: MemoryEnd | undefined;
   /** Frames on their way to this end. */
-  #inbox: DelayLine<Uint8Array> | undefined;
+  #inbox: Pipe<Uint8Array> | undefined;
   /** Bytes of these: what the other end has in its buffer. Here, where each frame passes when it arrives. */
   #incoming = 0;
   /** How long the next frame takes; from the first one on. */
@@ -39,38 +42,43 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   readonly remote: PeerId;
   readonly #initiator: boolean;
   readonly #token: string;
+  /** It stands for an end in another part of the network, which has the handlers and the timers. */
+  readonly #isBeyond: boolean;
   readonly #bornMs: number;
   /** Token of the other end, once its description was taken in; and that description, to know it again. */
   #theirs: string | undefined;
+  /** The answer was to this end's offer. */
+  #isAnswered = false;
   #description: string | undefined;
   #candidatesSeen = 0;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
   #departureMs = 0;
-  readonly #timers = new Set<unknown>();
-  #lost = false;
-  #lossTimer: unknown;
-  /** The last word on connectivity was `connected`. */
-  #told = true;
-  /** The path is gone for good: only a restart of ICE finds another. */
-  #stranded = false;
-  /** Restarts that this end offered, and the one whose answer it waits for. */
-  #restarts = 0;
-  #offering: number | undefined;
+  readonly #turns: PendingTurns;
+  /** Made when nothing gets through for the first time. */
+  #path: MemoryPath | undefined;
+  #restarts: MemoryRestarts | undefined;
 
-  constructor(fabric: LinkFabric, options: LinkOptions, handlers: LinkHandlers) {
+  /** @param beyond the token of the end in another part that this one stands for. It has no handlers. */
+  constructor(fabric: LinkFabric, options: LinkOptions, handlers: LinkHandlers | undefined, beyond?: string) {
     this.#fabric = fabric;
     this.#initiator = options.initiator;
     this.local = options.local;
     this.remote = options.remote;
     this.#handlers = handlers;
-    this.#token = (fabric.nextToken++).toString(36);
+    this.#isBeyond = beyond !== undefined;
     this.#bornMs = fabric.clock.now();
+    this.#turns = new PendingTurns(fabric.clock);
+    fabric.remember(this);
+    this.#token = beyond ?? tokenText(fabric.nextToken);
+    if (beyond !== undefined) return;
+    fabric.nextToken += fabric.border?.parts ?? 1;
     fabric.pending.set(this.#token, this);
-    if (options.initiator) this.#later(0, () => this.#describe('offer'));
+    if (options.initiator) this.#turns.add(0, () => this.#describe('offer'));
   }
 
   get bufferedBytes(): number {
-    return this.#peer === undefined ? 0 : this.#peer.#incoming;
+    // What is under way to another part has left this process, as it were.
+    return this.#peer === undefined || this.#peer.#isBeyond ? 0 : this.#peer.#incoming;
   }
 
   /**
@@ -89,7 +97,9 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   signal(signal: LinkSignal): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;
     if (signal.kind === 'candidate') this.#takeCandidate(signal.candidate);
-    else if (this.#mode === 'open') this.#takeRestart(signal.kind, signal.sdp);
+    // A hub may deliver twice; the same words again change nothing.
+    else if (signal.sdp === this.#description) return;
+    else if (this.#mode === 'open') this.#theRestarts.take(signal.kind, signal.sdp);
     else this.#takeDescription(signal.kind, signal.sdp);
   }
 
@@ -114,11 +124,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
 
   restart(): void {
     if (!this.#fabric.restart || this.#mode !== 'open') return;
-    const restart = ++this.#restarts;
-    this.#offering = restart;
-    this.#later(0, () => {
-      if (this.#offering === restart) this.#describeRestart('offer', restart, this.#token);
-    });
+    this.#theRestarts.offer();
   }
 
   /** The path between the ends is gone, however well the network works: one of them got another address. */
@@ -126,7 +132,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     if (this.#mode !== 'open') return;
     for (const end of [this, this.#peer]) {
       if (end === undefined) continue;
-      end.#stranded = true;
+      end.#thePath.isStranded = true;
       end.review();
     }
   }
@@ -140,7 +146,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     }
     this.#mode = 'closing';
     this.#release();
-    this.#later(0, () => this.#finish());
+    this.#turns.add(0, () => this.#finish());
   }
 
   /** The process of this end died: no handler hears of it, and the other end only notices silence. */
@@ -149,7 +155,6 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     const peer = this.#peer;
     this.#release();
     this.#mode = 'closed';
-    this.#clearTimers();
     this.#handlers = undefined;
     this.#fabric.forget(this);
     peer?.review();
@@ -157,6 +162,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
 
   /** Looks at the network again after a cut, a mend, or the other end's death. */
   review(): void {
+    if (this.#isBeyond) return;
     if (this.#mode === 'new') {
       this.#tryOpen();
       return;
@@ -164,30 +170,32 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     if (this.#mode !== 'open') return;
     const gone = this.#peer !== undefined && this.#peer.#mode === 'closed';
     const { local, remote } = this;
-    const cut = this.#stranded || this.#fabric.isCut(local, remote);
+    const cut = this.#path?.isStranded === true || this.#fabric.isCut(local, remote);
     const deaf = cut || this.#fabric.isDeaf(remote, local);
     // A check of the path goes both ways: either way closed fails it.
     const lost = deaf || this.#fabric.isDeaf(local, remote);
     // What a dead process had sent still arrives; what a cut wire holds does not.
     if (deaf) this.#inbox?.hold();
     else this.#inbox?.release();
-    if ((lost || gone) && !this.#lost) this.#lose();
-    else if (!lost && !gone && this.#lost) this.#find();
-    if (!this.#lost && !this.#told) this.#tellConnected();
+    const isLost = lost || gone;
+    if (isLost || this.#path !== undefined) this.#thePath.see(isLost);
   }
 
   #describe(kind: 'offer' | 'answer'): void {
-    const to = kind === 'answer' ? ` to ${this.#theirs}` : '';
-    this.#handlers?.onSignal({ kind, sdp: `memory ${kind} ${this.#token}${to}` });
-    for (let i = 0; i < this.#fabric.candidates && this.#mode === 'new'; i++) {
+    this.#give(kind, `memory ${kind} ${this.#token}${kind === 'answer' ? ` to ${this.#theirs}` : ''}`);
+  }
+
+  /** A description, and the candidates behind it. */
+  #give(kind: 'offer' | 'answer', sdp: string): void {
+    const mode = this.#mode;
+    this.#handlers?.onSignal({ kind, sdp });
+    for (let i = 0; i < this.#fabric.candidates && this.#mode === mode; i++) {
       const candidate = `memory candidate ${i} of ${this.#token}`;
       this.#handlers?.onSignal({ kind: 'candidate', candidate, sdpMid: '0', sdpMLineIndex: 0 });
     }
   }
 
   #takeDescription(kind: 'offer' | 'answer', sdp: string): void {
-    // A hub may deliver twice; the same words again change nothing.
-    if (sdp === this.#description) return;
     const match = DESCRIPTION.exec(sdp);
     if (match === null || match[1] !== kind || (kind === 'offer') === this.#initiator || this.#theirs !== undefined) {
       this.#fail(new Error(`Cannot apply this ${kind}`));
@@ -195,50 +203,33 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     }
     this.#description = sdp;
     this.#theirs = match[2] as string;
+    this.#isAnswered = match[3] === this.#token;
     // An answer to another offer is taken in like any other and never leads to a connection: its maker waits for somebody else.
-    if (!this.#initiator) this.#later(0, () => this.#describe('answer'));
+    if (!this.#initiator) this.#turns.add(0, () => this.#describe('answer'));
     this.#tryOpen();
   }
 
-  #describeRestart(kind: 'offer' | 'answer', restart: number, of: string): void {
-    this.#handlers?.onSignal({ kind, sdp: `memory ${kind} restart ${restart} of ${of}` });
-    for (let i = 0; i < this.#fabric.candidates && this.#mode === 'open'; i++) {
-      const candidate = `memory candidate ${i} of ${this.#token}`;
-      this.#handlers?.onSignal({ kind: 'candidate', candidate, sdpMid: '0', sdpMLineIndex: 0 });
-    }
-  }
-
-  /** Offers and answers on a link that stands. One for another link, or another restart, does nothing. */
-  #takeRestart(kind: 'offer' | 'answer', sdp: string): void {
-    if (sdp === this.#description) return;
-    const match = this.#fabric.restart ? RESTART.exec(sdp) : null;
-    if (match === null || match[1] !== kind) return this.#fail(new Error(`Cannot apply this ${kind}`));
-    const restart = Number(match[2]);
-    const of = match[3] as string;
-    if (kind === 'answer') {
-      if (of !== this.#token || restart !== this.#offering) return;
-      this.#offering = undefined;
-      this.#later(2 * this.#fabric.latencyMs(this.local, this.remote), () => this.#restarted());
-      return;
-    }
-    if (of !== this.#theirs) return;
-    // Both restart at once: the end with the smaller id rolls its own offer back.
-    if (this.#offering !== undefined && this.local > this.remote) return;
-    this.#offering = undefined;
-    this.#later(0, () => this.#describeRestart('answer', restart, of));
+  get #theRestarts(): MemoryRestarts {
+    this.#restarts ??= new MemoryRestarts(this.#fabric, this.#turns, this, {
+      give: (kind, sdp) => this.#give(kind, sdp),
+      restarted: () => this.#restarted(),
+      fail: (error) => this.#fail(error),
+    });
+    return this.#restarts;
   }
 
   /** Both ends have new descriptions of each other: the next path that works is taken. */
   #restarted(): void {
     const peer = this.#peer;
     if (this.#mode !== 'open' || peer === undefined || peer.#mode !== 'open') return;
-    for (const end of [this, peer]) {
-      end.#stranded = false;
-      // It looks for a path with all the time that it has at first; the end of a restart is told of a whole link too.
-      end.#told = false;
-      end.#find();
-      end.review();
-    }
+    this.#mended();
+    peer.#mended();
+    if (peer.#isBeyond) this.#fabric.tell(peer.#token, { kind: 'restarted', to: peer.#token });
+  }
+
+  #mended(): void {
+    this.#thePath.mend();
+    this.review();
   }
 
   #takeCandidate(text: string): void {
@@ -251,12 +242,71 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   /** A pair opens when each has the other's description and one of them knows how to reach the other. */
   #tryOpen(): void {
     const peer = this.#theirs === undefined ? undefined : this.#fabric.pending.get(this.#theirs);
+    if (peer === undefined) this.#tryBeyond();
     if (peer === undefined || peer.#theirs !== this.#token || this.#mode !== 'new' || peer.#mode !== 'new') return;
     if (this.#peer !== undefined || this.#candidatesSeen + peer.#candidatesSeen === 0) return;
-    if (this.#isBlocked(peer)) return;
+    if (this.#isCutOff(peer.local)) return;
     this.#peer = peer;
     peer.#peer = this;
-    this.#later(this.#setupWaitMs(peer), () => this.#open(peer));
+    this.#turns.add(this.#setupWaitMs(peer), () => this.#open(peer));
+  }
+
+  /** Who offered says when a pair opens whose other end, known by the answer, is in another part. */
+  #tryBeyond(): void {
+    const theirs = this.#theirs;
+    const { clock, isBeyond, tell } = this.#fabric;
+    if (theirs === undefined || !this.#isAnswered || this.#mode !== 'new' || !isBeyond(theirs)) return;
+    if (this.#peer !== undefined || this.#candidatesSeen === 0 || this.#isCutOff(this.remote)) return;
+    const peer = this.#pairBeyond(theirs);
+    const waitMs = this.#setupWaitMs(peer);
+    tell(theirs, { kind: 'open', from: this.#token, to: theirs, atMs: clock.now() + waitMs });
+    this.#turns.add(waitMs, () => this.#open(peer));
+  }
+
+  #pairBeyond(token: string): MemoryEnd {
+    const ids = { local: this.remote, remote: this.local, initiator: !this.#initiator };
+    const peer = new MemoryEnd(this.#fabric, ids, undefined, token);
+    this.#peer = peer;
+    peer.#peer = this;
+    this.#fabric.crossing.set(tokenNumber(this.#token), this);
+    return peer;
+  }
+
+  /** From another part: the pair with its end `from` opens then. False when there is no such pair here. */
+  meet(from: string, atMs: number): boolean {
+    if (this.#mode !== 'new' || this.#theirs !== from || this.#peer !== undefined) return false;
+    const peer = this.#pairBeyond(from);
+    this.#turns.add(Math.max(0, atMs - this.#fabric.clock.now()), () => this.#open(peer));
+    return true;
+  }
+
+  /** From another part: the other end will not open, or was gone when this one did. */
+  forsake(): void {
+    if (this.#mode === 'new') this.#partBeyond(false);
+    else if (this.#mode === 'open') this.#inbox?.push(END, this.#fabric.latencyMs(this.remote, this.local));
+  }
+
+  /** From another part: a frame, due in so many ms; an empty one ends the link. */
+  arrive(frame: Uint8Array, delayMs: number): void {
+    this.#incoming += frame.byteLength;
+    this.#inbox?.push(frame.byteLength === 0 ? END : frame, delayMs);
+  }
+
+  /** From another part: its end has restarted ICE. */
+  mended(): void {
+    if (this.#mode === 'open') this.#mended();
+  }
+
+  /** Lets go of what stands for the other end, which is told if it waits for the pair to open. */
+  #partBeyond(isTold: boolean): void {
+    const peer = this.#peer;
+    if (peer === undefined || !peer.#isBeyond) return;
+    if (isTold && peer.#mode === 'new') this.#fabric.tell(peer.#token, { kind: 'void', to: peer.#token });
+    this.#peer = undefined;
+    this.#fabric.crossing.delete(tokenNumber(this.#token));
+    this.#fabric.forget(peer);
+    peer.#peer = undefined;
+    peer.#mode = 'closed';
   }
 
   /** From now, when each end has the other's description. `setupMs` counts from the offer, and a round trip is left at least. */
@@ -268,7 +318,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     return Math.max(2 * oneWayMs, setupMs(this.local, peer.local) - (clock.now() - offeredMs));
   }
 
-  #isBlocked({ local: other }: MemoryEnd): boolean {
+  #isCutOff(other: PeerId): boolean {
     const { local } = this;
     const { isCut, isDeaf } = this.#fabric;
     return isCut(local, other) || isDeaf(local, other) || isDeaf(other, local);
@@ -276,14 +326,15 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
 
   #open(peer: MemoryEnd): void {
     if (this.#mode !== 'new' || peer.#mode !== 'new') return;
-    if (this.#isBlocked(peer)) {
+    if (this.#isCutOff(peer.local)) {
+      this.#partBeyond(false);
       this.#peer = undefined;
       peer.#peer = undefined;
       return;
     }
     for (const end of [this, peer]) {
       end.#mode = 'open';
-      end.#inbox = new DelayLine(this.#fabric.clock, end);
+      end.#inbox = end.#isBeyond ? this.#fabric.pipeTo(end.#token) : new DelayLine(this.#fabric.clock, end);
       this.#fabric.pending.delete(end.#token);
     }
     this.#handlers?.onOpen();
@@ -311,46 +362,31 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     if (this.#mode === 'open') this.#handlers?.onDrain();
   }
 
-  #lose(): void {
-    const { clock, disconnectedAfterMs, failedAfterMs } = this.#fabric;
-    this.#lost = true;
-    this.#lossTimer = clock.setTimeout(() => {
-      this.#lossTimer = clock.setTimeout(() => {
-        this.#lossTimer = undefined;
-        this.#stranded = true;
-        this.#handlers?.onConnectivity('failed');
-        // Without restarts that is the end of it.
-        if (!this.#fabric.restart) this.#fail(new Error('Ice connection failed.'));
-      }, failedAfterMs - disconnectedAfterMs);
-      this.#told = false;
-      this.#handlers?.onConnectivity('disconnected');
-    }, disconnectedAfterMs);
-  }
-
-  #find(): void {
-    this.#lost = false;
-    this.#stopLossTimer();
-  }
-
-  #tellConnected(): void {
-    this.#told = true;
-    this.#later(0, () => this.#handlers?.onConnectivity('connected'));
+  get #thePath(): MemoryPath {
+    this.#path ??= new MemoryPath(this.#fabric, (state) => {
+      if (state === 'connected') return this.#turns.add(0, () => this.#handlers?.onConnectivity(state));
+      this.#handlers?.onConnectivity(state);
+      // Without restarts that is the end of it.
+      if (state === 'failed' && !this.#fabric.restart) this.#fail(new Error('Ice connection failed.'));
+    });
+    return this.#path;
   }
 
   #fail(error: Error): void {
     if (this.#mode === 'closing' || this.#mode === 'closed') return;
     this.#mode = 'closing';
     this.#release();
-    this.#later(0, () => this.#finish(error));
+    this.#turns.add(0, () => this.#finish(error));
   }
 
   /** Frees what others could reach this end by. */
   #release(): void {
     this.#fabric.pending.delete(this.#token);
-    this.#clearTimers();
-    this.#stopLossTimer();
+    this.#turns.clear();
+    this.#path?.stop();
     this.#inbox?.clear();
     this.#inbox = undefined;
+    this.#partBeyond(true);
     this.#peer = undefined;
   }
 
@@ -360,24 +396,5 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     this.#handlers = undefined;
     this.#fabric.forget(this);
     handlers?.onClosed(error);
-  }
-
-  #later(delayMs: number, act: () => void): void {
-    const timer = this.#fabric.clock.setTimeout(() => {
-      this.#timers.delete(timer);
-      act();
-    }, delayMs);
-    this.#timers.add(timer);
-  }
-
-  #clearTimers(): void {
-    for (const timer of this.#timers) this.#fabric.clock.clearTimeout(timer);
-    this.#timers.clear();
-  }
-
-  #stopLossTimer(): void {
-    if (this.#lossTimer === undefined) return;
-    this.#fabric.clock.clearTimeout(this.#lossTimer);
-    this.#lossTimer = undefined;
   }
 }

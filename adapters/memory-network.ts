@@ -7,9 +7,10 @@ import type { PeerId } from '../machines/shared/ids.ts';
 import type { MeshClock } from '../runtime/ports/clock.ts';
 import type { Link, LinkCapabilities, LinkPort } from '../runtime/ports/link.ts';
 import type { RandomPort } from '../runtime/ports/random.ts';
-import type { SignalingPort } from '../runtime/ports/signaling.ts';
+import type { SignalingConnection, SignalingFact, SignalingPort } from '../runtime/ports/signaling.ts';
+import { type Border, type BorderNote, FactPipe, FarPipe, FarSession, partOf, tokenNumber } from './memory-border.ts';
 import type { LinkFabric } from './memory-fabric.ts';
-import { MemoryHub } from './memory-hub.ts';
+import { type FarCaller, MemoryHub } from './memory-hub.ts';
 import { MemoryEnd } from './memory-link.ts';
 
 /** One-way delay between two peers, ms. */
@@ -41,6 +42,8 @@ export interface MemoryNetworkOptions {
   readonly restart?: boolean;
   /** False hands the sender's bytes over without a copy: for simulations whose senders never touch a frame again. Default true. */
   readonly copyFrames?: boolean;
+  /** This network is one part of a larger one. Default: it is all there is. */
+  readonly border?: Border;
 }
 
 /** mulberry32: small, well mixed, the same everywhere. Not for secrets. */
@@ -69,9 +72,15 @@ export class MemoryNetwork {
   readonly #deaf = new Set<string>();
   readonly #port: LinkPort;
   #partition: ((a: PeerId, b: PeerId) => boolean) | undefined;
+  readonly #border: Border | undefined;
+  /** Connections of peers here to hubs in another part, and of peers there to hubs here. */
+  readonly #farSessions = new Map<number, FarSession>();
+  readonly #farCallers = new Map<string, FarCaller>();
+  #nextSession = 1;
 
   constructor(options: MemoryNetworkOptions) {
-    const { clock, latencyMs = 0, hubLatencyMs = 0 } = options;
+    const { clock, latencyMs = 0, hubLatencyMs = 0, border } = options;
+    this.#border = border;
     this.#clock = clock;
     this.#random = options.random ?? fixedRandom(1);
     this.#hubLatencyMs = typeof hubLatencyMs === 'function' ? hubLatencyMs : () => hubLatencyMs;
@@ -88,10 +97,16 @@ export class MemoryNetwork {
       copyFrames: options.copyFrames ?? true,
       restart: options.restart ?? true,
       pending: new Map(),
-      nextToken: 1,
+      nextToken: 1 + (border?.part ?? 0),
       isCut: (a, b) => this.isCut(a, b),
       isDeaf: (from, to) => this.#deaf.size > 0 && this.#deaf.has(`${from} ${to}`),
+      remember: (end) => this.#remember(end),
       forget: (end) => this.#forget(end),
+      border,
+      crossing: new Map(),
+      isBeyond: (token) => isBeyond(token, border),
+      tell: (token, note) => border?.tell(ownerOf(token, border), note),
+      pipeTo: (token) => new FarPipe(border as Border, clock, tokenNumber(token)),
       ...(options.setupMs === undefined ? {} : { setupMs: options.setupMs }),
     };
     const { restart } = this.#fabric;
@@ -100,11 +115,7 @@ export class MemoryNetwork {
       name: 'memory',
       capabilities,
       open: (linkOptions, handlers) => {
-        const end = new MemoryEnd(this.#fabric, linkOptions, handlers);
-        const own = this.#ends.get(end.local);
-        if (own === undefined) this.#ends.set(end.local, new Set([end]));
-        else own.add(end);
-        return end;
+        return new MemoryEnd(this.#fabric, linkOptions, handlers);
       },
     };
   }
@@ -135,7 +146,12 @@ export class MemoryNetwork {
     return {
       url,
       elsewhere: (other) => (this.#hubs.has(other) ? this.signalingPort(other) : undefined),
-      connect: (peerId, onFact) => hub.connect(peerId, onFact),
+      connect: (peerId, onFact) => {
+        const border = this.#border;
+        return border === undefined || border.part === 0
+          ? hub.connect(peerId, onFact)
+          : this.#connectBeyond(border, url, peerId, onFact);
+      },
     };
   }
 
@@ -192,6 +208,7 @@ export class MemoryNetwork {
   vanish(peer: PeerId): void {
     for (const end of [...(this.#ends.get(peer) ?? [])]) end.vanish();
     for (const hub of this.#hubs.values()) hub.drop(peer);
+    for (const session of [...this.#farSessions.values()]) if (session.peerId === peer) session.drop();
   }
 
   /** Looks at the links of one peer again, after what the predicate of `partition` says of it has changed. */
@@ -202,8 +219,61 @@ export class MemoryNetwork {
     for (const end of own) end.other?.review();
   }
 
+  #connectBeyond(
+    border: Border,
+    url: string,
+    peerId: PeerId,
+    onFact: (fact: SignalingFact) => void,
+  ): SignalingConnection {
+    const session = this.#nextSession++;
+    const connection = { session, url, peerId, latencyMs: this.#hubLatencyMs(peerId) };
+    const over = (): void => void this.#farSessions.delete(session);
+    const made = new FarSession(border, this.#clock, connection, onFact, over);
+    this.#farSessions.set(session, made);
+    return made;
+  }
+
+  /** A frame from another part, for the end with that token; an empty one ends the link. */
+  frameFromBeyond(token: number, dueMs: number, frame: Uint8Array): void {
+    this.#fabric.crossing.get(token)?.arrive(frame, dueMs - this.#clock.now());
+  }
+
+  /** What another part says. */
+  fromBeyond(note: BorderNote): void {
+    const { pending, crossing, tell } = this.#fabric;
+    const nowMs = this.#clock.now();
+    switch (note.kind) {
+      case 'open':
+        if (pending.get(note.to)?.meet(note.from, note.atMs) !== true) tell(note.from, { kind: 'void', to: note.from });
+        return;
+      case 'void':
+        return crossing.get(tokenNumber(note.to))?.forsake();
+      case 'restarted':
+        return crossing.get(tokenNumber(note.to))?.mended();
+      case 'connect': {
+        const down = new FactPipe(this.#border as Border, this.#clock, note, nowMs - note.atMs);
+        this.#farCallers.set(`${note.part} ${note.session}`, this.hub(note.url).connectBeyond(note.peerId, down));
+        return;
+      }
+      case 'command': {
+        const key = `${note.part} ${note.session}`;
+        this.#farCallers.get(key)?.arrive(note.command, note.dueMs - nowMs);
+        if (note.command === undefined) this.#farCallers.delete(key);
+        return;
+      }
+      case 'fact':
+        return this.#farSessions.get(note.session)?.arrive(note.fact, note.dueMs - nowMs);
+    }
+  }
+
   #review(): void {
     for (const own of [...this.#ends.values()]) for (const end of [...own]) end.review();
+  }
+
+  #remember(end: MemoryEnd): void {
+    const own = this.#ends.get(end.local);
+    if (own === undefined) this.#ends.set(end.local, new Set([end]));
+    else own.add(end);
   }
 
   #forget(end: MemoryEnd): void {
@@ -211,4 +281,13 @@ export class MemoryNetwork {
     own?.delete(end);
     if (own?.size === 0) this.#ends.delete(end.local);
   }
+}
+
+const ownerOf = (token: string, { parts }: Border): number => partOf(tokenNumber(token), parts);
+
+/** Not for what is no token at all. */
+function isBeyond(token: string, border: Border | undefined): boolean {
+  if (border === undefined) return false;
+  const owner = ownerOf(token, border);
+  return owner >= 0 && owner !== border.part;
 }

@@ -19,6 +19,7 @@ export {
   PERFECT_FAULTS,
   type TimerMode,
 } from './simulation/model.ts';
+export type { Courier, Parcel } from './simulation/part.ts';
 export { PeerClock } from './simulation/peer-clock.ts';
 export { int, pick, type RandomStreams, SeededRandom, sample, shuffle, streams } from './simulation/random-streams.ts';
 export type { TraceLine, TraceSink } from './simulation/recorder.ts';

@@ -4,10 +4,13 @@ import { MAX_PEERS_DEFAULT, MAX_PEERS_MAX, MAX_PEERS_MIN } from '../../machines/
 import { ATTACKS, HUB_ROLES } from '../simulation/attack-names.ts';
 import type { FaultModel } from '../simulation/model.ts';
 import {
+  cannotDeal,
   SCENARIOS,
   type ScenarioName,
   type ScenarioOptions,
   scenarioDefaults,
+  THREADS_MAX,
+  threadsFor,
 } from '../simulation/scenario-options.ts';
 import { UsageError } from './command.ts';
 import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
@@ -113,6 +116,13 @@ export const SIMULATE_FLAGS = [
   },
   share('hub-lies', 'hostile: of what a hub could lie about it does about so much', '0.2'),
   ms('check-every-ms', 'Virtual time between checks of all invariants; 0 = at the end only', '1000'),
+  count(
+    'threads',
+    1,
+    THREADS_MAX,
+    'Threads to deal the peers out to; each number is another run',
+    '1; from 2000 peers 2',
+  ),
   HEAP_FLAG,
   { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },
   { kind: 'text', name: 'trace', value: 'FILE', describe: 'Record the run, for "replay" and for your own figures' },
@@ -219,7 +229,10 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
   for (const [least, most] of RANGES) {
     if (options[least] > options[most]) throw new UsageError(`--${dashed(least)} is above --${dashed(most)}`);
   }
-  return options;
+  const threads = values.threads ?? threadsFor(options);
+  const why = cannotDeal({ ...options, threads });
+  if (why !== undefined) throw new UsageError(`--threads ${threads}: ${why}`);
+  return { ...options, threads };
 }
 
 /** Whole numbers stay numbers, so that the result shows them as they were given. */

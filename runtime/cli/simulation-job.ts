@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Courier } from '../simulation/part.ts';
 import type { TraceSink } from '../simulation/recorder.ts';
 import { type Progress, type ScenarioResult, ScenarioRun } from '../simulation/scenario.ts';
 import type { ScenarioOptions } from '../simulation/scenario-options.ts';
@@ -41,12 +42,15 @@ export interface JobHost {
 const PROGRESS_MS = 2_000;
 const TRACE_BUFFER_CHARS = 262_144;
 
-/** Runs it to its end or until it is stopped, in one go. */
-export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
-  const trace = job.trace === undefined ? undefined : new TraceBuffer(job.trace.descriptor);
+/** Runs it to its end or until it is stopped, in one go. With `courier` only a part of it; the first part has the figures of all. */
+export function runJob(job: SimulationJob, host: JobHost, courier?: Courier): JobOutcome {
+  // Of several parts the first writes and compares; the others only hand their lines on.
+  const isFirst = courier === undefined || courier.part === 0;
+  const trace = job.trace === undefined || !isFirst ? undefined : new TraceBuffer(job.trace.descriptor);
   const comparison = job.recorded === undefined ? undefined : new Comparison(job.recorded);
   const sink: TraceSink | undefined =
     trace === undefined ? comparison?.take : (line): void => trace.write(traceText(line));
+  const isTraced = job.trace !== undefined || job.recorded !== undefined;
   const collect = collector();
   collect();
   const memoryBefore = memory();
@@ -54,18 +58,20 @@ export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
   const startMs = performance.now();
   const cpuBefore = process.cpuUsage();
   const run = new ScenarioRun(job.options, {
-    ...(sink === undefined ? {} : { trace: sink, traceEvents: (job.trace ?? job.recorded)?.events === true }),
+    ...(isTraced ? { trace: sink ?? unheard, traceEvents: (job.trace ?? job.recorded)?.events === true } : {}),
+    ...(courier === undefined ? {} : { courier }),
     before: (simulation) => {
       collect();
-      kbPerPeer = Math.round((memory() - memoryBefore) / 1_024 / Math.max(1, simulation.living().length));
+      const here = simulation.living().filter(({ isHere }) => isHere).length;
+      kbPerPeer = Math.round((memory() - memoryBefore) / 1_024 / Math.max(1, here));
     },
   });
   const { complete, result } = drive(run, host, startMs);
   const { figures } = result;
-  if (complete) sink?.(['done', figures.simulatedMs, figures.hash, figures.events]);
+  if (complete && isFirst) sink?.(['done', figures.simulatedMs, figures.hash, figures.events]);
   trace?.flush();
   const cpu = process.cpuUsage(cpuBefore);
-  const difference = complete ? comparison?.difference : undefined;
+  const difference = complete && isFirst ? comparison?.difference : undefined;
   return {
     complete,
     result,
@@ -76,18 +82,27 @@ export function runJob(job: SimulationJob, host: JobHost): JobOutcome {
   };
 }
 
+const unheard: TraceSink = () => undefined;
+
 function drive(run: ScenarioRun, host: JobHost, startMs: number): Pick<JobOutcome, 'complete' | 'result'> {
   const steps = run.steps();
   let toldMs = startMs;
   for (;;) {
     const step = steps.next();
     if (step.done) return { complete: true, result: step.value };
-    if (host.isStopped()) return { complete: false, result: run.partial() };
+    if (shallStop(run, host)) return { complete: false, result: run.partial() };
     const nowMs = performance.now();
     if (nowMs - toldMs < PROGRESS_MS) continue;
     toldMs = nowMs;
     host.progress(step.value);
   }
+}
+
+/** Parts stop together: the first is asked, and all hear of it when they next swap. */
+function shallStop({ simulation: { part } }: ScenarioRun, host: JobHost): boolean {
+  if (part === undefined) return host.isStopped();
+  if (part.isFirst && host.isStopped()) part.askToStop();
+  return part.isStopping;
 }
 
 /** A collection by hand, so that memory is what is held and not what is left lying about. */

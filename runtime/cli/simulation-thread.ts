@@ -3,15 +3,18 @@
  * this thread stays free for signals and progress. Owns the thread from its start to its end.
  */
 import { totalmem } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { MeshError } from '../errors.ts';
 import type { Progress } from '../simulation/scenario.ts';
+import type { CourierInput } from './simulation-courier.ts';
 import type { JobOutcome, SimulationJob } from './simulation-job.ts';
 
 export interface WorkerInput {
   readonly job: SimulationJob;
   /** One Int32: not 0 asks the thread to end. Shared, since the thread reads no messages while it runs. */
   readonly stop: SharedArrayBuffer;
+  /** The thread runs one part of the simulation; undefined when it runs all of it. */
+  readonly courier: CourierInput | undefined;
 }
 
 export type WorkerNews =
@@ -42,30 +45,68 @@ export function heapLimitMb(wantedMb: number = HEAP_MB_MAX): number {
   return Math.max(64, Math.min(wantedMb, Math.floor((bytes * HEAP_SHARE) / 1_048_576)));
 }
 
-/** Runs the job in a thread. Rejects with what it threw, and with TOO_LARGE when its heap was too small. */
+/** Runs the job in threads of its own. Rejects with what one of them threw, and with TOO_LARGE when a heap was too small. */
 export async function runInThread(job: SimulationJob, host: SimulationHost, heapMb?: number): Promise<JobOutcome> {
   const stop = new SharedArrayBuffer(4);
   void host.stopped.then(() => Atomics.store(new Int32Array(stop), 0, 1));
   const limitMb = heapLimitMb(heapMb);
-  const workerData: WorkerInput = { job, stop };
+  const couriers = couriersFor(job.options.threads);
+  const workers: Worker[] = [];
+  try {
+    const outcomes = couriers.map((courier, part) => {
+      const { worker, outcome } = startThread({ job, stop, courier }, Math.ceil(limitMb / couriers.length), limitMb);
+      workers.push(worker);
+      // What the others tell of their progress is the same but for their own counts.
+      if (part === 0)
+        worker.on('message', (news: WorkerNews) => news.type === 'progress' && host.progress(news.progress));
+      return outcome;
+    });
+    return (await Promise.all(outcomes))[0] as JobOutcome;
+  } finally {
+    // The others would wait for one that failed.
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+function startThread(
+  input: WorkerInput,
+  limitMb: number,
+  wholeMb: number,
+): { worker: Worker; outcome: Promise<JobOutcome> } {
   const worker = new Worker(new URL('./simulation-worker.js', import.meta.url), {
-    workerData,
+    workerData: input,
+    transferList: input.courier?.ports.map(({ port }) => port) ?? [],
     resourceLimits: { maxOldGenerationSizeMb: limitMb, maxYoungGenerationSizeMb: YOUNG_MB },
   });
   let outcome: JobOutcome | undefined;
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<JobOutcome>((resolve, reject) => {
     worker.on('message', (news: WorkerNews) => {
-      if (news.type === 'progress') host.progress(news.progress);
-      else outcome = news.outcome;
+      if (news.type === 'outcome') outcome = news.outcome;
     });
     worker.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(limitMb) : error);
+      reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(wholeMb) : error);
     });
     worker.on('exit', (code) => {
       if (outcome === undefined) reject(new Error(`The simulation's thread ended with code ${code}`));
       else resolve(outcome);
     });
   });
+  return { worker, outcome: ended };
+}
+
+/** One for each thread, with a way to each other; undefined for a thread that is alone. */
+function couriersFor(threads: number): (CourierInput | undefined)[] {
+  if (threads === 1) return [undefined];
+  const posted = new SharedArrayBuffer(4 * threads);
+  const ports = Array.from({ length: threads }, (): { part: number; port: MessagePort }[] => []);
+  for (let a = 0; a < threads; a++) {
+    for (let b = a + 1; b < threads; b++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[a]?.push({ part: b, port: port1 });
+      ports[b]?.push({ part: a, port: port2 });
+    }
+  }
+  return ports.map((own, part) => ({ part, parts: threads, posted, ports: own }));
 }
 
 const outOfMemory = (limitMb: number): MeshError =>

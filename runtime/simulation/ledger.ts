@@ -76,7 +76,41 @@ export const GROWING = 5;
 /** Latencies kept for the percentiles; beyond it every other one is dropped, then every fourth, and so on. */
 const SAMPLES_MAX = 2_000_000;
 
+/** What everybody's orders alone bring about: each part of a simulation counts it, and the same. */
+const ORDERED: ReadonlySet<FaultName> = new Set([
+  'crashes',
+  'leaves',
+  'joins',
+  'sleeps',
+  'freezes',
+  'moves',
+  'partitions',
+  'heals',
+  'hubKills',
+  'hubRestarts',
+]);
+
+/** What the ledger of one part counted, for that of another. Plain data. */
+export interface Tally {
+  readonly signals: number;
+  readonly relayed: number;
+  readonly links: number;
+  readonly dials: number;
+  readonly otherDeliveries: number;
+  readonly faults: readonly (readonly [FaultName, number])[];
+  readonly owed: Owed;
+  readonly broadcasts: readonly Pick<Broadcast, 'id' | 'copies' | 'delivered' | 'duplicates' | 'lastHop'>[];
+  readonly latencies: Float64Array;
+}
+
+/** Deliveries that were owed, and those of them that came about. */
+interface Owed {
+  readonly expected: number;
+  readonly delivered: number;
+}
+
 export class Ledger {
+  readonly #owns: (peer: number) => boolean;
   readonly peers: PeerRecord[] = [];
   readonly broadcasts = new Map<MessageId, Broadcast>();
   readonly faults = new Map<FaultName, number>();
@@ -95,6 +129,21 @@ export class Ledger {
   #firstSaidMs: number | undefined;
   #stride = 1;
   #skipped = 0;
+
+  /** Of the other parts of a simulation, once they were added up. */
+  #owedElsewhere: Owed = { expected: 0, delivered: 0 };
+
+  /** @param owns which peers live in this part of the simulation. Default: all. */
+  constructor(owns: (peer: number) => boolean = () => true) {
+    this.#owns = owns;
+  }
+
+  /** Deliveries to apps so far. */
+  get delivered(): number {
+    let sum = 0;
+    for (const broadcast of this.broadcasts.values()) sum += broadcast.delivered;
+    return sum;
+  }
 
   count(name: FaultName, by = 1): void {
     this.faults.set(name, (this.faults.get(name) ?? 0) + by);
@@ -138,7 +187,7 @@ export class Ledger {
     const expected = new Uint8Array(size);
     this.peers.forEach((peer, index) => {
       const there = peer.joinedMs !== undefined && peer.joinedMs <= sinceMs && !peer.away;
-      if (there && index !== source) expected[index] = 1;
+      if (there && index !== source && this.#owns(index)) expected[index] = 1;
     });
     const broadcast: Broadcast = {
       id,
@@ -201,20 +250,65 @@ export class Ledger {
     this.#stride *= 2;
   }
 
+  tally(): Tally {
+    const { signals, relayed, links, dials, otherDeliveries } = this;
+    return {
+      signals,
+      relayed,
+      links,
+      dials,
+      otherDeliveries,
+      faults: [...this.faults].filter(([name]) => !ORDERED.has(name)),
+      owed: this.#owed(),
+      broadcasts: [...this.broadcasts.values()].map(({ id, copies, delivered, duplicates, lastHop }) => ({
+        id,
+        copies,
+        delivered,
+        duplicates,
+        lastHop,
+      })),
+      latencies: Float64Array.from(this.#latencies),
+    };
+  }
+
+  /** Adds what another part counted. The figures are then those of both. */
+  absorb(tally: Tally): void {
+    for (const key of ['signals', 'relayed', 'links', 'dials', 'otherDeliveries'] as const) this[key] += tally[key];
+    for (const [name, count] of tally.faults) this.count(name, count);
+    const { expected, delivered } = this.#owedElsewhere;
+    this.#owedElsewhere = {
+      expected: expected + tally.owed.expected,
+      delivered: delivered + tally.owed.delivered,
+    };
+    for (const there of tally.broadcasts) {
+      const here = this.broadcasts.get(there.id);
+      if (here === undefined) continue;
+      for (const key of ['copies', 'delivered', 'duplicates'] as const) here[key] += there[key];
+      here.lastHop = Math.max(here.lastHop, there.lastHop);
+    }
+    for (const ms of tally.latencies) this.#latencies.push(ms);
+  }
+
+  #owed(): Owed {
+    let { expected, delivered } = this.#owedElsewhere;
+    for (const broadcast of this.broadcasts.values()) {
+      for (let i = 0; i < broadcast.expected.length; i++) {
+        if (broadcast.expected[i] === 0) continue;
+        expected++;
+        if (broadcast.got[i] === 1) delivered++;
+      }
+    }
+    return { expected, delivered };
+  }
+
   deliveryFigures(): DeliveryFigures {
-    let expected = 0;
-    let delivered = 0;
+    const { expected, delivered } = this.#owed();
     let duplicates = 0;
     const all = { copies: 0, deliveries: 0 };
     const grown = { copies: 0, deliveries: 0 };
     let hopSum = 0;
     let hopMax = 0;
     for (const b of this.broadcasts.values()) {
-      for (let i = 0; i < b.expected.length; i++) {
-        if (b.expected[i] === 0) continue;
-        expected++;
-        if (b.got[i] === 1) delivered++;
-      }
       duplicates += b.duplicates;
       for (const sum of b.nth > GROWING ? [all, grown] : [all]) {
         sum.copies += b.copies;

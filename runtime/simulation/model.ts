@@ -131,6 +131,12 @@ export function drawDelay(delay: Delay, random: SeededRandom): number {
   }
 }
 
+/** What no delay of a distribution is below, ms. */
+export function leastDelay(delay: Delay): number {
+  if (delay.kind === 'lognormal') return 0;
+  return eighths(delay.kind === 'fixed' ? delay.ms : delay.minMs);
+}
+
 /** Sums of eighths are exact in binary, so that the order of additions never changes an instant. */
 const eighths = (ms: number): number => Math.round(ms * 8) / 8;
 

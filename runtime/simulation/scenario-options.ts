@@ -80,6 +80,8 @@ export interface ScenarioOptions {
   readonly hubLies: number;
   readonly faults: Partial<FaultModel>;
   readonly checkEveryMs: number;
+  /** Parts that the peers are dealt out to, each run by a thread. Other numbers give other runs, with other hashes. */
+  readonly threads: number;
 }
 
 export const scenarioDefaults = (scenario: ScenarioName, peers: number): ScenarioOptions => ({
@@ -126,4 +128,29 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
       ? { packetLoss: 0.1, signalLoss: 0.05, signalDuplication: 0.05, signalReordering: 0.1, dialFailure: 0.05 }
       : {},
   checkEveryMs: 1_000,
+  threads: 1,
 });
+
+/** Threads of one run: beyond this they mostly wait for each other. */
+export const THREADS_MAX = 16;
+/** From so many peers on a run is dealt out to two threads, on any machine: the result must not depend on it. */
+const THREADS_FROM_PEERS = 2_000;
+/** Scenarios that look into all peers from outside while they run. */
+const ALONE: ReadonlySet<ScenarioName> = new Set(['late-joiner', 'dht', 'dht-churn', 'dht-liars', 'hostile']);
+
+/** Why a run cannot be dealt out to so many threads; undefined when it can. */
+export function cannotDeal(options: ScenarioOptions): string | undefined {
+  const { threads, scenario, bytesPerMs, latencyMinMs, hubLatencyMinMs } = options;
+  if (threads === 1) return undefined;
+  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) return `threads are 1 to ${THREADS_MAX}`;
+  if (ALONE.has(scenario)) return `one thread must run ${scenario}, which looks into all peers`;
+  if (bytesPerMs > 0)
+    return 'one thread must run links of limited bandwidth, whose ends know at once what waits on them';
+  if (Math.min(latencyMinMs, hubLatencyMinMs) >= 1) return undefined;
+  return 'threads run apart for as long as the least latency: at least 1 ms, to peers and hubs';
+}
+
+/** Threads of a run that says nothing of them. */
+export function threadsFor(options: ScenarioOptions): number {
+  return options.peers >= THREADS_FROM_PEERS && cannotDeal({ ...options, threads: 2 }) === undefined ? 2 : 1;
+}

@@ -47,7 +47,7 @@ export interface ScenarioResult {
 }
 
 /** What a library user adds to a scenario: an app on each peer, properties, a trace. */
-export interface ScenarioExtras extends Pick<SimulationOptions, 'app' | 'mesh' | 'traceEvents'> {
+export interface ScenarioExtras extends Pick<SimulationOptions, 'app' | 'mesh' | 'traceEvents' | 'courier'> {
   readonly trace?: TraceSink;
   /** Called once, before the first peer. */
   readonly prepare?: (simulation: Simulation) => void;
@@ -76,6 +76,7 @@ export class ScenarioRun {
   constructor(options: ScenarioOptions, extras: ScenarioExtras = {}) {
     this.options = options;
     const { prepare, before, mesh, ...rest } = extras;
+    if ((extras.courier?.parts ?? 1) !== options.threads) throw new RangeError('Each of several threads has a courier');
     this.simulation = new Simulation({
       ...rest,
       seed: options.seed,
@@ -133,7 +134,15 @@ export class ScenarioRun {
 
   /** What there is now, for a caller that goes no further: nothing is checked that should hold in the end, nobody leaves. */
   partial(): ScenarioResult {
-    return { ...this.#picture(), figures: figuresOf(this.simulation) };
+    const picture = this.#picture();
+    this.simulation.gather();
+    return { ...picture, figures: figuresOf(this.simulation) };
+  }
+
+  /** Events of actors and arrivals so far, in all parts. */
+  get #events(): number {
+    const { recorder, part } = this.simulation;
+    return recorder.count + (part?.elsewhere('events') ?? 0);
   }
 
   #picture(): Omit<ScenarioResult, 'figures'> {
@@ -162,12 +171,12 @@ export class ScenarioRun {
     const endMs = simulation.nowMs + ms;
     while (simulation.nowMs < endMs) {
       simulation.runFor(Math.min(SLICE_MS, endMs - simulation.nowMs));
-      const { nowMs: atMs, recorder } = simulation;
+      const { nowMs: atMs } = simulation;
       yield {
         atMs,
         phase: this.#phase,
         living: simulation.livingCount,
-        events: recorder.count,
+        events: this.#events,
         sample: this.samples.at(-1),
       };
     }
@@ -178,16 +187,14 @@ export class ScenarioRun {
     const graph = simulation.graph();
     let links = 0;
     for (const { size } of graph.values()) links += size;
-    let delivered = 0;
-    for (const broadcast of simulation.ledger.broadcasts.values()) delivered += broadcast.delivered;
     const taken: Sample = {
       atMs: simulation.nowMs,
       phase: this.#phase,
       living: graph.size,
       components: components(graph).length,
       degree: graph.size === 0 ? 0 : links / graph.size,
-      delivered,
-      events: simulation.recorder.count,
+      delivered: simulation.ledger.delivered + (simulation.part?.elsewhere('delivered') ?? 0),
+      events: this.#events,
     };
     this.samples.push(taken);
     // The graph of ten thousand peers costs as much as a second of their lives.

@@ -38,6 +38,8 @@ export interface SimPeerSetup {
   readonly hubs: readonly string[];
   readonly knobs: MeshKnobs;
   readonly identity: Identity;
+  /** False: it lives in another part of the simulation, and only its fate is known here. */
+  readonly isHere: boolean;
   readonly adversary?: Adversary;
   /** Hears of each event to an actor of this peer. */
   readonly heard: (actor: object, event: AnyEventObject) => void;
@@ -50,21 +52,26 @@ export const identityFor = (random: SeededRandom, kind: 'simulated' | 'real' = '
 /** The production charts; only how their steps are found differs. */
 const charts = meshCharts(compiled);
 
+/** What a peer consists of where it lives. */
+interface Process {
+  readonly clock: PeerClock;
+  readonly ports: SimPorts;
+  readonly mesh: MeshActor;
+}
+
 export class SimPeer {
   /** Numbers the peers of a simulation from 0. */
   readonly index: number;
   readonly peerId: PeerId;
   readonly identity: Identity;
-  readonly clock: PeerClock;
   /** For the app on this peer: its own stream. */
   readonly random: SeededRandom;
-  readonly mesh: MeshActor;
   readonly maxPeers: number;
-  readonly ports: SimPorts;
   /** For actors of the app on this peer, so that their events are part of the run's hash. */
   readonly inspect: (inspected: InspectionEvent) => void;
   /** What the simulation's `app` returned. */
   app: SimApp | undefined;
+  readonly #process: Process | undefined;
   readonly #world: SimPeerSetup['world'];
   readonly #adversary: Adversary | undefined;
   #fate: Fate = 'running';
@@ -72,30 +79,56 @@ export class SimPeer {
   #beat: unknown;
 
   constructor(setup: SimPeerSetup) {
-    const { index, world, random, identity, knobs } = setup;
+    const { index, world, random, identity, knobs, heard } = setup;
     this.index = index;
     this.identity = identity;
     this.peerId = identity.peerId;
     this.random = random.fork('app');
     this.maxPeers = knobs.maxPeers ?? 8;
-    this.clock = new PeerClock(world.clock, setup.skewMs);
-    this.ports = new SimPorts(world, this, random.fork('adversary'), setup.adversary);
-    const { heard } = setup;
     this.inspect = (inspected) => {
       if (inspected.type === '@xstate.event') heard(inspected.actorRef, inspected.event);
     };
     this.#world = world;
     this.#adversary = setup.adversary;
+    if (setup.isHere) this.#process = this.#make(setup);
+  }
+
+  #make({ world, random, identity, knobs, hubs, skewMs, adversary, heard }: SimPeerSetup): Process {
+    const clock = new PeerClock(world.clock, skewMs);
+    const ports = new SimPorts(world, this, random.fork('adversary'), adversary);
     const options = {
       ...knobs,
-      signaling: setup.hubs.map((url) => this.ports.signaling(url)),
-      rtc: this.ports.link,
+      signaling: hubs.map((url) => ports.signaling(url)),
+      rtc: ports.link,
       identity,
-      clock: this.clock,
+      clock,
       random: random.fork('mesh'),
     };
-    this.mesh = new MeshActor(options, charts);
-    if (!hearEvents(this.mesh, heard)) this.mesh.system.inspect(this.inspect);
+    const mesh = new MeshActor(options, charts);
+    if (!hearEvents(mesh, heard)) mesh.system.inspect(this.inspect);
+    return { clock, ports, mesh };
+  }
+
+  /** Its process is in this part of the simulation. */
+  get isHere(): boolean {
+    return this.#process !== undefined;
+  }
+
+  get mesh(): MeshActor {
+    return this.#own.mesh;
+  }
+
+  get clock(): PeerClock {
+    return this.#own.clock;
+  }
+
+  get ports(): SimPorts {
+    return this.#own.ports;
+  }
+
+  get #own(): Process {
+    if (this.#process === undefined) throw new RangeError(`Peer ${this.index} lives in another part of the simulation`);
+    return this.#process;
   }
 
   get fate(): Fate {
@@ -114,11 +147,11 @@ export class SimPeer {
 
   /** Has its mesh dial a peer. */
   connect(to: PeerId): void {
-    if (this.living) this.mesh.connectTo(to);
+    if (this.living) this.#process?.mesh.connectTo(to);
   }
 
   start(): void {
-    this.mesh.start();
+    this.#process?.mesh.start();
     const adversary = this.#adversary;
     if (adversary?.act !== undefined) this.#act(adversary);
   }
@@ -138,25 +171,27 @@ export class SimPeer {
 
   setTimerMode(mode: TimerMode): void {
     this.#timerMode = mode;
-    this.clock.setMode(mode);
+    this.#process?.clock.setMode(mode);
   }
 
   /** The machine sleeps: no timer fires, nothing is heard, nobody is told. */
   sleep(): void {
     if (this.#fate !== 'running') return;
     this.#fate = 'asleep';
-    this.clock.sleep();
-    this.ports.gate.close();
+    this.#process?.clock.sleep();
+    this.#process?.ports.gate.close();
   }
 
   wake(): void {
     if (this.#fate !== 'asleep') return;
     this.#fate = 'running';
-    this.clock.wake();
+    if (this.#process === undefined) return;
+    const { clock, ports } = this.#process;
+    clock.wake();
     // In order, and each in a turn of its own as an event loop does it.
-    for (const held of this.ports.gate.open()) {
+    for (const held of ports.gate.open()) {
       this.#world.clock.setTimeout(() => {
-        if (this.#fate !== 'crashed') this.ports.gate.pass(held);
+        if (this.#fate !== 'crashed') ports.gate.pass(held);
       }, 0);
     }
   }
@@ -166,23 +201,27 @@ export class SimPeer {
     if (this.#fate === 'asleep') this.wake();
     if (this.#fate !== 'running') return;
     this.#fate = 'leaving';
+    if (this.#process === undefined) return;
+    const { mesh } = this.#process;
     this.#endApp();
-    this.mesh.subscribe({
+    mesh.subscribe({
       complete: () => {
         if (this.#fate === 'leaving') this.#fate = 'left';
       },
     });
-    void this.mesh.leave(reason);
+    void mesh.leave(reason);
   }
 
   /** The process dies without a word. The caller has taken it off the network before. */
   crash(): void {
     if (this.#fate === 'left' || this.#fate === 'crashed') return;
     this.#fate = 'crashed';
+    if (this.#process === undefined) return;
+    const { clock, ports, mesh } = this.#process;
     this.#endApp();
-    this.clock.end();
-    this.ports.gate.open();
-    this.mesh.stop();
+    clock.end();
+    ports.gate.open();
+    mesh.stop();
   }
 
   #endApp(): void {

@@ -2,6 +2,7 @@
 import type { Identity } from '../ports/identity.ts';
 import type { Adversary } from './adversary.ts';
 import type { FaultModel, NetworkModel } from './model.ts';
+import type { Courier } from './part.ts';
 import type { TraceSink } from './recorder.ts';
 import type { MeshKnobs, SimApp, SimPeer } from './sim-peer.ts';
 import type { Simulation } from './simulation.ts';
@@ -26,6 +27,8 @@ export interface SimulationOptions {
   readonly trace?: TraceSink;
   /** Also trace every event of every actor. */
   readonly traceEvents?: boolean;
+  /** This is one part of a simulation that runs on several threads, and these are its ways to the others. */
+  readonly courier?: Courier;
 }
 
 /** What may be said of one peer. */

@@ -17,13 +17,17 @@ import {
   type TimerMode,
 } from './model.ts';
 import { Oracles } from './oracles.ts';
+import type { Part } from './part.ts';
+import { portWorldOf } from './port-world.ts';
 import { type RandomStreams, streams } from './random-streams.ts';
 import { Recorder } from './recorder.ts';
 import { identityFor, SimPeer } from './sim-peer.ts';
 import type { PortWorld } from './sim-ports.ts';
 import type { PeerSetup, Property, SimulationOptions } from './simulation-options.ts';
+import { Statements } from './statements.ts';
 import { Vigil } from './vigil.ts';
 import { Watcher } from './watcher.ts';
+import { Whole } from './whole.ts';
 import { Wires } from './wires.ts';
 
 /** 2026-01-01 UTC: attempt ids and stamps look as they do in production. */
@@ -35,7 +39,7 @@ export class Simulation {
   readonly clock = new HeapClock(START_MS);
   readonly network: MemoryNetwork;
   readonly streams: RandomStreams;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly recorder: Recorder;
   readonly violations: Violation[] = [];
   readonly model: NetworkModel;
@@ -48,10 +52,14 @@ export class Simulation {
   readonly #watcher: Watcher;
   readonly vigil: Vigil | undefined;
   readonly #oracles: Oracles;
-  readonly #properties: { name: string; check: Property; eventually: boolean }[] = [];
+  readonly #statements = new Statements();
   readonly #world: PortWorld;
   #faults: FaultModel;
   #nextCheckMs: number;
+  /** Of a simulation in several parts, this one. */
+  readonly part: Part | undefined;
+  readonly #whole: Whole | undefined;
+  readonly #runner: { runUntil(ms: number): void };
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
@@ -59,18 +67,25 @@ export class Simulation {
     this.streams = streams(this.seed);
     this.model = { ...DEFAULT_NETWORK, ...options.network };
     this.#faults = { ...PERFECT_FAULTS, ...options.faults };
-    this.recorder = new Recorder(() => this.nowMs, options.trace, options.traceEvents);
+    const { courier } = options;
+    this.#whole = courier && new Whole(courier, this, (...link) => this.#watcher.linkTold(...link), options.trace);
+    this.#runner = this.#whole ?? this.clock;
+    const part = this.#whole?.part;
+    this.part = part;
+    this.ledger = new Ledger(part === undefined ? undefined : (peer) => part.owns(peer));
+    const sink = options.trace === undefined ? undefined : (part?.trace ?? options.trace);
+    this.recorder = new Recorder(() => this.nowMs, sink, options.traceEvents);
     this.#nextCheckMs = options.checkEveryMs ?? 1_000;
     this.#watcher = new Watcher(this);
     this.vigil = options.vigilant === true ? new Vigil(this) : undefined;
     this.#oracles = new Oracles(this, (property, detail, peers) => this.violate(property, detail, peers));
     const isAsleep = (id: PeerId): boolean => this.#byId.get(id)?.fate === 'asleep';
-    this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep);
-    this.network = this.#wires.network(this.clock, this.streams.fork('hub'));
+    this.#wires = new Wires(this.model, () => this.#faults, this.ledger, this.streams, isAsleep, part?.suffix);
+    this.network = this.#wires.network(this.clock, this.streams.fork('hub'), part);
     this.#reviewAll();
     this.hubUrls = Array.from({ length: options.hubs ?? 1 }, (_, i) => `memory:hub-${i}`);
     for (const url of this.hubUrls) this.network.hub(url);
-    this.#world = this.#makeWorld();
+    this.#world = portWorldOf(this, this.#watcher, this.#wires);
   }
 
   /** Virtual ms since the start of the run. */
@@ -83,11 +98,11 @@ export class Simulation {
     const endMs = this.nowMs + ms;
     const everyMs = this.#options.checkEveryMs ?? 1_000;
     while (everyMs > 0 && this.#nextCheckMs <= endMs) {
-      this.clock.runUntil(START_MS + this.#nextCheckMs);
+      this.#runner.runUntil(START_MS + this.#nextCheckMs);
       this.#nextCheckMs += everyMs;
       this.check();
     }
-    this.clock.runUntil(START_MS + endMs);
+    this.#runner.runUntil(START_MS + endMs);
   }
 
   /** Lets time pass until `holds`, looking each `everyMs`. False when it did not within `limitMs`. */
@@ -110,7 +125,8 @@ export class Simulation {
     const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
     const { clockSkewMs } = this.#faults;
     const own = random.fork('access');
-    this.#wires.connect(identity.peerId, own);
+    const isHere = this.part?.owns(index) ?? true;
+    this.#wires.connect(identity.peerId, own, isHere);
     const peer = new SimPeer({
       index,
       world: this.#world,
@@ -119,16 +135,17 @@ export class Simulation {
       hubs: setup.hubs?.map((hub) => this.#hubUrl(hub)) ?? this.hubUrls,
       knobs,
       identity,
+      isHere,
       heard: this.recorder.listener(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),
       ...(setup.adversary === undefined ? {} : { adversary: setup.adversary }),
     });
     this.peers.push(peer);
     this.#byId.set(peer.peerId, peer);
-    this.#watcher.listen(peer);
+    if (peer.isHere) this.#watcher.listen(peer);
     this.vigil?.listen(peer);
     this.ledger.count('joins');
     this.recorder.fact(['peer', this.nowMs, index, peer.peerId, ...(peer.role === undefined ? [] : [peer.role])]);
-    peer.app = this.#options.app?.(peer, this);
+    if (peer.isHere) peer.app = this.#options.app?.(peer, this);
     peer.start();
     return peer;
   }
@@ -261,24 +278,25 @@ export class Simulation {
 
   // ---- messages ----------------------------------------------------------------------------------------------------
 
-  /** A broadcast that is accounted for: who was there throughout must hear it once. Undefined when the peer cannot send. */
+  /** A broadcast that is accounted for: who was there throughout must hear it once. Undefined when the peer does not send, or elsewhere. */
   broadcast(peer: SimPeer, data: unknown = { from: peer.index, at: this.nowMs }): MessageId | undefined {
     const record = this.ledger.peers[peer.index];
-    if (peer.fate !== 'running' || record?.joinedMs === undefined) return undefined;
+    if (peer.fate !== 'running' || record?.joinedMs === undefined || !peer.isHere) return undefined;
     const id = peer.mesh.broadcast(data);
     this.ledger.said(id, peer.index, this.nowMs);
+    this.part?.tellAll({ kind: 'said', peer: peer.index, id, atMs: this.nowMs });
     this.recorder.fact(['say', this.nowMs, peer.index, id]);
     return id;
   }
 
   /** States what must hold at every check. */
   always(name: string, check: Property): void {
-    this.#properties.push({ name, check, eventually: false });
+    this.#statements.always.push({ name, check });
   }
 
   /** States what must hold when the run is finished. */
   eventually(name: string, check: Property): void {
-    this.#properties.push({ name, check, eventually: true });
+    this.#statements.eventually.push({ name, check });
   }
 
   /** Peers that play a role answer for nothing, nor do others for what stands between them. */
@@ -291,17 +309,9 @@ export class Simulation {
 
   /** Looks at all invariants now. */
   check(): void {
-    this.#oracles.check(this.living());
-    this.#checkProperties(false);
+    this.#oracles.check(this.living().filter(({ isHere }) => isHere));
+    this.#statements.check('always', this);
     this.recorder.line(['hash', this.nowMs, this.recorder.hash]);
-  }
-
-  #checkProperties(eventually: boolean): void {
-    for (const { name, check, eventually: isLate } of this.#properties) {
-      if (isLate !== eventually) continue;
-      const wrong = check(this);
-      if (wrong !== undefined) this.violate(name, wrong, []);
-    }
   }
 
   /** The links of living peers that both ends report. */
@@ -330,9 +340,15 @@ export class Simulation {
   /** The first third of `finish`: checks what must hold in the end and takes the figures. */
   measure(): Figures {
     this.check();
-    this.#checkProperties(true);
+    this.#statements.check('eventually', this);
     this.recorder.line(['measured', this.nowMs]);
+    this.gather();
     return figuresOf(this);
+  }
+
+  /** Of several parts the first adds up what all counted: called by all at the same place, once. */
+  gather(): void {
+    this.#whole?.gather();
   }
 
   /** The second: all leave. It takes them some time. */
@@ -344,16 +360,21 @@ export class Simulation {
 
   /** The last: counts what stays behind. `before` is what `measure` gave. */
   conclude(before: Figures): Figures {
-    const leaks = this.#leaks();
+    const { hash, count: events } = this.recorder;
+    const own = { leaks: this.#leaks(), hash, events };
+    const ended = this.#whole?.conclude(own) ?? own;
+    const { leaks } = ended;
     if (leaks.actors > 0 || leaks.timers > 0) {
       this.violate('nothing-left-behind', `${leaks.actors} actors and ${leaks.timers} timers`, []);
     }
-    const { hash, count: events } = this.recorder;
-    return { ...before, hash, events, simulatedMs: this.nowMs, leaks, violations: [...this.violations] };
+    this.part?.flush();
+    const violations = [...this.violations].sort((a, b) => a.atMs - b.atMs);
+    return { ...before, ...ended, simulatedMs: this.nowMs, violations };
   }
 
   #leaks(): { actors: number; timers: number } {
-    const actors = this.peers.filter((peer) => peer.mesh.getSnapshot().status === 'active' && peer.fate !== 'crashed');
+    const here = this.peers.filter(({ isHere, fate }) => isHere && fate !== 'crashed');
+    const actors = here.filter(({ mesh }) => mesh.getSnapshot().status === 'active');
     return { actors: actors.length + this.network.openEnds, timers: this.clock.pending };
   }
 
@@ -375,26 +396,5 @@ export class Simulation {
 
   indexOf(id: PeerId): number {
     return this.#byId.get(id)?.index ?? -1;
-  }
-
-  /** What the ports of peers see of this world. */
-  #makeWorld(): PortWorld {
-    const simulation = this;
-    return {
-      clock: this.clock,
-      network: this.network,
-      faultRandom: this.streams.fork('faults'),
-      get faults() {
-        return simulation.#faults;
-      },
-      count: (fault: FaultName) => this.ledger.count(fault),
-      indexOf: (id) => this.indexOf(id),
-      frameArrived: (from, to, frame) => this.#watcher.frameArrived(from, to, frame),
-      frameSent: (from, frame) => this.vigil?.sent(from, frame),
-      frameMisled: (from, remote, frame) => this.#watcher.frameMisled(from, remote, frame),
-      signalSent: (from, to, signal) => this.#watcher.signalSent(this.indexOf(from), to, signal, 'hub'),
-      signalArrived: (from, to, signal) => this.#watcher.signalArrived(from, to, signal),
-      hubReachable: (peer) => this.#wires.reachesHubs(peer),
-    };
   }
 }

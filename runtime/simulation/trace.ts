@@ -3,7 +3,13 @@
  * are the command's business. The format is documented in `docs/simulator.md`.
  */
 import { type TraceLine, textHash } from './recorder.ts';
-import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from './scenario-options.ts';
+import {
+  cannotDeal,
+  SCENARIOS,
+  type ScenarioName,
+  type ScenarioOptions,
+  scenarioDefaults,
+} from './scenario-options.ts';
 
 export const TRACE_VERSION = 1;
 /** Longest line of a trace that is read. A header with every knob has about 1,000 characters. */
@@ -43,7 +49,8 @@ export function readOptions(value: unknown): ScenarioOptions | string {
   if (faults === null || !Object.values(faults as object).every((f) => typeof f === 'number'))
     return 'faults are no numbers';
   // Each entry was checked against the type of its default.
-  return options as unknown as ScenarioOptions;
+  const read = options as unknown as ScenarioOptions;
+  return cannotDeal(read) ?? read;
 }
 
 const isCount = (value: unknown): value is number =>

@@ -9,6 +9,7 @@ import type { PeerSignal } from '../ports/signaling.ts';
 import { decodeFrame } from '../wire/codec.ts';
 import type { Message } from '../wire/messages.ts';
 import type { Ledger } from './ledger.ts';
+import type { Part } from './part.ts';
 import { broadcastsIn } from './peek.ts';
 import type { Recorder } from './recorder.ts';
 import type { SimPeer } from './sim-peer.ts';
@@ -30,6 +31,8 @@ export interface WatchedWorld {
   readonly recorder: Recorder;
   indexOf(id: PeerId): number;
   violate(property: string, detail: string, peers: readonly number[]): void;
+  /** Of a simulation in several parts, this one. */
+  readonly part: Part | undefined;
 }
 
 export class Watcher {
@@ -95,6 +98,7 @@ export class Watcher {
         return;
       case 'joined':
         ledger.joined(index, nowMs);
+        world.part?.tellAll({ kind: 'joined', peer: index, atMs: nowMs });
         recorder.fact(['joined', nowMs, index]);
         return;
       case 'peer.connected':
@@ -106,7 +110,9 @@ export class Watcher {
         if (event.connected.length > cap + LINKS_OVER_CAP) {
           world.violate('links-within-cap', `${event.connected.length} links, cap ${cap}`, [index]);
         }
-        ledger.linked(index, new Set(event.connected), Math.min(TARGET, cap), nowMs);
+        const target = Math.min(TARGET, cap);
+        ledger.linked(index, new Set(event.connected), target, nowMs);
+        world.part?.tellAll({ kind: 'linked', peer: index, links: event.connected, target, atMs: nowMs });
         return;
       }
       case 'error':
@@ -130,11 +136,21 @@ export class Watcher {
       if (end !== undefined && end !== remote) {
         world.violate(FALSE_LINK, `took ${end} for ${remote}`, [peer.index]);
       }
-      this.#linked.add(key);
-      if (this.#linked.has(`${other} ${peer.index}`)) world.ledger.links++;
-    } else {
-      this.#linked.delete(key);
     }
+    this.linkTold(peer.index, other, stands);
+    world.part?.tellPartOf(other, { kind: 'link', peer: peer.index, other, stands });
     world.recorder.fact(['link', world.nowMs, peer.index, other, stands ? 1 : 0]);
+  }
+
+  /** An end here or in another part reports its link. A pair is counted once: where the peer that came first lives. */
+  linkTold(index: number, other: number, stands: boolean): void {
+    const { part, ledger } = this.#world;
+    if (!stands) {
+      this.#linked.delete(`${index} ${other}`);
+      return;
+    }
+    this.#linked.add(`${index} ${other}`);
+    if (!this.#linked.has(`${other} ${index}`)) return;
+    if (part === undefined || part.owns(Math.min(index, other))) ledger.links++;
   }
 }

@@ -3,6 +3,7 @@
  * each peer's access line, partitions and NATs; the in-memory network asks it for every frame and every link.
  */
 import { MemoryNetwork } from '../../adapters/memory.ts';
+import type { Border } from '../../adapters/memory-border.ts';
 import type { PeerId } from '../../machines/shared/ids.ts';
 import type { MeshClock } from '../ports/clock.ts';
 import type { RandomPort } from '../ports/random.ts';
@@ -15,6 +16,8 @@ interface Access {
   readonly peerMs: number;
   readonly hubMs: number;
   readonly nat: number;
+  /** It lives in this part of the simulation. */
+  readonly isHere: boolean;
 }
 
 export class Wires {
@@ -35,17 +38,19 @@ export class Wires {
     ledger: Ledger,
     streams: RandomStreams,
     isAsleep: (id: PeerId) => boolean,
+    /** Added to the names of streams that all links of this part share. */
+    of = '',
   ) {
     this.#model = model;
     this.#faults = faults;
     this.#ledger = ledger;
     this.#isAsleep = isAsleep;
-    this.#frames = streams.fork('wire');
-    this.#setups = streams.fork('setup');
+    this.#frames = streams.fork(`wire${of}`);
+    this.#setups = streams.fork(`setup${of}`);
   }
 
   /** The in-memory network over these wires. `random` draws what its hubs sample. */
-  network(clock: MeshClock, random: RandomPort): MemoryNetwork {
+  network(clock: MeshClock, random: RandomPort, border?: Border): MemoryNetwork {
     const { bytesPerMs, candidates, restart } = this.#model;
     return new MemoryNetwork({
       clock,
@@ -61,13 +66,14 @@ export class Wires {
       candidates,
       restart,
       ...(bytesPerMs > 0 ? { bytesPerMs } : {}),
+      ...(border === undefined ? {} : { border }),
     });
   }
 
   /** A peer's line, drawn from its own stream. */
-  connect(id: PeerId, random: SeededRandom): void {
+  connect(id: PeerId, random: SeededRandom, isHere: boolean): void {
     const peerMs = drawDelay(this.#model.latency, random) / 2;
-    this.#access.set(id, { peerMs, hubMs: drawDelay(this.#model.hubLatency, random), nat: random.uint32() });
+    this.#access.set(id, { peerMs, hubMs: drawDelay(this.#model.hubLatency, random), nat: random.uint32(), isHere });
   }
 
   #baseMs(from: PeerId, to: PeerId): number {
@@ -124,7 +130,8 @@ export class Wires {
     const key = a < b ? `${a} ${b}` : `${b} ${a}`;
     if (!this.#blocked.has(key)) {
       this.#blocked.add(key);
-      this.#ledger.count('natBlocked');
+      // Of a pair in two parts one counts it.
+      if (this.#access.get(a < b ? a : b)?.isHere === true) this.#ledger.count('natBlocked');
     }
     return true;
   }

@@ -13,6 +13,7 @@ import { recompute } from '../../examples/property-test/recompute.mjs';
 import { runCli } from '../../runtime/cli/run.ts';
 import { type Figures, runScenario, SCENARIOS, type ScenarioName } from '../../runtime/testing.ts';
 import { fakeWorld } from '../cli/fakes.ts';
+import { countable } from './countable.ts';
 
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 const STRANGER = join(import.meta.dirname, '..', '..', 'examples', 'property-test', 'recompute.mjs');
@@ -36,13 +37,6 @@ async function run(...args: string[]): Promise<Record<string, unknown>> {
   expect(await runCli([...args, '--json'], world.dependencies), world.stderr.text).toBe(0);
   expect(world.stdout.json).toHaveLength(1);
   return world.stdout.json[0] ?? {};
-}
-
-/** What a trace is enough for. */
-function countable({ components, delivery, rmr, rmrAll, lastHop, ...rest }: Figures) {
-  const { signalsPerLink, relayedPerLink, dialsPerJoin } = rest;
-  const { ratio: _ratio, ...counts } = delivery;
-  return { components, delivery: counts, rmr, rmrAll, lastHop, signalsPerLink, relayedPerLink, dialsPerJoin };
 }
 
 describe.each(NAMES)('%s', (scenario) => {
