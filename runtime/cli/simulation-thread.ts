@@ -6,6 +6,7 @@ import { totalmem } from 'node:os';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { MeshError } from '../errors.ts';
 import type { Progress } from '../simulation/scenario.ts';
+import { crowdAddresses } from './address-space.ts';
 import type { CourierInput } from './simulation-courier.ts';
 import type { JobOutcome, SimulationJob } from './simulation-job.ts';
 
@@ -37,6 +38,9 @@ const HEAP_SHARE = 0.75;
  */
 const YOUNG_MB = 192;
 
+/** From so many peers on the heap is much larger than what caches hold the way to. */
+const CROWDED_FROM_PEERS = 2_000;
+
 /** Heap limit in MiB for this machine, or for its container's bound. */
 export function heapLimitMb(wantedMb: number = HEAP_MB_MAX): number {
   const constrained = process.constrainedMemory?.() ?? 0;
@@ -52,6 +56,7 @@ export async function runInThread(job: SimulationJob, host: SimulationHost, heap
   const limitMb = heapLimitMb(heapMb);
   const couriers = couriersFor(job.options.threads);
   const workers: Worker[] = [];
+  const release = job.options.peers >= CROWDED_FROM_PEERS ? crowdAddresses() : undefined;
   try {
     const outcomes = couriers.map((courier, part) => {
       const { worker, outcome } = startThread({ job, stop, courier }, Math.ceil(limitMb / couriers.length), limitMb);
@@ -65,6 +70,7 @@ export async function runInThread(job: SimulationJob, host: SimulationHost, heap
   } finally {
     // The others would wait for one that failed.
     await Promise.all(workers.map((worker) => worker.terminate()));
+    release?.();
   }
 }
 
@@ -95,7 +101,7 @@ function startThread(
 }
 
 /** One for each thread, with a way to each other; undefined for a thread that is alone. */
-function couriersFor(threads: number): (CourierInput | undefined)[] {
+export function couriersFor(threads: number): (CourierInput | undefined)[] {
   if (threads === 1) return [undefined];
   const posted = new SharedArrayBuffer(4 * threads);
   const ports = Array.from({ length: threads }, (): { part: number; port: MessagePort }[] => []);

@@ -49,7 +49,8 @@ export interface Measured {
   readonly nowMs: number;
   readonly peers: { readonly length: number };
   readonly ledger: Ledger;
-  readonly recorder: Recorder;
+  readonly recorder: Pick<Recorder, 'hash'>;
+  readonly events: number;
   readonly violations: readonly Violation[];
   /** The links of living peers. */
   graph(): Graph;
@@ -72,7 +73,7 @@ export function figuresOf(run: Measured, leaks: Figures['leaks'] = { actors: 0, 
     living,
     hash: recorder.hash,
     simulatedMs: run.nowMs,
-    events: recorder.count,
+    events: run.events,
     components: parts.length,
     largest: living === 0 ? 0 : round((parts[0]?.length ?? 0) / living),
     isolated,

@@ -76,7 +76,7 @@ export const GROWING = 5;
 /** Latencies kept for the percentiles; beyond it every other one is dropped, then every fourth, and so on. */
 const SAMPLES_MAX = 2_000_000;
 
-/** What everybody's orders alone bring about: each part of a simulation counts it, and the same. */
+/** What is not added up: everybody's orders alone bring it about, so that each part of a simulation counts the same. */
 const ORDERED: ReadonlySet<FaultName> = new Set([
   'crashes',
   'leaves',
@@ -88,6 +88,8 @@ const ORDERED: ReadonlySet<FaultName> = new Set([
   'heals',
   'hubKills',
   'hubRestarts',
+  // Pairs are told one by one.
+  'natBlocked',
 ]);
 
 /** What the ledger of one part counted, for that of another. Plain data. */
@@ -98,6 +100,7 @@ export interface Tally {
   readonly dials: number;
   readonly otherDeliveries: number;
   readonly faults: readonly (readonly [FaultName, number])[];
+  readonly blocked: readonly string[];
   readonly owed: Owed;
   readonly broadcasts: readonly Pick<Broadcast, 'id' | 'copies' | 'delivered' | 'duplicates' | 'lastHop'>[];
   readonly latencies: Float64Array;
@@ -114,6 +117,8 @@ export class Ledger {
   readonly peers: PeerRecord[] = [];
   readonly broadcasts = new Map<MessageId, Broadcast>();
   readonly faults = new Map<FaultName, number>();
+  /** Pairs that found out that they can never connect. */
+  readonly #blocked = new Set<string>();
   /** Signals that peers handed to hubs. */
   signals = 0;
   /** Signals that peers handed to the mesh itself instead. */
@@ -147,6 +152,13 @@ export class Ledger {
 
   count(name: FaultName, by = 1): void {
     this.faults.set(name, (this.faults.get(name) ?? 0) + by);
+  }
+
+  /** Two peers found no path to each other; counted once a pair, whoever tried. */
+  blocked(pair: string): void {
+    if (this.#blocked.has(pair)) return;
+    this.#blocked.add(pair);
+    this.count('natBlocked');
   }
 
   started(nowMs: number): number {
@@ -259,6 +271,7 @@ export class Ledger {
       dials,
       otherDeliveries,
       faults: [...this.faults].filter(([name]) => !ORDERED.has(name)),
+      blocked: [...this.#blocked],
       owed: this.#owed(),
       broadcasts: [...this.broadcasts.values()].map(({ id, copies, delivered, duplicates, lastHop }) => ({
         id,
@@ -275,6 +288,7 @@ export class Ledger {
   absorb(tally: Tally): void {
     for (const key of ['signals', 'relayed', 'links', 'dials', 'otherDeliveries'] as const) this[key] += tally[key];
     for (const [name, count] of tally.faults) this.count(name, count);
+    for (const pair of tally.blocked) this.blocked(pair);
     const { expected, delivered } = this.#owedElsewhere;
     this.#owedElsewhere = {
       expected: expected + tally.owed.expected,

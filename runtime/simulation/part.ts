@@ -36,6 +36,14 @@ export type PartTally =
 
 export type Note = BorderNote | PeerNews | PartTally;
 
+/** What a part has counted so far, for what is told while a run goes on. */
+export interface PartCounts {
+  readonly events: number;
+  readonly delivered: number;
+  readonly links: number;
+  readonly dials: number;
+}
+
 /** All that one part has for another at the end of a window. Plain data: it goes to another thread. */
 export interface Parcel {
   readonly notes: readonly Note[];
@@ -44,8 +52,7 @@ export interface Parcel {
   readonly bytes: Uint8Array;
   /** Of the trace, for the first part, which writes it. */
   readonly lines: readonly TraceLine[];
-  readonly events: number;
-  readonly delivered: number;
+  readonly counts: PartCounts;
   /** The first part was asked to stop: all do, at this very place. */
   readonly isStopping: boolean;
 }
@@ -61,8 +68,7 @@ export interface Courier {
 export interface PartWorld {
   frame(token: number, dueMs: number, frame: Uint8Array): void;
   note(note: Note): void;
-  readonly events: number;
-  readonly delivered: number;
+  counts(): PartCounts;
 }
 
 const FRAME_WORDS = 3;
@@ -90,7 +96,7 @@ class Outbox {
     this.#length = end;
   }
 
-  take(rest: Pick<Parcel, 'lines' | 'events' | 'delivered' | 'isStopping'>): Parcel {
+  take(rest: Pick<Parcel, 'lines' | 'counts' | 'isStopping'>): Parcel {
     const heads = this.#heads.slice(0, FRAME_WORDS * this.#frames);
     const parcel = { notes: this.notes, heads, bytes: this.#bytes.slice(0, this.#length), ...rest };
     this.notes = [];
@@ -112,7 +118,7 @@ export class Part implements Border {
   readonly #courier: Courier;
   readonly #out = new Map<number, Outbox>();
   readonly #world: PartWorld;
-  readonly #others = new Map<number, Pick<Parcel, 'events' | 'delivered'>>();
+  readonly #others = new Map<number, PartCounts>();
   #isStopping = false;
   #isAsked = false;
   readonly #sink: TraceSink | undefined;
@@ -174,8 +180,8 @@ export class Part implements Border {
     if (OF_ALL.has(kind) ? this.isFirst : !OF_PEER.has(kind) || this.owns(peer as number)) this.#lines.push(line);
   };
 
-  /** Events and deliveries of the other parts, up to the last swap. */
-  elsewhere(what: 'events' | 'delivered'): number {
+  /** What the other parts have counted, up to the last swap. */
+  elsewhere(what: keyof PartCounts): number {
     let sum = 0;
     for (const other of this.#others.values()) sum += other[what];
     return sum;
@@ -193,11 +199,11 @@ export class Part implements Border {
 
   /** Gives what there is for the others, waits for theirs, and takes it in. */
   swap(): void {
-    const { events, delivered } = this.#world;
+    const counts = this.#world.counts();
     const parcels = new Map<number, Parcel>();
     for (const [part, outbox] of this.#out) {
       const lines = part === 0 ? this.#lines : [];
-      parcels.set(part, outbox.take({ lines, events, delivered, isStopping: this.#isAsked }));
+      parcels.set(part, outbox.take({ lines, counts, isStopping: this.#isAsked }));
     }
     if (!this.isFirst) this.#lines = [];
     this.#isStopping ||= this.#isAsked;
@@ -216,9 +222,9 @@ export class Part implements Border {
     this.#lines = [];
   }
 
-  #take(from: number, { notes, heads, bytes, lines, events, delivered, isStopping }: Parcel): void {
+  #take(from: number, { notes, heads, bytes, lines, counts, isStopping }: Parcel): void {
     this.#isStopping ||= isStopping;
-    this.#others.set(from, { events, delivered });
+    this.#others.set(from, counts);
     for (const line of lines) this.#lines.push(line);
     for (const note of notes) this.#world.note(note);
     let at = 0;

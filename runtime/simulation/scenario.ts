@@ -139,12 +139,6 @@ export class ScenarioRun {
     return { ...picture, figures: figuresOf(this.simulation) };
   }
 
-  /** Events of actors and arrivals so far, in all parts. */
-  get #events(): number {
-    const { recorder, part } = this.simulation;
-    return recorder.count + (part?.elsewhere('events') ?? 0);
-  }
-
   #picture(): Omit<ScenarioResult, 'figures'> {
     const { simulation } = this;
     this.#sample();
@@ -175,8 +169,8 @@ export class ScenarioRun {
       yield {
         atMs,
         phase: this.#phase,
-        living: simulation.livingCount,
-        events: this.#events,
+        living: simulation.living().length,
+        events: simulation.events,
         sample: this.samples.at(-1),
       };
     }
@@ -194,7 +188,7 @@ export class ScenarioRun {
       components: components(graph).length,
       degree: graph.size === 0 ? 0 : links / graph.size,
       delivered: simulation.ledger.delivered + (simulation.part?.elsewhere('delivered') ?? 0),
-      events: this.#events,
+      events: simulation.events,
     };
     this.samples.push(taken);
     // The graph of ten thousand peers costs as much as a second of their lives.
@@ -365,7 +359,8 @@ const ACTS: Record<ScenarioName, Act> = {
   *restart(run) {
     const { simulation, options } = run;
     run.enter('restarting');
-    const linksBefore = simulation.ledger.links;
+    const links = (): number => simulation.ledger.links + (simulation.part?.elsewhere('links') ?? 0);
+    const linksBefore = links();
     for (let i = 0; i < options.hubs; i++) simulation.killHub(i);
     const upMs = simulation.nowMs + options.hubDownMs;
     let up = false;
@@ -374,7 +369,7 @@ const ACTS: Record<ScenarioName, Act> = {
       up = true;
       for (let i = 0; i < options.hubs; i++) simulation.restartHub(i);
     });
-    run.notes.linksMadeMeanwhile = simulation.ledger.links - linksBefore;
+    run.notes.linksMadeMeanwhile = links() - linksBefore;
   },
 
   *hostile(run) {

@@ -88,6 +88,11 @@ export class Simulation {
     this.#world = portWorldOf(this, this.#watcher, this.#wires);
   }
 
+  /** Events of actors and arrivals so far; of all parts, as of the last swap. */
+  get events(): number {
+    return this.recorder.count + (this.part?.elsewhere('events') ?? 0);
+  }
+
   /** Virtual ms since the start of the run. */
   get nowMs(): number {
     return this.clock.now() - START_MS;
@@ -125,8 +130,7 @@ export class Simulation {
     const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
     const { clockSkewMs } = this.#faults;
     const own = random.fork('access');
-    const isHere = this.part?.owns(index) ?? true;
-    this.#wires.connect(identity.peerId, own, isHere);
+    this.#wires.connect(identity.peerId, own);
     const peer = new SimPeer({
       index,
       world: this.#world,
@@ -135,7 +139,7 @@ export class Simulation {
       hubs: setup.hubs?.map((hub) => this.#hubUrl(hub)) ?? this.hubUrls,
       knobs,
       identity,
-      isHere,
+      isHere: this.part?.owns(index) ?? true,
       heard: this.recorder.listener(index, (to, signal) => this.#watcher.signalSent(index, to, signal, 'mesh')),
       ...(setup.adversary === undefined ? {} : { adversary: setup.adversary }),
     });
@@ -166,10 +170,6 @@ export class Simulation {
   /** Peers whose process runs, asleep ones included, in order of their making. */
   living(): SimPeer[] {
     return this.peers.filter((peer) => peer.living);
-  }
-
-  get livingCount(): number {
-    return this.peers.reduce((count, peer) => count + (peer.living ? 1 : 0), 0);
   }
 
   peerOf(id: PeerId): SimPeer | undefined {

@@ -31,6 +31,7 @@ export class Whole {
   readonly #linkTold: LinkTold;
   /** How the other parts ended. */
   readonly #endings: Ending[] = [];
+  #isGathered = false;
 
   /** @param linkTold hears what ends in other parts report of their links to peers of this one. */
   constructor(courier: Courier, host: PartHost, linkTold: LinkTold, sink?: TraceSink) {
@@ -40,11 +41,9 @@ export class Whole {
     const world: PartWorld = {
       frame: (token, dueMs, frame) => host.network.frameFromBeyond(token, dueMs, frame),
       note: (note) => this.#take(note),
-      get events() {
-        return host.recorder.count;
-      },
-      get delivered() {
-        return host.ledger.delivered;
+      counts: () => {
+        const { delivered, links, dials } = host.ledger;
+        return { events: host.recorder.count, delivered, links, dials };
       },
     };
     this.part = new Part(courier, leastMs, world, sink);
@@ -60,8 +59,10 @@ export class Whole {
     }
   }
 
-  /** The first part adds up what all have counted. All call it at the same place, and once. */
+  /** The first part adds up what all have counted, once. All call it at the same place. */
   gather(): void {
+    if (this.#isGathered) return;
+    this.#isGathered = true;
     this.part.tell(0, { kind: 'tally', tally: this.#host.ledger.tally() });
     this.part.swap();
   }

@@ -16,8 +16,6 @@ interface Access {
   readonly peerMs: number;
   readonly hubMs: number;
   readonly nat: number;
-  /** It lives in this part of the simulation. */
-  readonly isHere: boolean;
 }
 
 export class Wires {
@@ -30,7 +28,6 @@ export class Wires {
   readonly #access = new Map<PeerId, Access>();
   readonly #groups = new Map<PeerId, number>();
   readonly #offline = new Set<PeerId>();
-  readonly #blocked = new Set<string>();
 
   constructor(
     model: NetworkModel,
@@ -71,9 +68,9 @@ export class Wires {
   }
 
   /** A peer's line, drawn from its own stream. */
-  connect(id: PeerId, random: SeededRandom, isHere: boolean): void {
+  connect(id: PeerId, random: SeededRandom): void {
     const peerMs = drawDelay(this.#model.latency, random) / 2;
-    this.#access.set(id, { peerMs, hubMs: drawDelay(this.#model.hubLatency, random), nat: random.uint32(), isHere });
+    this.#access.set(id, { peerMs, hubMs: drawDelay(this.#model.hubLatency, random), nat: random.uint32() });
   }
 
   #baseMs(from: PeerId, to: PeerId): number {
@@ -127,12 +124,7 @@ export class Wires {
   #cannotConnect(a: PeerId, b: PeerId): boolean {
     const mixed = Math.imul((this.#access.get(a)?.nat ?? 0) ^ (this.#access.get(b)?.nat ?? 0), 0x9e3779b1) >>> 0;
     if (mixed / 4_294_967_296 >= this.#faults().natPairs) return false;
-    const key = a < b ? `${a} ${b}` : `${b} ${a}`;
-    if (!this.#blocked.has(key)) {
-      this.#blocked.add(key);
-      // Of a pair in two parts one counts it.
-      if (this.#access.get(a < b ? a : b)?.isHere === true) this.#ledger.count('natBlocked');
-    }
+    this.#ledger.blocked(a < b ? `${a} ${b}` : `${b} ${a}`);
     return true;
   }
 }

@@ -1,13 +1,15 @@
 /** Goal: one long run in a thread of its own, with what only a look on its way can tell. */
 import { parentPort } from 'node:worker_threads';
+import { type CourierInput, ThreadCourier } from '../../runtime/cli/simulation-courier.ts';
 import { type Broadcast, GROWING, round } from '../../runtime/simulation/ledger.ts';
-import { type ScenarioOptions, ScenarioRun } from '../../runtime/testing.ts';
+import { type Courier, type ScenarioOptions, ScenarioRun } from '../../runtime/testing.ts';
 import type { Deep, DeepNews, Progress } from './deep-table.ts';
 
 /** Real ms between words about how far a run is. */
 const PROGRESS_MS = 30_000;
 
-function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void): Deep {
+/** With a courier it is one part of the run: its hand-overs are its own, and the first one's figures those of all. */
+function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void, courier?: Courier): Deep {
   let handOvers = 0;
   const run = new ScenarioRun(options, {
     app: ({ mesh }) => {
@@ -16,8 +18,10 @@ function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void): 
       });
       return undefined;
     },
+    ...(courier === undefined ? {} : { courier }),
   });
-  const { ledger } = run.simulation;
+  const { ledger, part } = run.simulation;
+  const dials = (): number => ledger.dials + (part?.elsewhere('dials') ?? 0);
   const startMs = performance.now();
   let toldMs = startMs;
   /** Halfway through the scenario's own part the network has come to rest, where nothing disturbs it. */
@@ -40,9 +44,9 @@ function runDeep(options: ScenarioOptions, tell: (progress: Progress) => void): 
       tell({ seed: options.seed, phase, atMs, wallMs: Math.round(toldMs - startMs) });
     }
     if (phase === 'joining' || phase === 'settling') joinHandOvers = handOvers;
-    if (resting === undefined && atMs >= restsAtMs) resting = { atMs, dials: ledger.dials };
+    if (resting === undefined && atMs >= restsAtMs) resting = { atMs, dials: dials() };
     if (resting !== undefined && atMs > resting.atMs && phase !== 'leaving') {
-      idleDials = ((ledger.dials - resting.dials) * 60_000) / (atMs - resting.atMs) / Math.max(1, step.value.living);
+      idleDials = ((dials() - resting.dials) * 60_000) / (atMs - resting.atMs) / Math.max(1, step.value.living);
     }
   }
 }
@@ -55,7 +59,14 @@ function lastHopGrown(broadcasts: Iterable<Broadcast>): Deep['lastHopGrown'] {
   return { mean: round(sum / hops.length), max: hops.reduce((most, one) => Math.max(most, one), 0) };
 }
 
-parentPort?.on('message', (options: ScenarioOptions) => {
+/** What a thread is given to do. */
+export interface DeepJob {
+  readonly options: ScenarioOptions;
+  readonly courier: CourierInput | undefined;
+}
+
+parentPort?.on('message', ({ options, courier }: DeepJob) => {
   const tell = (news: DeepNews): void => parentPort?.postMessage(news);
-  tell({ type: 'done', deep: runDeep(options, (progress) => tell({ type: 'progress', progress })) });
+  const carrier = courier === undefined ? undefined : new ThreadCourier(courier);
+  tell({ type: 'done', deep: runDeep(options, (progress) => tell({ type: 'progress', progress }), carrier) });
 });

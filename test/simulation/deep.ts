@@ -8,8 +8,11 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { couriersFor } from '../../runtime/cli/simulation-thread.ts';
+import { cannotDeal, THREADS_MAX } from '../../runtime/simulation/scenario-options.ts';
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
 import { compileHere } from '../support/compiled.ts';
+import type { DeepJob } from './deep-run.ts';
 import { type Deep, type DeepNews, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
 
 /** Of each thread. Garbage is collected seldom where there is room for it. */
@@ -31,7 +34,8 @@ const { values } = parseArgs({
     puts: { type: 'string', default: '100' },
     gets: { type: 'string', default: '600' },
     paths: { type: 'string', default: '3' },
-    jobs: { type: 'string', default: String(availableParallelism()) },
+    threads: { type: 'string', default: '1' },
+    jobs: { type: 'string' },
     strict: { type: 'boolean', default: false },
   },
 });
@@ -61,10 +65,12 @@ const knobs = {
   puts: numberOf('puts', 0, 100_000),
   gets: numberOf('gets', 0, 1_000_000),
   paths: numberOf('paths', 1, 8),
+  threads: numberOf('threads', 1, THREADS_MAX),
 };
 const firstSeed = numberOf('first-seed', 0, Number.MAX_SAFE_INTEGER);
 const seeds = numberOf('seeds', 1, 10_000);
-const jobs = numberOf('jobs', 1, 64);
+const jobs =
+  values.jobs === undefined ? Math.max(1, Math.floor(availableParallelism() / knobs.threads)) : numberOf('jobs', 1, 64);
 
 /** Flags that the command takes with this scenario only. */
 function ownFlags({ scenario, kill, churn }: ScenarioOptions): string {
@@ -94,12 +100,13 @@ function print({ options, figures, notes, handOvers, idleDials, lastHopGrown, wa
   console.log(JSON.stringify({ scenario, cap, ...figures, notes, ...more }));
 }
 
-/** The result of a run, whose progress is printed. */
-function told(thread: Worker): Promise<Deep> {
+/** The result of a run, or of a part of it. Progress is printed of the first. */
+function told(thread: Worker, isFirst: boolean): Promise<Deep> {
   return new Promise((resolve, reject) => {
     thread.once('error', reject);
     thread.on('message', (news: DeepNews) => {
       if (news.type === 'done') return resolve(news.deep);
+      if (!isFirst) return;
       const { seed, phase, atMs, wallMs } = news.progress;
       process.stderr.write(
         `  seed ${seed}: ${phase}, ${Math.round(atMs / 1_000)} s simulated in ${Math.round(wallMs / 1_000)} s\n`,
@@ -108,18 +115,34 @@ function told(thread: Worker): Promise<Deep> {
   });
 }
 
+/** A run on its threads. What each part counted of hand-overs is added up. */
+async function runOne(program: string, options: ScenarioOptions): Promise<Deep> {
+  const threads: Worker[] = [];
+  try {
+    const parts = await Promise.all(
+      couriersFor(options.threads).map((courier, part) => {
+        const thread = new Worker(program, {
+          resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
+        });
+        threads.push(thread);
+        const job: DeepJob = { options, courier };
+        thread.postMessage(job, courier?.ports.map(({ port }) => port) ?? []);
+        return told(thread, part === 0);
+      }),
+    );
+    return { ...(parts[0] as Deep), handOvers: parts.reduce((sum, { handOvers }) => sum + handOvers, 0) };
+  } finally {
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+}
+
 /** All runs, several at a time, each in a fresh thread: what one leaves behind slows no other down. */
 async function runAll(program: string, all: readonly ScenarioOptions[]): Promise<Deep[]> {
   const done: Deep[] = [];
   const waiting = [...all];
   const runOn = async (): Promise<void> => {
     for (let options = waiting.shift(); options !== undefined; options = waiting.shift()) {
-      const thread = new Worker(program, {
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
-      });
-      thread.postMessage(options);
-      const deep = await told(thread);
-      await thread.terminate();
+      const deep = await runOne(program, options);
       print(deep);
       done.push(deep);
     }
@@ -140,6 +163,12 @@ const all = combos.flatMap((combo) =>
     }),
   ),
 );
+for (const options of all) {
+  const why = cannotDeal(options);
+  if (why === undefined) continue;
+  process.stderr.write(`--threads ${options.threads}: ${why}\n`);
+  process.exit(2);
+}
 process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
 const { program, remove } = await compileHere('test/simulation/deep-run.ts');
 const results = await runAll(program, all).finally(remove);
