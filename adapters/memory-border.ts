@@ -22,6 +22,8 @@ export interface Border {
 
 /** What is said across the border besides frames. */
 export type BorderNote =
+  /** The end that `to` offered to has so many of its candidates, and may be reachable now. */
+  | { readonly kind: 'reach'; readonly to: string; readonly candidates: number }
   /** The pair of `from`, which offered, and `to` opens at that instant. */
   | { readonly kind: 'open'; readonly from: string; readonly to: string; readonly atMs: number }
   /** The pair of `to` will not open. */
@@ -175,7 +177,8 @@ export class FarSession implements SignalingConnection, Outlet<SignalingFact> {
 
   /** The peer's process died. */
   drop(): void {
-    this.#open = false;
+    // So that the hub's part forgets it too.
+    this.close();
     this.#onFact = undefined;
     this.#down.clear();
     this.#onOver();

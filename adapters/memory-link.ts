@@ -73,7 +73,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     if (beyond !== undefined) return;
     fabric.nextToken += fabric.border?.parts ?? 1;
     fabric.pending.set(this.#token, this);
-    if (options.initiator) this.#turns.add(0, () => this.#describe('offer'));
+    if (options.initiator) this.#turns.add(0, () => this.#give('offer', `memory offer ${this.#token}`));
   }
 
   get bufferedBytes(): number {
@@ -163,10 +163,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   /** Looks at the network again after a cut, a mend, or the other end's death. */
   review(): void {
     if (this.#isBeyond) return;
-    if (this.#mode === 'new') {
-      this.#tryOpen();
-      return;
-    }
+    if (this.#mode === 'new') return this.#tryOpen();
     if (this.#mode !== 'open') return;
     const gone = this.#peer !== undefined && this.#peer.#mode === 'closed';
     const { local, remote } = this;
@@ -179,10 +176,6 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     else this.#inbox?.release();
     const isLost = lost || gone;
     if (isLost || this.#path !== undefined) this.#thePath.see(isLost);
-  }
-
-  #describe(kind: 'offer' | 'answer'): void {
-    this.#give(kind, `memory ${kind} ${this.#token}${kind === 'answer' ? ` to ${this.#theirs}` : ''}`);
   }
 
   /** A description, and the candidates behind it. */
@@ -205,7 +198,8 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     this.#theirs = match[2] as string;
     this.#isAnswered = match[3] === this.#token;
     // An answer to another offer is taken in like any other and never leads to a connection: its maker waits for somebody else.
-    if (!this.#initiator) this.#turns.add(0, () => this.#describe('answer'));
+    const answer = `memory answer ${this.#token} to ${this.#theirs}`;
+    if (!this.#initiator) this.#turns.add(0, () => this.#give('answer', answer));
     this.#tryOpen();
   }
 
@@ -222,14 +216,9 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   #restarted(): void {
     const peer = this.#peer;
     if (this.#mode !== 'open' || peer === undefined || peer.#mode !== 'open') return;
-    this.#mended();
-    peer.#mended();
+    this.mended();
+    peer.mended();
     if (peer.#isBeyond) this.#fabric.tell(peer.#token, { kind: 'restarted', to: peer.#token });
-  }
-
-  #mended(): void {
-    this.#thePath.mend();
-    this.review();
   }
 
   #takeCandidate(text: string): void {
@@ -251,12 +240,13 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     this.#turns.add(this.#setupWaitMs(peer), () => this.#open(peer));
   }
 
-  /** Who offered says when a pair opens whose other end, known by the answer, is in another part. */
+  /** Who offered says when a pair opens whose other end, known by the answer, is in another part. The other end reminds it. */
   #tryBeyond(): void {
     const theirs = this.#theirs;
     const { clock, isBeyond, tell } = this.#fabric;
-    if (theirs === undefined || !this.#isAnswered || this.#mode !== 'new' || !isBeyond(theirs)) return;
-    if (this.#peer !== undefined || this.#candidatesSeen === 0 || this.#isCutOff(this.remote)) return;
+    if (theirs === undefined || this.#mode !== 'new' || this.#peer !== undefined || !isBeyond(theirs)) return;
+    if (!this.#initiator) return tell(theirs, { kind: 'reach', to: theirs, candidates: this.#candidatesSeen });
+    if (!this.#isAnswered || this.#candidatesSeen === 0 || this.#isCutOff(this.remote)) return;
     const peer = this.#pairBeyond(theirs);
     const waitMs = this.#setupWaitMs(peer);
     tell(theirs, { kind: 'open', from: this.#token, to: theirs, atMs: clock.now() + waitMs });
@@ -290,11 +280,21 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   arrive(frame: Uint8Array, delayMs: number): void {
     this.#incoming += frame.byteLength;
     this.#inbox?.push(frame.byteLength === 0 ? END : frame, delayMs);
+    // What becomes of a peer whose end has closed does not matter to this one any more.
+    if (frame.byteLength === 0 && this.#peer !== undefined) this.#fabric.forget(this.#peer);
   }
 
-  /** From another part: its end has restarted ICE. */
+  /** From another part: the end that answers knows so many ways to this one. */
+  reach(candidates: number): void {
+    this.#candidatesSeen = Math.max(this.#candidatesSeen, candidates);
+    this.#tryOpen();
+  }
+
+  /** Also from another part: ICE was restarted. */
   mended(): void {
-    if (this.#mode === 'open') this.#mended();
+    if (this.#mode !== 'open') return;
+    this.#thePath.mend();
+    this.review();
   }
 
   /** Lets go of what stands for the other end, which is told if it waits for the pair to open. */
@@ -319,9 +319,8 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   }
 
   #isCutOff(other: PeerId): boolean {
-    const { local } = this;
     const { isCut, isDeaf } = this.#fabric;
-    return isCut(local, other) || isDeaf(local, other) || isDeaf(other, local);
+    return isCut(this.local, other) || isDeaf(this.local, other) || isDeaf(other, this.local);
   }
 
   #open(peer: MemoryEnd): void {

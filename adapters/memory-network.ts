@@ -207,6 +207,11 @@ export class MemoryNetwork {
   /** A peer's process dies: its ends and hub connections are gone without a word, to itself as well. */
   vanish(peer: PeerId): void {
     for (const end of [...(this.#ends.get(peer) ?? [])]) end.vanish();
+    this.unplug(peer);
+  }
+
+  /** A peer's connections to all hubs are gone without a word to it. */
+  unplug(peer: PeerId): void {
     for (const hub of this.#hubs.values()) hub.drop(peer);
     for (const session of [...this.#farSessions.values()]) if (session.peerId === peer) session.drop();
   }
@@ -244,8 +249,10 @@ export class MemoryNetwork {
     const nowMs = this.#clock.now();
     switch (note.kind) {
       case 'open':
-        if (pending.get(note.to)?.meet(note.from, note.atMs) !== true) tell(note.from, { kind: 'void', to: note.from });
-        return;
+        if (pending.get(note.to)?.meet(note.from, note.atMs) === true) return;
+        return tell(note.from, { kind: 'void', to: note.from });
+      case 'reach':
+        return pending.get(note.to)?.reach(note.candidates);
       case 'void':
         return crossing.get(tokenNumber(note.to))?.forsake();
       case 'restarted':

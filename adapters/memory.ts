@@ -1,4 +1,5 @@
 /** `xstate-mesh/adapters/memory`: links and a hub without sockets, for tests. */
+export type { Border, BorderNote } from './memory-border.ts';
 export {
   type HubHooks,
   type Introduction,

@@ -1,5 +1,5 @@
 /**
- * `xstate-mesh simulate`: a whole network in one thread, on virtual time. Prints its progress to stderr, a report or one
+ * `xstate-mesh simulate`: a whole network in one process, on virtual time. Prints its progress to stderr, a report or one
  * `result` line to stdout, and on request a page and a trace. Exit code 1 when an invariant broke or it was stopped.
  */
 import { execFile } from 'node:child_process';

@@ -20,7 +20,8 @@ export interface WorkerInput {
 
 export type WorkerNews =
   | { readonly type: 'progress'; readonly progress: Progress }
-  | { readonly type: 'outcome'; readonly outcome: JobOutcome };
+  /** Of the first of several threads; the others have nothing to tell. */
+  | { readonly type: 'outcome'; readonly outcome: JobOutcome | undefined };
 
 /** What the one who waits for a simulation wants to hear, and can say. */
 export interface SimulationHost {
@@ -39,7 +40,7 @@ const HEAP_SHARE = 0.75;
 const YOUNG_MB = 192;
 
 /** From so many peers on the heap is much larger than what caches hold the way to. */
-const CROWDED_FROM_PEERS = 2_000;
+export const CROWDED_FROM_PEERS = 2_000;
 
 /** Heap limit in MiB for this machine, or for its container's bound. */
 export function heapLimitMb(wantedMb: number = HEAP_MB_MAX): number {
@@ -59,7 +60,7 @@ export async function runInThread(job: SimulationJob, host: SimulationHost, heap
   const release = job.options.peers >= CROWDED_FROM_PEERS ? crowdAddresses() : undefined;
   try {
     const outcomes = couriers.map((courier, part) => {
-      const { worker, outcome } = startThread({ job, stop, courier }, Math.ceil(limitMb / couriers.length), limitMb);
+      const { worker, outcome } = startThread({ job, stop, courier }, limitMb, couriers.length);
       workers.push(worker);
       // What the others tell of their progress is the same but for their own counts.
       if (part === 0)
@@ -76,28 +77,30 @@ export async function runInThread(job: SimulationJob, host: SimulationHost, heap
 
 function startThread(
   input: WorkerInput,
-  limitMb: number,
   wholeMb: number,
-): { worker: Worker; outcome: Promise<JobOutcome> } {
+  threads: number,
+): { worker: Worker; outcome: Promise<JobOutcome | undefined> } {
+  // Many threads share what two have.
+  const youngMb = Math.min(YOUNG_MB, Math.ceil((2 * YOUNG_MB) / threads));
   const worker = new Worker(new URL('./simulation-worker.js', import.meta.url), {
     workerData: input,
     transferList: input.courier?.ports.map(({ port }) => port) ?? [],
-    resourceLimits: { maxOldGenerationSizeMb: limitMb, maxYoungGenerationSizeMb: YOUNG_MB },
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(wholeMb / threads), maxYoungGenerationSizeMb: youngMb },
   });
-  let outcome: JobOutcome | undefined;
-  const ended = new Promise<JobOutcome>((resolve, reject) => {
+  let told: Extract<WorkerNews, { type: 'outcome' }> | undefined;
+  const outcome = new Promise<JobOutcome | undefined>((resolve, reject) => {
     worker.on('message', (news: WorkerNews) => {
-      if (news.type === 'outcome') outcome = news.outcome;
+      if (news.type === 'outcome') told = news;
     });
     worker.on('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(wholeMb) : error);
     });
     worker.on('exit', (code) => {
-      if (outcome === undefined) reject(new Error(`The simulation's thread ended with code ${code}`));
-      else resolve(outcome);
+      if (told === undefined) reject(new Error(`The simulation's thread ended with code ${code}`));
+      else resolve(told.outcome);
     });
   });
-  return { worker, outcome: ended };
+  return { worker, outcome };
 }
 
 /** One for each thread, with a way to each other; undefined for a thread that is alone. */

@@ -15,4 +15,5 @@ const host = {
   isStopped: () => Atomics.load(stopFlag, 0) !== 0,
 };
 const outcome = runJob(job, host, courier === undefined ? undefined : new ThreadCourier(courier));
-tell({ type: 'outcome', outcome });
+// The others' figures are in those of the first.
+tell({ type: 'outcome', outcome: courier === undefined || courier.part === 0 ? outcome : undefined });

@@ -104,6 +104,8 @@ export interface Tally {
   readonly owed: Owed;
   readonly broadcasts: readonly Pick<Broadcast, 'id' | 'copies' | 'delivered' | 'duplicates' | 'lastHop'>[];
   readonly latencies: Float64Array;
+  /** Every how manieth latency was kept. */
+  readonly stride: number;
 }
 
 /** Deliveries that were owed, and those of them that came about. */
@@ -125,6 +127,8 @@ export class Ledger {
   relayed = 0;
   /** Links that came to stand, counted once a pair. */
   links = 0;
+  /** First deliveries of broadcasts to apps. */
+  delivered = 0;
   /** Offers, whoever carried them: attempts that a peer began by itself. */
   dials = 0;
   /** App deliveries that no known broadcast explains: directs, and messages of peers outside the run. */
@@ -141,13 +145,6 @@ export class Ledger {
   /** @param owns which peers live in this part of the simulation. Default: all. */
   constructor(owns: (peer: number) => boolean = () => true) {
     this.#owns = owns;
-  }
-
-  /** Deliveries to apps so far. */
-  get delivered(): number {
-    let sum = 0;
-    for (const broadcast of this.broadcasts.values()) sum += broadcast.delivered;
-    return sum;
   }
 
   count(name: FaultName, by = 1): void {
@@ -236,6 +233,7 @@ export class Ledger {
       return false;
     }
     broadcast.delivered++;
+    this.delivered++;
     broadcast.lastHop = Math.max(broadcast.lastHop, hops);
     if (isLate) {
       broadcast.late.add(index);
@@ -257,7 +255,10 @@ export class Ledger {
     if (++this.#skipped < this.#stride) return;
     this.#skipped = 0;
     this.#latencies.push(ms);
-    if (this.#latencies.length < SAMPLES_MAX) return;
+    if (this.#latencies.length >= SAMPLES_MAX) this.#thin();
+  }
+
+  #thin(): void {
     this.#latencies = this.#latencies.filter((_, i) => i % 2 === 0);
     this.#stride *= 2;
   }
@@ -281,6 +282,7 @@ export class Ledger {
         lastHop,
       })),
       latencies: Float64Array.from(this.#latencies),
+      stride: this.#stride,
     };
   }
 
@@ -298,9 +300,12 @@ export class Ledger {
       const here = this.broadcasts.get(there.id);
       if (here === undefined) continue;
       for (const key of ['copies', 'delivered', 'duplicates'] as const) here[key] += there[key];
+      this.delivered += there.delivered;
       here.lastHop = Math.max(here.lastHop, there.lastHop);
     }
-    for (const ms of tally.latencies) this.#latencies.push(ms);
+    while (this.#stride < tally.stride) this.#thin();
+    const every = this.#stride / tally.stride;
+    for (let i = 0; i < tally.latencies.length; i += every) this.#latencies.push(tally.latencies[i] as number);
   }
 
   #owed(): Owed {

@@ -134,7 +134,7 @@ export function drawDelay(delay: Delay, random: SeededRandom): number {
 /** What no delay of a distribution is below, ms. */
 export function leastDelay(delay: Delay): number {
   if (delay.kind === 'lognormal') return 0;
-  return eighths(delay.kind === 'fixed' ? delay.ms : delay.minMs);
+  return delay.kind === 'fixed' ? delay.ms : eighths(delay.minMs);
 }
 
 /** Sums of eighths are exact in binary, so that the order of additions never changes an instant. */

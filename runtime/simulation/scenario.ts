@@ -71,12 +71,15 @@ export class ScenarioRun {
   #nextSampleMs = 0;
   readonly #before: ((simulation: Simulation) => void) | undefined;
   #owed = 0;
+  /** While all leave: what there was before. */
+  #measured: ScenarioResult | undefined;
   #replaced = 0;
 
   constructor(options: ScenarioOptions, extras: ScenarioExtras = {}) {
     this.options = options;
     const { prepare, before, mesh, ...rest } = extras;
-    if ((extras.courier?.parts ?? 1) !== options.threads) throw new RangeError('Each of several threads has a courier');
+    if ((extras.courier?.parts ?? 1) !== options.threads)
+      throw new RangeError('Here a run has one thread: { threads: 1 }');
     this.simulation = new Simulation({
       ...rest,
       seed: options.seed,
@@ -126,6 +129,7 @@ export class ScenarioRun {
     yield* this.pass(10_000);
     const picture = this.#picture();
     const before = simulation.measure();
+    this.#measured = { ...picture, figures: before };
     this.#phase = 'leaving';
     simulation.farewell();
     yield* this.#slices(FAREWELL_MS);
@@ -134,9 +138,7 @@ export class ScenarioRun {
 
   /** What there is now, for a caller that goes no further: nothing is checked that should hold in the end, nobody leaves. */
   partial(): ScenarioResult {
-    const picture = this.#picture();
-    this.simulation.gather();
-    return { ...picture, figures: figuresOf(this.simulation) };
+    return this.#measured ?? { ...this.#picture(), figures: this.simulation.abandon() };
   }
 
   #picture(): Omit<ScenarioResult, 'figures'> {

@@ -27,7 +27,7 @@ import type { PeerSetup, Property, SimulationOptions } from './simulation-option
 import { Statements } from './statements.ts';
 import { Vigil } from './vigil.ts';
 import { Watcher } from './watcher.ts';
-import { Whole } from './whole.ts';
+import { type Ending, Whole } from './whole.ts';
 import { Wires } from './wires.ts';
 
 /** 2026-01-01 UTC: attempt ids and stamps look as they do in production. */
@@ -63,18 +63,17 @@ export class Simulation {
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
+    const { courier, trace, traceEvents } = options;
     this.seed = options.seed ?? 1;
     this.streams = streams(this.seed);
     this.model = { ...DEFAULT_NETWORK, ...options.network };
     this.#faults = { ...PERFECT_FAULTS, ...options.faults };
-    const { courier } = options;
-    this.#whole = courier && new Whole(courier, this, (...link) => this.#watcher.linkTold(...link), options.trace);
+    this.#whole = courier && new Whole(courier, this, (...link) => this.#watcher.linkTold(...link), trace);
     this.#runner = this.#whole ?? this.clock;
     const part = this.#whole?.part;
     this.part = part;
-    this.ledger = new Ledger(part === undefined ? undefined : (peer) => part.owns(peer));
-    const sink = options.trace === undefined ? undefined : (part?.trace ?? options.trace);
-    this.recorder = new Recorder(() => this.nowMs, sink, options.traceEvents);
+    this.ledger = new Ledger(part && ((peer) => part.owns(peer)));
+    this.recorder = new Recorder(() => this.nowMs, trace && (part?.trace ?? trace), traceEvents);
     this.#nextCheckMs = options.checkEveryMs ?? 1_000;
     this.#watcher = new Watcher(this);
     this.vigil = options.vigilant === true ? new Vigil(this) : undefined;
@@ -128,14 +127,13 @@ export class Simulation {
     const identity = setup.identity ?? identityFor(random, this.#options.identities);
     const { mesh } = this.#options;
     const knobs = { network: 'sim', ...(typeof mesh === 'function' ? mesh(index) : mesh), ...setup.mesh };
-    const { clockSkewMs } = this.#faults;
     const own = random.fork('access');
     this.#wires.connect(identity.peerId, own);
     const peer = new SimPeer({
       index,
       world: this.#world,
       random,
-      skewMs: clockSkewMs === 0 ? 0 : Math.round((own.next() * 2 - 1) * clockSkewMs),
+      skewMs: Math.round((own.next() * 2 - 1) * this.#faults.clockSkewMs),
       hubs: setup.hubs?.map((hub) => this.#hubUrl(hub)) ?? this.hubUrls,
       knobs,
       identity,
@@ -249,8 +247,7 @@ export class Simulation {
       const group = groupOf(peer);
       const offline = hubGroup !== undefined && group !== hubGroup;
       this.#wires.setGroup(peer.peerId, group, offline);
-      if (!offline) continue;
-      for (const url of this.hubUrls) this.network.hub(url).drop(peer.peerId);
+      if (offline) this.network.unplug(peer.peerId);
     }
     this.#reviewAll();
   }
@@ -342,13 +339,8 @@ export class Simulation {
     this.check();
     this.#statements.check('eventually', this);
     this.recorder.line(['measured', this.nowMs]);
-    this.gather();
-    return figuresOf(this);
-  }
-
-  /** Of several parts the first adds up what all counted: called by all at the same place, once. */
-  gather(): void {
     this.#whole?.gather();
+    return figuresOf(this);
   }
 
   /** The second: all leave. It takes them some time. */
@@ -360,16 +352,24 @@ export class Simulation {
 
   /** The last: counts what stays behind. `before` is what `measure` gave. */
   conclude(before: Figures): Figures {
-    const { hash, count: events } = this.recorder;
-    const own = { leaks: this.#leaks(), hash, events };
-    const ended = this.#whole?.conclude(own) ?? own;
-    const { leaks } = ended;
+    const leaks = this.#leaks();
     if (leaks.actors > 0 || leaks.timers > 0) {
       this.violate('nothing-left-behind', `${leaks.actors} actors and ${leaks.timers} timers`, []);
     }
-    this.part?.flush();
+    return { ...before, ...this.#ended(leaks), simulatedMs: this.nowMs };
+  }
+
+  /** Instead of all three: the figures of a run that goes no further. Nothing is checked, nobody leaves. */
+  abandon(): Figures {
+    this.#whole?.gather();
+    return { ...figuresOf(this), ...this.#ended({ actors: 0, timers: 0 }) };
+  }
+
+  #ended(leaks: Figures['leaks']): Ending & Pick<Figures, 'violations'> {
+    const own = { leaks, hash: this.recorder.hash, events: this.recorder.count };
+    const ended = this.#whole?.conclude(own);
     const violations = [...this.violations].sort((a, b) => a.atMs - b.atMs);
-    return { ...before, ...ended, simulatedMs: this.nowMs, violations };
+    return { ...own, ...ended, violations: violations.slice(0, VIOLATIONS_MAX) };
   }
 
   #leaks(): { actors: number; timers: number } {

@@ -31,7 +31,6 @@ export class Whole {
   readonly #linkTold: LinkTold;
   /** How the other parts ended. */
   readonly #endings: Ending[] = [];
-  #isGathered = false;
 
   /** @param linkTold hears what ends in other parts report of their links to peers of this one. */
   constructor(courier: Courier, host: PartHost, linkTold: LinkTold, sink?: TraceSink) {
@@ -59,10 +58,8 @@ export class Whole {
     }
   }
 
-  /** The first part adds up what all have counted, once. All call it at the same place. */
+  /** The first part adds up what all have counted. All call it at the same place, and once. */
   gather(): void {
-    if (this.#isGathered) return;
-    this.#isGathered = true;
     this.part.tell(0, { kind: 'tally', tally: this.#host.ledger.tally() });
     this.part.swap();
   }

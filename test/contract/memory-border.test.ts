@@ -43,6 +43,21 @@ signalingPortContract(
 
 const heard = (end: End): number[] => end.frames.map(([byte]) => byte as number);
 
+it('a hub forgets a peer beyond that dies, and takes it in again', async () => {
+  const world = twoNetworks(30);
+  const facts: string[] = [];
+  const connect = () => world.second.signalingPort().connect(LEFT, ({ type }) => void facts.push(type));
+  connect();
+  world.runFor(200);
+  expect([facts, world.first.hub().connections]).toEqual([['welcome'], 1]);
+  for (const network of [world.first, world.second]) network.vanish(LEFT);
+  world.runFor(200);
+  expect([facts, world.first.hub().connections]).toEqual([['welcome'], 0]);
+  connect();
+  world.runFor(200);
+  expect([facts, world.first.hub().connections]).toEqual([['welcome', 'welcome'], 1]);
+});
+
 describe('a link across a border', () => {
   async function world() {
     const both = twoNetworks(10);
@@ -103,6 +118,51 @@ describe('a link across a border', () => {
     both.runFor(1_000);
     expect([heard(left), heard(right)]).toEqual([[2], [1]]);
     expect([left, right].map(({ connectivity }) => connectivity.at(-1))).toEqual(['connected', 'connected']);
+  });
+
+  it.each(['left', 'right'] as const)(
+    'opens with the candidates of the %s end alone, as one in a single part does',
+    async (known) => {
+      const { both, harness } = await world();
+      const ends = pair(harness, (from, { kind }) => kind !== 'candidate' || from === known);
+      both.runFor(500);
+      expect([ends.left.opens, ends.right.opens]).toEqual([1, 1]);
+    },
+  );
+
+  it('does not open without any candidate', async () => {
+    const { both, harness } = await world();
+    const ends = pair(harness, (_, { kind }) => kind !== 'candidate');
+    both.runFor(500);
+    expect([ends.left.opens, ends.right.opens]).toEqual([0, 0]);
+  });
+
+  it('opens once the peer that answered can be reached again', async () => {
+    const { both, harness } = await world();
+    let isAsleep = true;
+    const networks = [both.first, both.second];
+    for (const network of networks) network.partition(() => isAsleep);
+    const ends = pair(harness);
+    both.runFor(500);
+    expect([ends.left.opens, ends.right.opens]).toEqual([0, 0]);
+    isAsleep = false;
+    for (const network of networks) network.review(RIGHT);
+    both.runFor(500);
+    expect([ends.left.opens, ends.right.opens]).toEqual([1, 1]);
+  });
+
+  it('ends for who hears of it, though the peer that closed it sleeps by then', async () => {
+    const { both, harness } = await world();
+    const { left, right } = await openPair(harness);
+    let isAsleep = false;
+    const networks = [both.first, both.second];
+    for (const network of networks) network.partition(() => isAsleep);
+    left.close();
+    both.window();
+    isAsleep = true;
+    for (const network of networks) network.review(LEFT);
+    both.runFor(100);
+    expect([left.closes, right.closes]).toEqual([1, 1]);
   });
 
   it('does not open on a token that nobody beyond has', async () => {

@@ -8,7 +8,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { couriersFor } from '../../runtime/cli/simulation-thread.ts';
+import { crowdAddresses } from '../../runtime/cli/address-space.ts';
+import { CROWDED_FROM_PEERS, couriersFor } from '../../runtime/cli/simulation-thread.ts';
 import { cannotDeal, THREADS_MAX } from '../../runtime/simulation/scenario-options.ts';
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
 import { compileHere } from '../support/compiled.ts';
@@ -170,6 +171,7 @@ for (const options of all) {
   process.exit(2);
 }
 process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
+if (knobs.peers >= CROWDED_FROM_PEERS) crowdAddresses();
 const { program, remove } = await compileHere('test/simulation/deep-run.ts');
 const results = await runAll(program, all).finally(remove);
 let beyond = 0;

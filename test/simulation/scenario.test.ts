@@ -11,7 +11,14 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { recompute } from '../../examples/property-test/recompute.mjs';
 import { runCli } from '../../runtime/cli/run.ts';
-import { type Figures, runScenario, SCENARIOS, type ScenarioName } from '../../runtime/testing.ts';
+import {
+  type Figures,
+  runScenario,
+  SCENARIOS,
+  type ScenarioName,
+  ScenarioRun,
+  scenarioDefaults,
+} from '../../runtime/testing.ts';
 import { fakeWorld } from '../cli/fakes.ts';
 import { countable } from './countable.ts';
 
@@ -70,6 +77,19 @@ it('a trace is enough for a process that has nothing of the simulator', async ()
   const again = await recompute(createInterface({ input: createReadStream(join(folder, 'churn.jsonl')) }));
   expect(told).toEqual(again);
   expect(again.delivery.delivered).toBeGreaterThan(0);
+});
+
+it('a run that is stopped while all leave tells what there was before they did', () => {
+  const options = { ...scenarioDefaults('join', 8), settleMs: 3_000, liveMs: 3_000, broadcasts: 5 };
+  const run = new ScenarioRun(options);
+  for (const { phase, living } of run.steps()) if (phase === 'leaving' && living === 0) break;
+  const { figures } = run.partial();
+  expect(figures).toMatchObject({ living: 8, components: 1, isolated: 0 });
+  expect(figures.delivery).toMatchObject({ broadcasts: 5, ratio: 1 });
+});
+
+it('a run of several threads is not one for a single part', () => {
+  expect(() => runScenario({ peers: 4, threads: 2 })).toThrow(/one thread/);
 });
 
 it('a run in one call tells its course and its final graph', () => {
