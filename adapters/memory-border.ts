@@ -20,12 +20,18 @@ export interface Border {
   tell(part: number, note: BorderNote): void;
 }
 
-/** What is said across the border besides frames. */
+/** What is said across the border besides frames. Who an end belongs to is its own part's word, as a wire knows it. */
 export type BorderNote =
-  /** The end that `to` offered to has so many of its candidates, and may be reachable now. */
-  | { readonly kind: 'reach'; readonly to: string; readonly candidates: number }
-  /** The pair of `from`, which offered, and `to` opens at that instant. */
-  | { readonly kind: 'open'; readonly from: string; readonly to: string; readonly atMs: number }
+  /** The end that `to` offered to, which is `local`'s, has so many of its candidates, and may be reachable now. */
+  | { readonly kind: 'reach'; readonly to: string; readonly local: PeerId; readonly candidates: number }
+  /** The pair of `from`, which offered and is `local`'s, and `to` opens at that instant. */
+  | {
+      readonly kind: 'open';
+      readonly from: string;
+      readonly local: PeerId;
+      readonly to: string;
+      readonly atMs: number;
+    }
   /** The pair of `to` will not open. */
   | { readonly kind: 'void'; readonly to: string }
   /** ICE of the link of `to` was restarted: its path is good again. */

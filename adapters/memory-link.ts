@@ -3,16 +3,15 @@
  * descriptions name the ends that made them, a pair opens only when each took in the other's, and what was meant for an
  * end that is gone does nothing.
  *
- * A link that stands finds its path again by itself while it is merely `disconnected`. Once it has `failed`, or was
- * stranded because an end changed its address, nothing passes until ICE was restarted: an offer and an answer anew, and a
- * path. What was under way waits for that, as it does in SCTP's buffers.
+ * A link that stands finds its path again by itself while it is merely `disconnected`. Once it has `failed`, or an end changed
+ * its address, nothing passes until ICE was restarted. What was under way waits for that, as it does in SCTP's buffers.
  */
 import type { PeerId } from '../machines/shared/ids.ts';
 import { FRAME_BYTES_MAX, LINK_BUFFER_LOW_BYTES } from '../machines/shared/limits.ts';
 import type { Link, LinkFingerprints, LinkHandlers, LinkOptions } from '../runtime/ports/link.ts';
 import type { LinkSignal } from '../runtime/ports/signaling.ts';
 import { DelayLine, type Outlet } from './delay-line.ts';
-import { type Pipe, tokenNumber, tokenText } from './memory-border.ts';
+import { type BorderNote, type Pipe, tokenNumber, tokenText } from './memory-border.ts';
 import type { LinkFabric } from './memory-fabric.ts';
 import { MemoryPath } from './memory-path.ts';
 import { MemoryRestarts } from './memory-restarts.ts';
@@ -29,11 +28,11 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   // What each frame touches comes first, side by side.
   #mode: Mode = 'new';
   #handlers: LinkHandlers | undefined;
-  /** The other end, once the pair opened. */
+  /** The other end, once it is known when the pair opens; or what stands for it here. */
   #peer: MemoryEnd | undefined;
   /** Frames on their way to this end. */
   #inbox: Pipe<Uint8Array> | undefined;
-  /** Bytes of these: what the other end has in its buffer. Here, where each frame passes when it arrives. */
+  /** Bytes of these: what the other end has in its buffer, unless it is in another part. Here, where each frame passes. */
   #incoming = 0;
   /** How long the next frame takes; from the first one on. */
   #wireMs: (() => number) | undefined;
@@ -47,8 +46,9 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   readonly #bornMs: number;
   /** Token of the other end, once its description was taken in; and that description, to know it again. */
   #theirs: string | undefined;
-  /** The answer was to this end's offer. */
+  /** The answer was to this end's offer; and whose it was, from another part. */
   #isAnswered = false;
+  #beyond: PeerId | undefined;
   #description: string | undefined;
   #candidatesSeen = 0;
   /** When the last byte handed over will have left, with a bounded bandwidth. */
@@ -77,7 +77,6 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   }
 
   get bufferedBytes(): number {
-    // What is under way to another part has left this process, as it were.
     return this.#peer === undefined || this.#peer.#isBeyond ? 0 : this.#peer.#incoming;
   }
 
@@ -245,16 +244,18 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     const theirs = this.#theirs;
     const { clock, isBeyond, tell } = this.#fabric;
     if (theirs === undefined || this.#mode !== 'new' || this.#peer !== undefined || !isBeyond(theirs)) return;
-    if (!this.#initiator) return tell(theirs, { kind: 'reach', to: theirs, candidates: this.#candidatesSeen });
-    if (!this.#isAnswered || this.#candidatesSeen === 0 || this.#isCutOff(this.remote)) return;
-    const peer = this.#pairBeyond(theirs);
+    const { local } = this;
+    if (!this.#initiator) return tell(theirs, { kind: 'reach', to: theirs, local, candidates: this.#candidatesSeen });
+    const beyond = this.#beyond;
+    if (beyond === undefined || !this.#isAnswered || this.#candidatesSeen === 0 || this.#isCutOff(beyond)) return;
+    const peer = this.#pairBeyond(theirs, beyond);
     const waitMs = this.#setupWaitMs(peer);
-    tell(theirs, { kind: 'open', from: this.#token, to: theirs, atMs: clock.now() + waitMs });
+    tell(theirs, { kind: 'open', from: this.#token, local, to: theirs, atMs: clock.now() + waitMs });
     this.#turns.add(waitMs, () => this.#open(peer));
   }
 
-  #pairBeyond(token: string): MemoryEnd {
-    const ids = { local: this.remote, remote: this.local, initiator: !this.#initiator };
+  #pairBeyond(token: string, local: PeerId): MemoryEnd {
+    const ids = { local, remote: this.local, initiator: !this.#initiator };
     const peer = new MemoryEnd(this.#fabric, ids, undefined, token);
     this.#peer = peer;
     peer.#peer = this;
@@ -263,29 +264,29 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   }
 
   /** From another part: the pair with its end `from` opens then. False when there is no such pair here. */
-  meet(from: string, atMs: number): boolean {
+  meet({ from, local, atMs }: Extract<BorderNote, { kind: 'open' }>): boolean {
     if (this.#mode !== 'new' || this.#theirs !== from || this.#peer !== undefined) return false;
-    const peer = this.#pairBeyond(from);
+    const peer = this.#pairBeyond(from, local);
     this.#turns.add(Math.max(0, atMs - this.#fabric.clock.now()), () => this.#open(peer));
     return true;
   }
 
   /** From another part: the other end will not open, or was gone when this one did. */
   forsake(): void {
-    if (this.#mode === 'new') this.#partBeyond(false);
-    else if (this.#mode === 'open') this.#inbox?.push(END, this.#fabric.latencyMs(this.remote, this.local));
+    if (this.#mode === 'new') this.#letGoBeyond(false);
+    else if (this.#mode === 'open') this.arrive(END, this.#fabric.latencyMs(this.remote, this.local));
   }
 
-  /** From another part: a frame, due in so many ms; an empty one ends the link. */
+  /** From another part: a frame, due in so many ms; an empty one ends the link, whatever becomes of who closed it. */
   arrive(frame: Uint8Array, delayMs: number): void {
     this.#incoming += frame.byteLength;
     this.#inbox?.push(frame.byteLength === 0 ? END : frame, delayMs);
-    // What becomes of a peer whose end has closed does not matter to this one any more.
     if (frame.byteLength === 0 && this.#peer !== undefined) this.#fabric.forget(this.#peer);
   }
 
-  /** From another part: the end that answers knows so many ways to this one. */
-  reach(candidates: number): void {
+  /** From another part: the end that answers, whose it is, and how many ways to this one it knows. */
+  reach({ local, candidates }: Extract<BorderNote, { kind: 'reach' }>): void {
+    this.#beyond = local;
     this.#candidatesSeen = Math.max(this.#candidatesSeen, candidates);
     this.#tryOpen();
   }
@@ -298,7 +299,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   }
 
   /** Lets go of what stands for the other end, which is told if it waits for the pair to open. */
-  #partBeyond(isTold: boolean): void {
+  #letGoBeyond(isTold: boolean): void {
     const peer = this.#peer;
     if (peer === undefined || !peer.#isBeyond) return;
     if (isTold && peer.#mode === 'new') this.#fabric.tell(peer.#token, { kind: 'void', to: peer.#token });
@@ -326,7 +327,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
   #open(peer: MemoryEnd): void {
     if (this.#mode !== 'new' || peer.#mode !== 'new') return;
     if (this.#isCutOff(peer.local)) {
-      this.#partBeyond(false);
+      this.#letGoBeyond(false);
       this.#peer = undefined;
       peer.#peer = undefined;
       return;
@@ -385,7 +386,7 @@ export class MemoryEnd implements Link, Outlet<Uint8Array> {
     this.#path?.stop();
     this.#inbox?.clear();
     this.#inbox = undefined;
-    this.#partBeyond(true);
+    this.#letGoBeyond(true);
     this.#peer = undefined;
   }
 

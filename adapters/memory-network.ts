@@ -249,10 +249,10 @@ export class MemoryNetwork {
     const nowMs = this.#clock.now();
     switch (note.kind) {
       case 'open':
-        if (pending.get(note.to)?.meet(note.from, note.atMs) === true) return;
+        if (pending.get(note.to)?.meet(note) === true) return;
         return tell(note.from, { kind: 'void', to: note.from });
       case 'reach':
-        return pending.get(note.to)?.reach(note.candidates);
+        return pending.get(note.to)?.reach(note);
       case 'void':
         return crossing.get(tokenNumber(note.to))?.forsake();
       case 'restarted':

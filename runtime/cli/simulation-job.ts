@@ -3,13 +3,12 @@
  * pace of progress, the writing of a trace and the comparison with a recorded one; knows nothing of who shows it.
  */
 import { writeFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Courier } from '../simulation/part.ts';
 import type { TraceSink } from '../simulation/recorder.ts';
 import { type Progress, type ScenarioResult, ScenarioRun } from '../simulation/scenario.ts';
 import type { ScenarioOptions } from '../simulation/scenario-options.ts';
 import { Comparison, type Difference, type RecordedLines, traceText } from '../simulation/trace.ts';
+import { collector } from './collect-garbage.ts';
 
 /** What is to be run. Everything in it may cross to another thread. */
 export interface SimulationJob {
@@ -103,13 +102,6 @@ function shallStop({ simulation: { part } }: ScenarioRun, host: JobHost): boolea
   if (part === undefined) return host.isStopped();
   if (part.isFirst && host.isStopped()) part.askToStop();
   return part.isStopping;
-}
-
-/** A collection by hand, so that memory is what is held and not what is left lying about. */
-function collector(): () => void {
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  return typeof collect === 'function' ? () => void collect() : () => undefined;
 }
 
 /** Of this thread. */

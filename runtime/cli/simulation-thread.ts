@@ -1,6 +1,6 @@
 /**
- * Runs a simulation in a thread of its own, with heap limits of its own: ten thousand peers need no flags of Node, and
- * this thread stays free for signals and progress. Owns the thread from its start to its end.
+ * Runs a simulation in threads of its own, with heap limits of their own: ten thousand peers need no flags of Node, and
+ * this thread stays free for signals and progress. Owns the threads from their start to their end.
  */
 import { totalmem } from 'node:os';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
@@ -30,7 +30,9 @@ export interface SimulationHost {
   readonly stopped: Promise<unknown>;
 }
 
-/** Most that the long-lived part of the heap gets unless asked for. 10,000 peers hold 2 to 3 GiB. */
+/** Least that the heap of a thread gets: with less Node may abort before it can say why. */
+const HEAP_MB_MIN = 64;
+/** Most that the long-lived part of the heap gets unless asked for; threads share it. 10,000 peers hold 3.5 GiB. */
 const HEAP_MB_MAX = 8_192;
 const HEAP_SHARE = 0.75;
 /**
@@ -47,7 +49,7 @@ export function heapLimitMb(wantedMb: number = HEAP_MB_MAX): number {
   const constrained = process.constrainedMemory?.() ?? 0;
   // Without a bound some systems report 0, others a number near 2^64.
   const bytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  return Math.max(64, Math.min(wantedMb, Math.floor((bytes * HEAP_SHARE) / 1_048_576)));
+  return Math.max(HEAP_MB_MIN, Math.min(wantedMb, Math.floor((bytes * HEAP_SHARE) / 1_048_576)));
 }
 
 /** Runs the job in threads of its own. Rejects with what one of them threw, and with TOO_LARGE when a heap was too small. */
@@ -85,7 +87,10 @@ function startThread(
   const worker = new Worker(new URL('./simulation-worker.js', import.meta.url), {
     workerData: input,
     transferList: input.courier?.ports.map(({ port }) => port) ?? [],
-    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(wholeMb / threads), maxYoungGenerationSizeMb: youngMb },
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.max(HEAP_MB_MIN, Math.ceil(wholeMb / threads)),
+      maxYoungGenerationSizeMb: youngMb,
+    },
   });
   let told: Extract<WorkerNews, { type: 'outcome' }> | undefined;
   const outcome = new Promise<JobOutcome | undefined>((resolve, reject) => {

@@ -80,7 +80,10 @@ export interface ScenarioOptions {
   readonly hubLies: number;
   readonly faults: Partial<FaultModel>;
   readonly checkEveryMs: number;
-  /** Parts that the peers are dealt out to, each run by a thread. Other numbers give other runs, with other hashes. */
+  /**
+   * 1 to 16: parts that the peers are dealt out to, each run by a thread of the command. Other numbers give other runs, with
+   * other hashes. `runScenario` alone runs 1 (RangeError).
+   */
   readonly threads: number;
 }
 

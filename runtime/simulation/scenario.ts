@@ -78,8 +78,8 @@ export class ScenarioRun {
   constructor(options: ScenarioOptions, extras: ScenarioExtras = {}) {
     this.options = options;
     const { prepare, before, mesh, ...rest } = extras;
-    if ((extras.courier?.parts ?? 1) !== options.threads)
-      throw new RangeError('Here a run has one thread: { threads: 1 }');
+    const parts = extras.courier?.parts ?? 1;
+    if (parts !== options.threads) throw new RangeError(`Here a run has ${parts} threads, not ${options.threads}`);
     this.simulation = new Simulation({
       ...rest,
       seed: options.seed,

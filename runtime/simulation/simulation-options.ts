@@ -27,7 +27,11 @@ export interface SimulationOptions {
   readonly trace?: TraceSink;
   /** Also trace every event of every actor. */
   readonly traceEvents?: boolean;
-  /** This is one part of a simulation that runs on several threads, and these are its ways to the others. */
+  /**
+   * This is one part of a simulation that runs on several threads, and these are its ways to the others. Latencies to peers and
+   * hubs are 1 ms at least (RangeError). Properties are looked at in each part; of peers that are not `isHere`, `mesh`, `clock`
+   * and `ports` throw.
+   */
   readonly courier?: Courier;
 }
 

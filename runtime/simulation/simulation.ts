@@ -334,7 +334,7 @@ export class Simulation {
     return this.conclude(before);
   }
 
-  /** The first third of `finish`: checks what must hold in the end and takes the figures. */
+  /** The first third of `finish`: checks what must hold in the end and takes the figures. Once: parts add up what all counted. */
   measure(): Figures {
     this.check();
     this.#statements.check('eventually', this);
@@ -359,10 +359,10 @@ export class Simulation {
     return { ...before, ...this.#ended(leaks), simulatedMs: this.nowMs };
   }
 
-  /** Instead of all three: the figures of a run that goes no further. Nothing is checked, nobody leaves. */
-  abandon(): Figures {
-    this.#whole?.gather();
-    return { ...figuresOf(this), ...this.#ended({ actors: 0, timers: 0 }) };
+  /** Instead of all that is left of the three: the figures of a run that goes no further. Nothing is checked, nobody leaves. */
+  abandon(before?: Figures): Figures {
+    if (before === undefined) this.#whole?.gather();
+    return { ...(before ?? figuresOf(this)), ...this.#ended({ actors: 0, timers: 0 }) };
   }
 
   #ended(leaks: Figures['leaks']): Ending & Pick<Figures, 'violations'> {

@@ -77,7 +77,11 @@ it('stops at a signal, all threads at the same place', async () => {
   const run = cli(['simulate', '--peers', '200', '--live-ms', '3600000', '--json', '--threads', '2']);
   await run.until(({ stderr }) => /\d+ peers, /.test(stderr));
   expect(await run.end('SIGINT')).toBe(1);
-  expect(run.json).toMatchObject([{ event: 'stopped', scenario: 'join' }]);
+  expect(run.json).toMatchObject([{ event: 'stopped', scenario: 'join', violations: [] }]);
+  expect(run.json[0]?.peers).toBeGreaterThan(10);
+  // Of all parts: what each has of the joins is the same, what each counts of signals is not.
+  expect(run.json[0]?.events).toBeGreaterThan(1_000);
+  expect(run.json[0]?.leaks).toEqual({ actors: 0, timers: 0 });
   expect(run.stderr).toMatch(/Stopped at [\d.]+ s/);
 });
 

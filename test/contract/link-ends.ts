@@ -36,8 +36,10 @@ export class End {
   readonly link: Link;
   #busy = false;
 
-  constructor(port: LinkPort, initiator: boolean) {
-    const ids = initiator ? { local: LEFT, remote: RIGHT } : { local: RIGHT, remote: LEFT };
+  /** @param local whose it is, if not the one that its side is for. */
+  constructor(port: LinkPort, initiator: boolean, local?: string) {
+    const [own, remote] = initiator ? [LEFT, RIGHT] : [RIGHT, LEFT];
+    const ids = { local: local ?? own, remote };
     this.link = this.during(() => port.open({ ...ids, initiator }, this.#handlers()));
   }
 

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { twoNetworks } from '../support/two-networks.ts';
-import { type End, LEFT, openPair, pair, RIGHT } from './link-ends.ts';
+import { End, LEFT, openPair, pair, RIGHT } from './link-ends.ts';
 import { linkPortContract } from './link-port.contract.ts';
 import { signalingPortContract } from './signaling-port.contract.ts';
 
@@ -43,19 +43,23 @@ signalingPortContract(
 
 const heard = (end: End): number[] => end.frames.map(([byte]) => byte as number);
 
-it('a hub forgets a peer beyond that dies, and takes it in again', async () => {
+it.each([
+  ['on its way', 0],
+  ['connected', 200],
+])('a hub forgets a peer beyond that dies %s, and takes it in again', async (_, ms) => {
   const world = twoNetworks(30);
   const facts: string[] = [];
   const connect = () => world.second.signalingPort().connect(LEFT, ({ type }) => void facts.push(type));
   connect();
-  world.runFor(200);
-  expect([facts, world.first.hub().connections]).toEqual([['welcome'], 1]);
+  world.runFor(ms);
+  const before = [...facts];
+  expect([before, world.first.hub().connections]).toEqual(ms === 0 ? [[], 0] : [['welcome'], 1]);
   for (const network of [world.first, world.second]) network.vanish(LEFT);
   world.runFor(200);
-  expect([facts, world.first.hub().connections]).toEqual([['welcome'], 0]);
+  expect([facts, world.first.hub().connections]).toEqual([before, 0]);
   connect();
   world.runFor(200);
-  expect([facts, world.first.hub().connections]).toEqual([['welcome', 'welcome'], 1]);
+  expect([facts, world.first.hub().connections]).toEqual([[...before, 'welcome'], 1]);
 });
 
 describe('a link across a border', () => {
@@ -165,20 +169,39 @@ describe('a link across a border', () => {
     expect([left.closes, right.closes]).toEqual([1, 1]);
   });
 
-  it('does not open on a token that nobody beyond has', async () => {
+  it.each([
+    ['is not there, beyond', 'zy'],
+    ['is not there, here', 'zz'],
+    ['is none', '-'],
+    ['is none at all', '0'],
+  ])('does not open on a token that %s', async (_, token) => {
     const { both, harness } = await world();
-    const ends = pair(harness, (from) => from === 'right');
-    both.window();
-    const offer = ends.left.signals.find(({ kind }) => kind === 'offer');
+    // The real answer never comes; one that names the offer does.
+    const { left, right } = pair(harness, (from) => from === 'left');
+    both.runFor(100);
+    const [offer] = left.signals;
     if (offer?.kind !== 'offer') throw new Error('The end that dials offers at once');
-    const own = offer.sdp.split(' ').at(-1);
-    for (const token of ['zz', 'zy', '-', '0']) {
-      const { left } = pair(harness, () => false);
-      both.window();
-      left.signal({ kind: 'answer', sdp: `memory answer ${token} to ${own}` });
-      left.signal({ kind: 'candidate', candidate: `memory candidate 0 of ${token}`, sdpMid: '0', sdpMLineIndex: 0 });
-      both.runFor(500);
-      expect(left.opens).toBe(0);
-    }
+    left.signal({ kind: 'answer', sdp: `memory answer ${token} to ${offer.sdp.split(' ').at(-1)}` });
+    left.signal({ kind: 'candidate', candidate: `memory candidate 0 of ${token}`, sdpMid: '0', sdpMLineIndex: 0 });
+    both.runFor(1_000);
+    expect([left.opens, right.opens]).toEqual([0, 0]);
+    left.close();
+    right.close();
+    both.runFor(100);
+    expect(both.leaks()).toBe(0);
+  });
+
+  it('tells of a link who is at its other end in truth, whatever name it was dialed by', async () => {
+    const both = twoNetworks(10);
+    const harness = { left: both.first.linkPort(), right: both.second.linkPort(), step: both.window };
+    const { left, right } = await openPair(harness);
+    expect([both.first.otherEnd(left.link), both.second.otherEnd(right.link)]).toEqual([RIGHT, LEFT]);
+    const dialed = new End(both.first.linkPort(), true);
+    const liar = new End(both.second.linkPort(), false, 'cc'.repeat(20));
+    dialed.onSignal = (signal) => liar.signal(signal);
+    liar.onSignal = (signal) => dialed.signal(signal);
+    both.runFor(500);
+    expect([dialed.opens, liar.opens]).toEqual([1, 1]);
+    expect(both.first.otherEnd(dialed.link)).toBe('cc'.repeat(20));
   });
 });

@@ -89,7 +89,7 @@ function broken({ options, figures, notes }: Deep): boolean {
   process.stderr.write(
     `Seed ${seed}: ${first?.property ?? `${figures.components} components`}. Again with: simulate ${scenario} ` +
       `--seed ${seed} --max-peers ${cap} --peers ${peers} --live-ms ${liveMs} --broadcasts ${broadcasts} ` +
-      `--sources ${sources}${ownFlags(options)}\n`,
+      `--sources ${sources} --threads ${options.threads}${ownFlags(options)}\n`,
   );
   return true;
 }
@@ -171,9 +171,10 @@ for (const options of all) {
   process.exit(2);
 }
 process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
-if (knobs.peers >= CROWDED_FROM_PEERS) crowdAddresses();
+const release = knobs.peers >= CROWDED_FROM_PEERS ? crowdAddresses() : undefined;
 const { program, remove } = await compileHere('test/simulation/deep-run.ts');
 const results = await runAll(program, all).finally(remove);
+release?.();
 let beyond = 0;
 const table: string[] = [];
 for (const { scenario, maxPeers } of combos) {
