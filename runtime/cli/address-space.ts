@@ -42,11 +42,12 @@ function release(): void {
   collector()();
 }
 
-/** `ulimit -v`, or nobody can tell. */
+/** `ulimit -v`. */
 function isBounded(): boolean {
   try {
     return !/^Max address space\s+unlimited/m.test(readFileSync('/proc/self/limits', 'utf8'));
   } catch {
+    // Without a /proc there is no telling: nothing is taken.
     return true;
   }
 }

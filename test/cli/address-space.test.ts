@@ -37,17 +37,16 @@ async function child(before = ''): Promise<Told> {
   return JSON.parse(stdout) as Told;
 }
 
-const isThere = process.platform === 'linux' && process.arch === 'x64';
-
-it.runIf(isThere)('most addresses are taken until they are released', async () => {
+it('most addresses are taken until they are released, on x64', async () => {
+  const isThere = process.arch === 'x64';
   const { sizes, used, isTaken, isAgain } = await child();
-  expect({ used, isTaken, isAgain }).toEqual({ used: 2 ** 28, isTaken: true, isAgain: false });
+  expect({ used, isTaken, isAgain }).toEqual({ used: 2 ** 28, isTaken: isThere, isAgain: false });
   expect(sizes[0]).toBeLessThan(10);
-  expect(sizes[1]).toBeGreaterThan(100);
+  expect(sizes[1] > 100).toBe(isThere);
   expect(sizes[2]).toBeLessThan(10);
 });
 
-it.runIf(isThere)('none are taken where they are bounded', async () => {
+it('none are taken where they are bounded', async () => {
   const { sizes, isTaken } = await child('ulimit -v 68719476736;');
   expect(isTaken).toBe(false);
   expect(sizes[1]).toBeLessThan(10);
