@@ -274,15 +274,16 @@ class NativeLink implements Link {
     if (this.#mode !== 'opening') return;
     this.#mode = 'open';
     this.#handlers?.onOpen();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const frame of waiting) this.#onFrame(frame);
+    // What an engine hands over within a call of ours comes behind what waits.
+    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+      if (this.#mode === 'open') this.#handlers?.onFrame(frame);
+    }
   }
 
   #onFrame(frame: Uint8Array): void {
-    if (this.#mode === 'open') {
+    if (this.#mode === 'open' && this.#waiting.length === 0) {
       this.#handlers?.onFrame(frame);
-    } else if (this.#mode === 'opening') {
+    } else if (this.#mode === 'open' || this.#mode === 'opening') {
       // The other lane is about to open.
       this.#waitingBytes += frame.byteLength;
       if (this.#waitingBytes > LINK_BUFFER_HIGH_BYTES) this.fail(new LinkError('LOST', 'A lane did not open'));

@@ -82,9 +82,10 @@ export interface LinkFingerprints {
 
 /**
  * A link that was closed ends by then, whatever the other side does. SCTP waits about 0.5 s before it sends again
- * what was lost, and twice as long each time: three losses in a row fit. With 3 s @roamhq/wrtc lost the end of 800 kB in about one close of thirty on a busy machine.
+ * what was lost, and twice as long each time: four losses in a row fit. @roamhq/wrtc lost the end of 800 kB on a busy machine in about one close of thirty
+ * with 3 s, and in one of some two hundred with 5 s.
  */
-export const CLOSE_LIMIT_MS = 5_000;
+export const CLOSE_LIMIT_MS = 8_000;
 
 export interface Link {
   /**

@@ -100,7 +100,11 @@ const carrying: Record<string, Case> = {
     }
     await until(harness, () => ends.left.frames.length + ends.right.frames.length === 80, 'all frames');
     for (const end of [ends.left, ends.right]) {
-      for (const [i, frame] of end.frames.entries()) check(same(frame, patterned(8_000, i)), `frame ${i} in its place`);
+      // Which one came instead tells order from damage.
+      const came = end.frames.map((frame) =>
+        Array.from({ length: 40 }, (_, i) => i).find((i) => same(frame, patterned(8_000, i))),
+      );
+      for (const [i, nth] of came.entries()) check(nth === i, `frame ${i} in its place: ${came.join(' ')}`);
     }
     await closePair(harness, ends);
   },
