@@ -100,7 +100,7 @@ export class FarPipe implements Pipe<Uint8Array> {
 }
 
 /** Leads from a hub to a peer in another part. */
-export class FactPipe implements Pipe<SignalingFact> {
+export class FactPipe implements Pick<Pipe<SignalingFact>, 'push' | 'clear'> {
   readonly #border: Border;
   readonly #clock: MeshClock;
   readonly #to: { readonly part: number; readonly session: number };
@@ -118,14 +118,6 @@ export class FactPipe implements Pipe<SignalingFact> {
     const dueMs = this.#clock.now() + Math.max(this.#border.leastMs, delayMs - this.#lateMs);
     this.#lateMs = 0;
     this.#border.tell(this.#to.part, { kind: 'fact', session: this.#to.session, dueMs, fact });
-  }
-
-  hold(): void {
-    // A hub's word is never held back.
-  }
-
-  release(): void {
-    // Nor let go.
   }
 
   clear(): void {

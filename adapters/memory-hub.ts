@@ -53,6 +53,9 @@ export interface FarCaller {
   arrive(command: SignalingCommand | undefined, delayMs: number): void;
 }
 
+/** From a hub to a peer: never held back. */
+type FactsDown = Pick<Pipe<SignalingFact>, 'push' | 'clear'>;
+
 const CLOSE = Symbol('close');
 
 /** One peer's connection: both directions in order. */
@@ -63,7 +66,7 @@ class MemorySession implements SignalingConnection {
   readonly toldOfMe = new Map<string, Set<MemorySession>>();
   /** Of whom this peer was told. */
   readonly heardOf = new Set<MemorySession>();
-  readonly down: Pipe<SignalingFact>;
+  readonly down: FactsDown;
   readonly #up: DelayLine<SignalingCommand | typeof CLOSE>;
   readonly #latencyMs: number;
   #onFact: ((fact: SignalingFact) => void) | undefined;
@@ -75,7 +78,7 @@ class MemorySession implements SignalingConnection {
     latencyMs: number,
     onFact: (fact: SignalingFact) => void,
     onCommand: (session: MemorySession, command: SignalingCommand | typeof CLOSE) => void,
-    down?: Pipe<SignalingFact>,
+    down?: FactsDown,
   ) {
     this.peerId = peerId;
     this.#latencyMs = latencyMs;
@@ -159,7 +162,7 @@ export class MemoryHub {
   }
 
   /** The same for a peer in another part of the network, which `down` leads to. */
-  connectBeyond(peerId: PeerId, down: Pipe<SignalingFact>): FarCaller {
+  connectBeyond(peerId: PeerId, down: FactsDown): FarCaller {
     const unheard = (): void => undefined;
     return this.#begin(new MemorySession(peerId, this.#clock, this.#latencyMs(peerId), unheard, this.#onCommand, down));
   }

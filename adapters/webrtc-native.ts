@@ -274,10 +274,11 @@ class NativeLink implements Link {
     if (this.#mode !== 'opening') return;
     this.#mode = 'open';
     this.#handlers?.onOpen();
-    // What an engine hands over within a call of ours comes behind what waits.
-    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
-      if (this.#mode === 'open') this.#handlers?.onFrame(frame);
+    // What an engine hands over within a call of ours comes behind what waits. No `shift`: a stranger may have sent a million.
+    for (let at = 0; at < this.#waiting.length; at++) {
+      if (this.#mode === 'open') this.#handlers?.onFrame(this.#waiting[at] as Uint8Array);
     }
+    this.#waiting = [];
   }
 
   #onFrame(frame: Uint8Array): void {
