@@ -25,6 +25,7 @@ export default defineConfig({
     maxWorkers: 2,
     retry: 0,
     allowOnly: false,
+    setupFiles: ['./test/setup/fixed-seed.ts'],
     reporters: ['default', './test/setup/count-reporter.ts'],
     projects: [
       {

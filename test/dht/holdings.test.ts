@@ -67,7 +67,7 @@ describe('what a holder holds', () => {
     let taken = 0;
     let gone = 0;
     fc.assert(
-      fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), (steps) => {
         const holdings = new Holdings();
         const newest = new Map<string, DhtRecord>();
         let nowMs = NOW_MS + 4 * 3_600_000;
