@@ -1,4 +1,5 @@
 /** Goal: the table of deep runs tells median, least and greatest of a figure over the seeds, and marks what is beyond its bound. */
+import { spawnSync } from 'node:child_process';
 import { expect, it, vi } from 'vitest';
 import { runScenario, SCENARIOS, type ScenarioName, scenarioDefaults } from '../../runtime/testing.ts';
 import { type Deep, ROWS, rowsOf, spreadRow } from './deep-table.ts';
@@ -36,4 +37,19 @@ it.each(Object.keys(SCENARIOS) as ScenarioName[])('has rows for %s, a figure eac
   const rows = rowsOf(scenario);
   expect(rows.length).toBeGreaterThan(8);
   for (const row of rows) expect(typeof row.of(once), row.name).toBe('number');
+});
+
+it.each([
+  ['--help', 0, /Usage: npm run simulate:deep -- \[flags\]/],
+  ['--caps=1', 2, /^--caps must be whole numbers from 2 to \d+, not "1"/],
+  ['--scenarios=joyn', 2, /^Unknown scenario "joyn": join, churn/],
+  ['--seed=1', 2, /^Unknown flag --seed \(did you mean --seeds\?\)/],
+])('answers %s with exit code %i', (flag, code, text) => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['test/tools/run-ts.mjs', 'test/simulation/deep.ts', flag],
+    { encoding: 'utf8' },
+  );
+  expect(code === 0 ? stdout : stderr).toMatch(text);
+  expect(status).toBe(code);
 });

@@ -5,14 +5,12 @@
  *
  *   npm run simulate:deep -- --peers 1000 --seeds 20 --scenarios join,massacre --caps 8,3,2
  */
-import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { crowdAddresses } from '../../runtime/cli/address-space.ts';
 import { CROWDED_FROM_PEERS, couriersFor } from '../../runtime/cli/simulation-thread.ts';
-import { cannotDeal, THREADS_MAX } from '../../runtime/simulation/scenario-options.ts';
-import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
+import type { ScenarioOptions } from '../../runtime/testing.ts';
 import { compileHere } from '../support/compiled.ts';
+import { deepPlan } from './deep-flags.ts';
 import type { DeepJob } from './deep-run.ts';
 import { type Deep, type DeepNews, rowsOf, spreadRow, TABLE_HEAD } from './deep-table.ts';
 
@@ -20,58 +18,7 @@ import { type Deep, type DeepNews, rowsOf, spreadRow, TABLE_HEAD } from './deep-
 const HEAP_MB = 16_384;
 const YOUNG_MB = 192;
 
-const { values } = parseArgs({
-  options: {
-    peers: { type: 'string', default: '1000' },
-    seeds: { type: 'string', default: '20' },
-    'first-seed': { type: 'string', default: '1' },
-    scenarios: { type: 'string', default: 'join,massacre,hubless,churn' },
-    caps: { type: 'string', default: '8' },
-    'live-ms': { type: 'string', default: '60000' },
-    broadcasts: { type: 'string', default: '100' },
-    sources: { type: 'string', default: '10' },
-    kill: { type: 'string', default: '0.3' },
-    churn: { type: 'string', default: '0.01' },
-    puts: { type: 'string', default: '100' },
-    gets: { type: 'string', default: '600' },
-    paths: { type: 'string', default: '3' },
-    threads: { type: 'string', default: '1' },
-    jobs: { type: 'string' },
-    strict: { type: 'boolean', default: false },
-  },
-});
-
-/** A whole number, or a share where `max` is 1. */
-function numberOf(name: keyof typeof values, min: number, max: number): number {
-  const value = Number(values[name]);
-  if (value >= min && value <= max && (max === 1 || Number.isInteger(value))) return value;
-  process.stderr.write(`--${name} must be a number from ${min} to ${max}, not "${values[name]}"\n`);
-  process.exit(2);
-}
-
-const list = (text: string): string[] => text.split(',').filter((item) => item !== '');
-const scenarios = list(values.scenarios) as ScenarioName[];
-const unknown = scenarios.find((name) => !(name in SCENARIOS));
-if (unknown !== undefined) {
-  process.stderr.write(`Unknown scenario "${unknown}": ${Object.keys(SCENARIOS).join(', ')}\n`);
-  process.exit(2);
-}
-const knobs = {
-  peers: numberOf('peers', 1, 100_000),
-  liveMs: numberOf('live-ms', 1, 86_400_000),
-  broadcasts: numberOf('broadcasts', 0, 1_000_000),
-  sources: numberOf('sources', 1, 100_000),
-  kill: numberOf('kill', 0, 1),
-  churn: numberOf('churn', 0, 1),
-  puts: numberOf('puts', 0, 100_000),
-  gets: numberOf('gets', 0, 1_000_000),
-  paths: numberOf('paths', 1, 8),
-  threads: numberOf('threads', 1, THREADS_MAX),
-};
-const firstSeed = numberOf('first-seed', 0, Number.MAX_SAFE_INTEGER);
-const seeds = numberOf('seeds', 1, 10_000);
-const jobs =
-  values.jobs === undefined ? Math.max(1, Math.floor(availableParallelism() / knobs.threads)) : numberOf('jobs', 1, 64);
+const { combos, runs: all, peers, jobs, isStrict } = deepPlan();
 
 /** Flags that the command takes with this scenario only. */
 function ownFlags({ scenario, kill, churn }: ScenarioOptions): string {
@@ -152,26 +99,8 @@ async function runAll(program: string, all: readonly ScenarioOptions[]): Promise
   return done;
 }
 
-const combos = scenarios.flatMap((scenario) => list(values.caps).map((cap) => ({ scenario, maxPeers: Number(cap) })));
-const all = combos.flatMap((combo) =>
-  Array.from(
-    { length: seeds },
-    (_, i): ScenarioOptions => ({
-      ...scenarioDefaults(combo.scenario, knobs.peers),
-      ...knobs,
-      ...combo,
-      seed: firstSeed + i,
-    }),
-  ),
-);
-for (const options of all) {
-  const why = cannotDeal(options);
-  if (why === undefined) continue;
-  process.stderr.write(`--threads ${options.threads}: ${why}\n`);
-  process.exit(2);
-}
-process.stderr.write(`Seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${knobs.peers} peers, ${jobs} at a time\n`);
-const release = knobs.peers >= CROWDED_FROM_PEERS ? crowdAddresses() : undefined;
+process.stderr.write(`${all.length} runs of ${peers} peers, ${jobs} at a time\n`);
+const release = peers >= CROWDED_FROM_PEERS ? crowdAddresses() : undefined;
 const { program, remove } = await compileHere('test/simulation/deep-run.ts');
 const results = await runAll(program, all).finally(remove);
 release?.();
@@ -179,7 +108,7 @@ let beyond = 0;
 const table: string[] = [];
 for (const { scenario, maxPeers } of combos) {
   const runs = results.filter(({ options }) => options.scenario === scenario && options.maxPeers === maxPeers);
-  table.push('', `${scenario}, ${knobs.peers} peers, cap ${maxPeers}, ${runs.length} seeds`, TABLE_HEAD);
+  table.push('', `${scenario}, ${peers} peers, cap ${maxPeers}, ${runs.length} seeds`, TABLE_HEAD);
   for (const row of rowsOf(scenario)) {
     const { text, isBeyond } = spreadRow(row, runs);
     if (isBeyond) beyond++;
@@ -188,4 +117,4 @@ for (const { scenario, maxPeers } of combos) {
 }
 const failures = results.filter(broken).length;
 process.stderr.write(`${table.join('\n')}\n\n${failures} runs broken, ${beyond} figures beyond their bounds\n`);
-process.exitCode = failures > 0 || (values.strict && beyond > 0) ? 1 : 0;
+process.exitCode = failures > 0 || (isStrict && beyond > 0) ? 1 : 0;
