@@ -1,6 +1,4 @@
 /** Goal: the user's documents name all that the code has, option by option and flag by flag, and nothing that it lacks. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MeshEvent } from '../../runtime/api.ts';
 import { COMMON_FLAGS } from '../../runtime/cli/flags.ts';
@@ -8,6 +6,8 @@ import { eventLine, PEER_COMMANDS } from '../../runtime/cli/peer-protocol.ts';
 import { COMMANDS } from '../../runtime/cli/run.ts';
 import { MeshError } from '../../runtime/index.ts';
 import { idOf } from '../cli/fakes.ts';
+import { DEEP_FLAGS } from '../simulation/deep-flags.ts';
+import { DIRECTS_FLAGS } from '../simulation/directs-flags.ts';
 import {
   asSet,
   fieldTexts,
@@ -21,7 +21,7 @@ import {
   textsIn,
   unionOf,
 } from './docs.ts';
-import { filesOf, PRODUCT, parse, ROOT, type Source, typescriptOf } from './source.ts';
+import { filesOf, PRODUCT, parse, type Source, typescriptOf } from './source.ts';
 
 const docs = filesOf(['docs'], (path) => path.endsWith('.md'));
 const product = typescriptOf(PRODUCT);
@@ -148,9 +148,7 @@ describe('all documents', () => {
   it('name no flag that no command has', () => {
     const known = new Set([...COMMANDS.flatMap(({ spec }) => spec.flags.map(({ name }) => name)), 'version']);
     // Deep runs are scripts of this tree; lines with commands of others (docker, openssl, …) are theirs.
-    const scripts = ['deep', 'directs'].map((name) => readFileSync(join(ROOT, `test/simulation/${name}.ts`), 'utf8'));
-    const isOfScript = (name: string) =>
-      scripts.some((text) => new RegExp(`^ +'?${name}'?: \\{ type:`, 'm').test(text));
+    const ofScripts = new Set<string>([...DEEP_FLAGS, ...DIRECTS_FLAGS].map(({ name }) => name));
     const wrong: string[] = [];
     for (const document of docs) {
       const own = document === simulator ? sectionOf(simulator, 'Deep runs') : '';
@@ -158,7 +156,7 @@ describe('all documents', () => {
         if (/\bnpm run (?!simulate)|docker|systemctl|openssl|node --|NODE_OPTIONS=/.test(line)) continue;
         const unknown = flagsIn(line).filter(
           (name) =>
-            !known.has(name) && !((own.includes(line) || line.includes('npm run simulate:')) && isOfScript(name)),
+            !known.has(name) && !((own.includes(line) || line.includes('npm run simulate:')) && ofScripts.has(name)),
         );
         wrong.push(...unknown.map((name) => `${document.path}: --${name}`));
       }

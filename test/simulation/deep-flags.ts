@@ -6,7 +6,7 @@ import { cannotDeal, THREADS_MAX } from '../../runtime/simulation/scenario-optio
 import { SCENARIOS, type ScenarioName, type ScenarioOptions, scenarioDefaults } from '../../runtime/testing.ts';
 import { count, integersIn, list, misused, scriptFlags, share, shareIn } from '../tools/script-flags.ts';
 
-const FLAGS = [
+export const DEEP_FLAGS = [
   list('scenarios', 'NAME,…', ['join', 'massacre', 'hubless', 'churn'], `Of ${Object.keys(SCENARIOS).join(', ')}`),
   count('peers', [1, 1_000, 100_000], 'Peers to begin with'),
   list('caps', 'N,…', ['8'], `Links each peer keeps: a table for each cap, ${MAX_PEERS_MIN} to ${MAX_PEERS_MAX}`),
@@ -50,7 +50,7 @@ export function deepPlan(): DeepPlan {
   const values = scriptFlags({
     name: 'simulate:deep',
     summary: 'Scenarios over many seeds: a JSON line a run on stdout, then a table of the promised figures on stderr.',
-    flags: FLAGS,
+    flags: DEEP_FLAGS,
     notes: [
       'Exit code 1 when an invariant broke or the living were not one component in the end (with no hub: more parts than the deaths left).',
     ],
