@@ -9,6 +9,7 @@ import {
   type ScenarioName,
   type ScenarioOptions,
   scenarioDefaults,
+  THREADS_FROM_PEERS,
   THREADS_MAX,
   threadsFor,
 } from '../simulation/scenario-options.ts';
@@ -121,7 +122,7 @@ export const SIMULATE_FLAGS = [
     1,
     THREADS_MAX,
     'Threads to deal the peers out to; each number is another run',
-    '1; from 2000 peers 2',
+    `1; from ${THREADS_FROM_PEERS} peers 2`,
   ),
   HEAP_FLAG,
   { kind: 'text', name: 'html', value: 'FILE', describe: 'Write a page with charts and the final topology' },

@@ -137,7 +137,7 @@ export const scenarioDefaults = (scenario: ScenarioName, peers: number): Scenari
 /** Threads of one run: beyond this they mostly wait for each other. */
 export const THREADS_MAX = 16;
 /** From so many peers on a run is dealt out to two threads, on any machine: the result must not depend on it. */
-const THREADS_FROM_PEERS = 2_000;
+export const THREADS_FROM_PEERS = 1_000;
 /** Scenarios that look into all peers from outside while they run. */
 const ALONE: ReadonlySet<ScenarioName> = new Set(['late-joiner', 'dht', 'dht-churn', 'dht-liars', 'hostile']);
 

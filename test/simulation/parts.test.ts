@@ -5,9 +5,9 @@ import { cannotDeal, scenarioDefaults, threadsFor } from '../../runtime/simulati
 import { readOptions } from '../../runtime/simulation/trace.ts';
 
 describe('threads', () => {
-  it('are two from 2,000 peers on, where a run can be dealt out', () => {
+  it('are two from 1,000 peers on, where a run can be dealt out', () => {
     const of = (peers: number, more = {}) => threadsFor({ ...scenarioDefaults('join', peers), ...more });
-    expect([of(100), of(1_999), of(2_000), of(100_000)]).toEqual([1, 1, 2, 2]);
+    expect([of(100), of(999), of(1_000), of(100_000)]).toEqual([1, 1, 2, 2]);
     expect([of(5_000, { bytesPerMs: 1 }), of(5_000, { latencyMinMs: 0 }), of(5_000, { hubLatencyMinMs: 0 })]).toEqual([
       1, 1, 1,
     ]);
