@@ -119,6 +119,19 @@ export const isFarewell = (reason: string): boolean => FAREWELLS.has(reason);
 export const farewellReason = (reason: string): PeerEnd =>
   FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected';
 
+/** How a link ended for a neighbour that said so. */
+export const farewellOf = ({
+  reason,
+  alternatives = [],
+}: {
+  readonly reason: string;
+  readonly alternatives?: PeerContext['alternatives'];
+}): Pick<PeerContext, 'reason' | 'words' | 'alternatives'> => ({
+  reason: farewellReason(reason),
+  words: farewellWords(reason),
+  alternatives,
+});
+
 /** What a neighbour said in CLOSE, when it is none of our reasons: words of its app. */
 export const farewellWords = (reason: string): string | undefined =>
   FAREWELLS.has(reason) || reason === 'disconnected' ? undefined : reason;

@@ -152,7 +152,7 @@ export const peerMachine = peerSetup.createMachine({
             'link.farewell': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.failed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
-            'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
+            'peer.release': { target: 'draining', actions: 'rememberEarlyRelease' },
           },
           after: { handshakeTimeout: { target: '#peer.backingOff', actions: 'noteFailedDial' } },
         },
@@ -163,14 +163,27 @@ export const peerMachine = peerSetup.createMachine({
             'signal.offer': { guard: 'isVoidOffer', description: 'An offer that this link has overtaken.' },
             'link.proven': { target: 'connected', actions: 'rememberLink' },
             'link.unproven': { target: 'refusing', actions: ['noteUnproven', 'reportUnproven'] },
-            'link.farewell': {
-              target: '#peer.backingOff',
-              actions: ['noteUnproven', 'reportUnproven'],
-              description: 'The remote did not take our proof.',
-            },
+            'link.farewell': [
+              {
+                guard: 'isPlainFarewell',
+                target: '#peer.backingOff',
+                actions: 'noteFailedDial',
+                description: 'The remote leaves, or gave the link up.',
+              },
+              {
+                target: '#peer.backingOff',
+                actions: ['noteUnproven', 'reportUnproven'],
+                description: 'The remote did not take our proof.',
+              },
+            ],
             'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.failed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
-            'peer.release': { target: '#peer.closed', actions: ['rememberRelease', 'utterClose'] },
+            'peer.release': {
+              target: 'draining',
+              actions: 'rememberEarlyRelease',
+              description:
+                'The remote may have taken our proof already: to it this link stands, and it hears why it ends.',
+            },
           },
           after: { proofTimeout: { target: 'refusing', actions: ['noteUnproven', 'reportUnproven'] } },
         },

@@ -23,7 +23,7 @@ import {
   afterRefusal,
   afterUnproven,
   backoffMs,
-  farewellReason,
+  farewellOf,
   farewellWords,
   fits,
   heirRandom,
@@ -161,17 +161,16 @@ export const peerSetup = setup({
       failures: 0,
       patienceMs: undefined,
     })),
-    rememberFarewellSignal: remember(({ event }) => {
-      const { reason } = as(event, 'signal.close').signal;
-      return { reason: farewellReason(reason), words: farewellWords(reason), alternatives: [] };
-    }),
-    rememberFarewell: remember(({ event }) => {
-      const { reason, alternatives } = as(event, 'link.farewell');
-      return { reason: farewellReason(reason), words: farewellWords(reason), alternatives };
-    }),
+    rememberFarewellSignal: remember(({ event }) => farewellOf(as(event, 'signal.close').signal)),
+    rememberFarewell: remember(({ event }) => farewellOf(as(event, 'link.farewell'))),
     rememberRelease: remember(({ event }) => {
       const { reason, alternatives, words } = as(event, 'peer.release');
       return { reason, words, alternatives: alternatives ?? [] };
+    }),
+    /** The app's words are for a remote that is proven. */
+    rememberEarlyRelease: remember(({ event }) => {
+      const { reason, alternatives } = as(event, 'peer.release');
+      return { reason, words: undefined, alternatives: alternatives ?? [] };
     }),
     rememberRefusal: remember(({ memory, event }) => ({
       ...afterRefusal(memory),
@@ -331,6 +330,7 @@ export const peerSetup = setup({
     hasOffer: ({ context: { memory } }) => memory.offer !== undefined,
     isOfThisAttempt: ({ context: { memory }, event }) =>
       'signal' in event && 'attempt' in event.signal && event.signal.attempt === memory.attempt,
+    isPlainFarewell: ({ event }) => event.type === 'link.farewell' && farewellWords(event.reason) === undefined,
     isHandedOver: ({ context: { memory }, event }) =>
       event.type === 'signal.answer' && event.signal.attempt === memory.attempt && memory.patienceMs !== undefined,
     isVoidOffer: ({ context: { memory }, event }) =>

@@ -147,9 +147,9 @@ export const RELEASED_IN: Record<string, { readonly make: () => Peer; readonly t
         peer.link.last.tell({ type: 'link.opened' });
         return peer;
       },
-      told: 'close',
+      told: 'CLOSE',
     },
-    proving: { make: () => proving(), told: 'close' },
+    proving: { make: () => proving(), told: 'CLOSE' },
     refusing: {
       make: () => {
         const peer = proving();

@@ -63,6 +63,19 @@ export function proofs(): void {
     expect(peer.link.last.freed).toBe(true);
   });
 
+  it.each(['left', 'disconnected', 'evicted'])('a remote that ends it (%s) has said nothing of our proof', (reason) => {
+    const peer = proving();
+    peer.run.send({ type: 'link.farewell', reason, alternatives: [] });
+    expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'dialFailed' }]);
+    expect(peer.link.last.freed).toBe(true);
+  });
+
+  it('the words of an app are not for a remote that is not proven', () => {
+    const peer = proving();
+    peer.run.send({ type: 'peer.release', reason: 'disconnected', words: 'our secret plan' });
+    expect(peer.link.last.commands.at(-1)).toEqual({ type: 'link.close', reason: 'disconnected', alternatives: [] });
+  });
+
   it('a failure of ICE meanwhile is a failed dial like any other', () => {
     const peer = proving();
     peer.link.last.tell({ type: 'link.failed' });
