@@ -1,5 +1,6 @@
 /** The list of messages: owns the children of #log. Shows each line once and its outcome when it comes. */
 import { make, setText, showPeer } from './dom.ts';
+import { shortId } from './messages.ts';
 import type { Line, Outcome } from './session.ts';
 
 /** Lines kept on the page. */
@@ -16,6 +17,8 @@ export class Log {
   readonly #empty: HTMLElement;
   readonly #deps: LogDeps;
   readonly #rows = new Map<number, HTMLLIElement>();
+  /** Shows what is newest. Who reads back is not pulled down by what comes in. */
+  #follows = true;
 
   constructor(list: HTMLOListElement, empty: HTMLElement, deps: LogDeps) {
     this.#list = list;
@@ -23,6 +26,12 @@ export class Log {
     this.#deps = deps;
     // It scrolls, so the keyboard must be able to reach it; not every browser sees to that by itself.
     list.tabIndex = 0;
+    list.addEventListener('scroll', () => {
+      this.#follows = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    });
+    new ResizeObserver(() => {
+      if (this.#follows) this.#toEnd();
+    }).observe(list);
   }
 
   clear(): void {
@@ -32,8 +41,6 @@ export class Log {
   }
 
   show(line: Line): void {
-    // Who reads back is not pulled down by what comes in.
-    const isAtEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
     const row = this.#row(line);
     this.#rows.set(line.key, row);
     this.#list.append(row);
@@ -43,19 +50,27 @@ export class Log {
       this.#rows.delete(key);
       oldest.remove();
     }
-    if (isAtEnd || line.mine) this.#list.scrollTop = this.#list.scrollHeight;
+    if (this.#follows || line.mine) this.#toEnd();
+  }
+
+  #toEnd(): void {
+    this.#list.scrollTop = this.#list.scrollHeight;
   }
 
   /** Says what became of a line; nothing when the line has left the page since. */
   settle(line: Line, outcome: Outcome): void {
     const row = this.#rows.get(line.key);
-    if (row !== undefined) showOutcome(row, outcome, () => this.#deps.onAgain(line));
+    if (row === undefined) return;
+    showOutcome(row, outcome, () => this.#deps.onAgain(line));
+    if (this.#follows) this.#toEnd();
   }
 
   /** A name may be learned after the first words of its peer. */
   refreshNames(): void {
     for (const label of this.#list.querySelectorAll<HTMLElement>('[data-peer]')) {
-      setText(label, this.#deps.nameOf(label.dataset.peer ?? ''));
+      const name = this.#deps.nameOf(label.dataset.peer ?? '');
+      // What was said stays said by them, also when they have left.
+      if (name !== '') setText(label, name);
     }
   }
 
@@ -101,7 +116,10 @@ function showOutcome(row: HTMLLIElement, outcome: Outcome, again: () => void): v
 }
 
 function outcomeText(outcome: Outcome): string {
-  if (outcome.kind === 'failed') return `not delivered: ${outcome.message} (${outcome.code})`;
+  if (outcome.kind === 'failed') {
+    const message = outcome.message.replace(/\b[0-9a-f]{40}\b/g, shortId);
+    return `not delivered: ${message} (${outcome.code})`;
+  }
   const { hops, ms } = outcome.receipt;
   return `delivered in ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms over ${hops} link${hops === 1 ? '' : 's'}`;
 }

@@ -16,6 +16,8 @@ export interface LinkList {
   readonly kind: 'links';
   readonly name: string;
   readonly links: readonly string[];
+  /** The last word: the sender leaves. */
+  readonly leaving?: true;
 }
 export type ChatMessage = ChatText | LinkList;
 
@@ -44,9 +46,9 @@ export function readMessage(data: unknown, topic?: string): ChatMessage {
 }
 
 function readLinks(data: unknown): LinkList {
-  const { name, links } = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
+  const { name, links, leaving } = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
   const ids = Array.isArray(links) ? links.slice(0, LINKS_MAX).filter(isPeerId) : [];
-  return { kind: 'links', name: cleanName(name), links: [...new Set(ids)] };
+  return { kind: 'links', name: cleanName(name), links: [...new Set(ids)], ...(leaving === true && { leaving }) };
 }
 
 const bounded = (text: string): string => (text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text);

@@ -13,16 +13,28 @@ export interface Heard {
   readonly name: string;
   readonly links: readonly string[];
   readonly atMs: number;
+  /** It said goodbye: nobody who still names it brings it back. */
+  readonly gone: boolean;
 }
 /** What others said, by peer id; the oldest word comes first. */
 export type Hearsay = ReadonlyMap<string, Heard>;
 
-/** Notes that `id` was heard; a name or link list that is not given stays as it was. */
-export function hear(known: Hearsay, id: string, said: Partial<Pick<Heard, 'name' | 'links'>>, nowMs: number): Hearsay {
-  const next = new Map(known);
+/**
+ * Notes that `id` said something at `atMs`; a name or link list that is not given stays as it was. Words older than what is
+ * known change nothing: who comes late is told of what was said minutes ago.
+ */
+export function hear(
+  known: Hearsay,
+  id: string,
+  said: Partial<Pick<Heard, 'name' | 'links' | 'gone'>>,
+  atMs: number,
+): Hearsay {
   const before = known.get(id);
+  if (before !== undefined && before.atMs > atMs) return known;
+  const next = new Map(known);
   next.delete(id);
-  next.set(id, { name: said.name ?? before?.name ?? '', links: said.links ?? before?.links ?? [], atMs: nowMs });
+  const { name = before?.name ?? '', links = before?.links ?? [], gone = false } = said;
+  next.set(id, { name, links: gone ? [] : links, atMs, gone });
   for (const oldest of next.keys()) {
     if (next.size <= HEARD_MAX) break;
     next.delete(oldest);
@@ -48,14 +60,14 @@ export interface Person {
 
 export const isLinked = (state: string): boolean => state === 'connected' || state.startsWith('connected.');
 
-/** Everybody but us: links first, then those on their way, then those reachable over others; each group by id. */
+/** Everybody but us and those who left: links first, then those on their way, then those reachable over others; each group by id. */
 export function peopleOf(status: MeshStatus, known: Hearsay): Person[] {
   const people = new Map<string, Person>();
   for (const { peerId: id, state, role, rttMs } of status.links) {
     people.set(id, { id, name: known.get(id)?.name ?? '', state, linked: isLinked(state), role, rttMs });
   }
   const reach = (id: string): void => {
-    if (id === status.peerId || people.has(id)) return;
+    if (id === status.peerId || people.has(id) || known.get(id)?.gone === true) return;
     people.set(id, { id, name: known.get(id)?.name ?? '', state: 'reachable', linked: false, role: '', rttMs: null });
   };
   for (const [id, { links }] of known) {

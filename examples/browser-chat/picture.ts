@@ -45,7 +45,7 @@ export function pictureOf(status: MeshStatus, known: Hearsay, myName: string): P
   for (const [from, { links }] of known) {
     for (const to of links) {
       // Only we know our own links: a page that still names us has not noticed yet that the link is gone.
-      if (to === me || from === me || to === from) continue;
+      if (to === me || from === me || to === from || known.get(to)?.gone === true) continue;
       draw(from, to, { kind: known.get(to)?.links.includes(from) === true ? 'told' : 'claimed', suspect: false });
     }
   }
@@ -54,7 +54,7 @@ export function pictureOf(status: MeshStatus, known: Hearsay, myName: string): P
   }
   const ids = new Set<string>([me]);
   for (const { a, b, kind } of edges.values()) if (kind === 'mine') ids.add(a).add(b);
-  for (const [id] of known) ids.add(id);
+  for (const [id, { gone }] of known) if (!gone) ids.add(id);
   for (const { a, b } of edges.values()) ids.add(a).add(b);
   const shown = new Set([...ids].slice(0, NODES_MAX));
   return {

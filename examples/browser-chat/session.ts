@@ -4,7 +4,7 @@
  */
 import { createMeshActor, type MeshActor, type MeshStatus, type Receipt } from 'xstate-mesh';
 import { LINKS_TOPIC, type LinkList, readMessage } from './messages.ts';
-import { forget, type Hearsay, hear, isLinked } from './people.ts';
+import { forget, HEARD_MS, type Hearsay, hear, isLinked } from './people.ts';
 
 /** Round-trip times and counters move without an event. */
 const REFRESH_MS = 1_000;
@@ -122,14 +122,17 @@ export class ChatSession {
   /** Tells the others and ends everything. Repeated calls share one end. */
   async leave(reason: string): Promise<void> {
     clearInterval(this.#refresh);
+    this.#sayGoodbye();
     await this.mesh.leave(reason);
     this.#change();
   }
 
   #listen(): void {
-    this.mesh.on('message', ({ from, data, kind, hops, topic }) => {
+    this.mesh.on('message', ({ from, data, kind, hops, topic, sentAtMs }) => {
       const message = readMessage(data, topic);
-      this.#known = hear(this.#known, from, message.kind === 'links' ? message : {}, Date.now());
+      const nowMs = Date.now();
+      const said = message.kind === 'links' ? { ...message, gone: message.leaving === true } : {};
+      if (nowMs - sentAtMs < HEARD_MS) this.#known = hear(this.#known, from, said, Math.min(nowMs, sentAtMs));
       if (message.kind === 'text') this.#line({ kind, from, mine: false, text: message.text, hops });
       this.#change();
     });
@@ -137,6 +140,9 @@ export class ChatSession {
       if (event.type === 'hub.connected') this.#note(`Hub ${event.url} is there.`);
       if (event.type === 'hub.disconnected') this.#note(`Hub ${event.url} is away (${event.reason}). Links stay.`);
       if (event.type === 'error') this.#note(`${event.error.code}: ${event.error.message}`);
+      if (event.type === 'peer.disconnected' && event.reason === 'left') {
+        this.#known = hear(this.#known, event.remote, { gone: true }, Date.now());
+      }
       if (event.type === 'peers.changed') this.#gossipLinks();
       this.#change();
     });
@@ -165,6 +171,18 @@ export class ChatSession {
     } catch (error) {
       // Only the picture of others suffers, and the next tick tries again; a developer may want to know.
       console.warn('link list not sent', error);
+    }
+  }
+
+  /** Those who are not linked to us would find out by our silence only. Then everybody is forgotten. */
+  #sayGoodbye(): void {
+    this.#known = new Map();
+    if (this.mesh.status().state !== 'joined') return;
+    try {
+      const goodbye: LinkList = { kind: 'links', links: [], name: this.name, leaving: true };
+      this.mesh.broadcast(goodbye, { topic: LINKS_TOPIC });
+    } catch (error) {
+      console.warn('goodbye not sent', error);
     }
   }
 

@@ -93,7 +93,7 @@ export class Deliveries {
   }
 
   #read(entry: LinkEntry, envelope: Envelope, opened: Extract<Opened, { kind: 'data' }>, hops: number): boolean {
-    const { source: from, kind, id, topic, order } = envelope;
+    const { source: from, kind, id, topic, order, sentAtMs } = envelope;
     const { payload, encrypted, room } = opened;
     const decoded = decodePayload(payload);
     if (!decoded.ok) {
@@ -104,7 +104,7 @@ export class Deliveries {
       if (isPlain || from === entry.remote) this.#options.fault(entry);
       return encrypted === true;
     }
-    const bare: SpreadMessage = { from, data: decoded.value, kind, id, hops };
+    const bare: SpreadMessage = { from, data: decoded.value, kind, id, hops, sentAtMs };
     const isBare = topic === undefined && room === undefined && encrypted === undefined;
     const message: SpreadMessage = isBare ? bare : withMore(bare, topic, room, encrypted);
     if (order === undefined) this.#push(message);

@@ -35,6 +35,8 @@ export interface SpreadMessage {
   readonly kind: 'broadcast' | 'direct';
   readonly id: MessageId;
   readonly hops: number;
+  /** Its source's clock, ms since 1970: as right as that clock is. Minutes ago for a broadcast that a latecomer is told of. */
+  readonly sentAtMs: number;
   readonly topic?: string;
   /** Nobody on the way could read it. */
   readonly encrypted?: true;

@@ -119,6 +119,8 @@ test('a closed tab says goodbye; a message to it fails with a typed error and ca
       globalThis.mesh?.status().links.every(({ peerId, state }) => peerId !== id || !state.startsWith('connected')),
     bobId,
   );
+  // Who left is gone from the list at once, also while others still name it.
+  expect(await ada.page.locator(`#people-list [data-peer="${bobId}"]`).count()).toBe(0);
   // The addressee stays chosen: words meant for Bob must not go to everybody.
   expect(await ada.page.inputValue('#to')).toBe(bobId);
   await ada.page.fill('#text', 'are you there?');
@@ -174,6 +176,7 @@ test('by keyboard alone on a phone: join, pick a peer, send, leave; nothing scro
   await page.focus('#leave');
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => globalThis.mesh?.status().state === 'left' && document.activeElement?.id === 'name');
+  expect(await page.locator('#people-list li').count()).toBe(0);
   expect(await overflow()).toBeLessThanOrEqual(0);
 });
 

@@ -56,6 +56,13 @@ describe('messages', () => {
   test('a link list keeps ids only, each once, and a clean name', () => {
     const data = { name: ' Ada\n\u202Eevil ', links: [id(1), id(1), 'x', 7, id(2).toUpperCase(), id(2)] };
     expect(readMessage(data, LINKS_TOPIC)).toEqual({ kind: 'links', name: 'Ada evil', links: [id(1), id(2)] });
+    expect(readMessage({ links: [], leaving: true }, LINKS_TOPIC)).toEqual({
+      kind: 'links',
+      name: '',
+      links: [],
+      leaving: true,
+    });
+    expect(readMessage({ links: [], leaving: 'yes' }, LINKS_TOPIC)).toEqual({ kind: 'links', name: '', links: [] });
     expect(readMessage(null, LINKS_TOPIC)).toEqual({ kind: 'links', name: '', links: [] });
     expect(readMessage({ links: Array.from({ length: 999 }, (_, n) => id(n)) }, LINKS_TOPIC)).toMatchObject({
       links: { length: LINKS_MAX },
@@ -123,10 +130,27 @@ describe('people', () => {
   test('a name stays when later words carry none; the silent are forgotten, links apart', () => {
     let known = heard({ 2: [3], 4: [] });
     known = hear(known, id(2), {}, 5);
-    expect(known.get(id(2))).toEqual({ name: 'N', links: [id(3)], atMs: 5 });
+    expect(known.get(id(2))).toEqual({ name: 'N', links: [id(3)], atMs: 5, gone: false });
     expect([...forget(known, new Set([id(4)]), HEARD_MS + 4).keys()]).toEqual([id(4), id(2)]);
     expect([...forget(known, new Set([id(4)]), HEARD_MS + 5).keys()]).toEqual([id(4)]);
     expect(forget(known, new Set(), 1)).toBe(known);
+  });
+
+  test('who left is shown nowhere, whoever still names it, until it speaks again', () => {
+    const status = statusOf(1, [link(2)]);
+    const seen = (known: Hearsay): number[] => [
+      peopleOf(status, known).length,
+      pictureOf(status, known, '').nodes.length,
+    ];
+    const before = heard({ 2: [3], 3: [2, 4] });
+    expect(seen(before)).toEqual([3, 4]);
+    const after = hear(before, id(3), { gone: true }, 7);
+    expect(seen(after)).toEqual([1, 2]);
+    expect(after.get(id(3))?.name).toBe('N');
+    expect(seen(hear(after, id(2), { links: [id(3)] }, 8))).toEqual([1, 2]);
+    // What it said before it left arrives late.
+    expect(hear(after, id(3), { links: [id(2)] }, 6)).toBe(after);
+    expect(seen(hear(after, id(3), { links: [id(2)] }, 8))).toEqual([2, 3]);
   });
 
   test('a crowd of strangers does not grow what is remembered', () => {

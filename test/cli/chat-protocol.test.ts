@@ -43,12 +43,13 @@ describe('chat', () => {
       kind: 'broadcast',
       id: 'x',
       hops: 1,
+      sentAtMs: 0,
     });
     expect(text).toBe('00000000: a·[2Jb·c·');
   });
 
   it('understands the chat page and leaves out its lists of links', () => {
-    const event = { type: 'message', from: idOf(1), kind: 'broadcast', id: 'x', hops: 1 } as const;
+    const event = { type: 'message', from: idOf(1), kind: 'broadcast', id: 'x', hops: 1, sentAtMs: 0 } as const;
     expect(describeEvent({ ...event, data: { kind: 'text', text: 'hi', name: 'Ada' } })).toBe('00000000: (Ada) hi');
     expect(
       describeEvent({ ...event, data: { kind: 'links', links: [] }, topic: 'browser-chat/links' }),

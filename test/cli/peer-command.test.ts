@@ -107,7 +107,7 @@ describe('peer --json', () => {
     );
     expect((await reply(world, 2))['result']).toEqual({ topics: ['news.*', 'news.sport'] });
     expect(await reply(world, 3)).toMatchObject({ ok: false, error: { code: 'BAD_OPTION' } });
-    const message = { type: 'message', from: idOf(9), data: 1, kind: 'broadcast', hops: 1 } as const;
+    const message = { type: 'message', from: idOf(9), data: 1, kind: 'broadcast', hops: 1, sentAtMs: 0 } as const;
     const mesh = world.meshes[0];
     mesh?.emit({ ...message, id: 'a', topic: 'news.sport' });
     mesh?.emit({ ...message, id: 'b', topic: 'other' });
@@ -298,7 +298,15 @@ describe('peer --json', () => {
     const data = 'x'.repeat(1_048_576);
     const count = OUTPUT_BACKLOG_BYTES / data.length + 5;
     for (let i = 0; i < count; i++) {
-      world.meshes[0]?.emit({ type: 'message', from: idOf(2), data, kind: 'broadcast', id: String(i), hops: 1 });
+      world.meshes[0]?.emit({
+        type: 'message',
+        from: idOf(2),
+        data,
+        kind: 'broadcast',
+        id: String(i),
+        hops: 1,
+        sentAtMs: 0,
+      });
     }
     say(world, { cmd: 'status', ref: 'kept' });
     release();

@@ -113,7 +113,7 @@ describe('lines out', () => {
       remote: idOf(2),
     });
     const message = { from: idOf(2), data: new Uint8Array([1]), kind: 'direct', id: 'x', hops: 2 } as const;
-    expect(eventLine(owner, { type: 'message', ...message })).toEqual({
+    expect(eventLine(owner, { type: 'message', ...message, sentAtMs: 0 })).toEqual({
       event: 'message',
       ...owner,
       ...message,

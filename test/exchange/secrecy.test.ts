@@ -45,7 +45,8 @@ it('a direct message over others is sealed; over a link of its own it is when th
   expect(wires()).not.toContain(SECRET);
   a.exchange.direct(b.id, SECRET, direct, ends);
   clock.runFor(100);
-  expect(b.inbox[1]).toEqual({ from: a.id, data: SECRET, kind: 'direct', hops: 1, id: expect.any(String) });
+  const some = { id: expect.any(String), sentAtMs: clock.now() - 100 };
+  expect(b.inbox[1]).toEqual({ from: a.id, data: SECRET, kind: 'direct', hops: 1, ...some });
   // Not vacuous: what is not sealed would have been found.
   expect(wires()).toContain(SECRET);
 });
