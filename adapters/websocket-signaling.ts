@@ -49,7 +49,8 @@ function withoutToken(url: string): string {
   try {
     const shown = new URL(url);
     shown.searchParams.delete('token');
-    return shown.href;
+    // As it was given: without the slash that a URL without a path gets.
+    return /^\w+:\/\/[^/?#]+\?/.test(url) ? shown.href.replace(/^(\w+:\/\/[^/]+)\//, '$1') : shown.href;
   } catch {
     // Not a URL: `connect` will say so, and nothing in it is a token.
     return url;

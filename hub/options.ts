@@ -226,7 +226,8 @@ function federationOf(options: HubOptions): FederationSettings | undefined {
 function tlsOf({ tlsCert, tlsKey }: HubOptions): HubSettings['tls'] {
   const [certFile, keyFile] = [text('tlsCert', tlsCert), text('tlsKey', tlsKey)];
   if (certFile === undefined && keyFile === undefined) return undefined;
-  if (certFile === undefined || keyFile === undefined) throw bad('tlsCert and tlsKey', 'given together', 'one of them');
+  if (certFile === undefined || keyFile === undefined)
+    throw new MeshError('BAD_OPTION', 'tlsCert and tlsKey go together: only one of them was given.');
   return { certFile, keyFile };
 }
 

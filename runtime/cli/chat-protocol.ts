@@ -42,7 +42,10 @@ export function readChatLine(line: string, peerCount: number): ChatLine {
       return { type: 'leave' };
     case 'to': {
       const [, prefix = '', message = ''] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? [];
-      if (!/^[0-9a-fA-F]{1,40}$/.test(prefix)) return { type: 'unknown', message: 'Use: /to ID TEXT' };
+      if (prefix === '') return { type: 'unknown', message: 'Use: /to ID TEXT' };
+      if (!/^[0-9a-fA-F]{1,40}$/.test(prefix)) {
+        return { type: 'unknown', message: `No peer starts with ${prefix.slice(0, 40)}: ids are of 0-9 and a-f` };
+      }
       return { type: 'whisper', prefix: prefix.toLowerCase(), text: message };
     }
     case 'as': {

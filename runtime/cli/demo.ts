@@ -11,8 +11,10 @@ import { countComponents } from './components.ts';
 import type { CliHub, CliMesh, HttpHook, HubAddress } from './dependencies.ts';
 import type { Flag, FlagValues } from './flags.ts';
 import { HOST_FLAG, overlayEnvironment, PORT_FLAG } from './hub-flags.ts';
+import { logBesides } from './hub-log.ts';
 import { PeerSession } from './peer-session.ts';
 import { staticFiles } from './static-files.ts';
+import { tokenOf, withToken } from './token.ts';
 
 export const DEMO_NETWORK = 'demo';
 
@@ -63,6 +65,9 @@ async function runDemo(values: DemoFlags, running: Running): Promise<number> {
       output.say(
         `Open ${address.http}/ in two browser tabs, or run "xstate-mesh peer --hub ${address.url} --network ${DEMO_NETWORK}".`,
       );
+      if (tokenOf(undefined, running.dependencies.env) !== undefined) {
+        output.say(`The hub asks for AUTH_TOKEN: the page brings it with ?hub=${address.url}?token=…`);
+      }
       output.say('Stop it with Ctrl-C.');
       await stop;
     }
@@ -87,13 +92,16 @@ async function openHub(
   const env = overlayEnvironment(FLAGS, values, dependencies.env);
   const page = folder === undefined ? pageMissing : staticFiles(folder);
   const open = async (port: string | undefined) => {
+    let isOpen = false;
     const hub = await dependencies.createHub({
       env: port === undefined ? env : { ...env, PORT: port },
-      logger: output.logger,
+      logger: logBesides(output.logger, () => !isOpen),
       http: page,
     });
     hub.start();
-    return { hub, address: await hub.listening() };
+    const address = await hub.listening();
+    isOpen = true;
+    return { hub, address };
   };
   const wasAsked = env['PORT'] !== undefined && env['PORT'] !== '';
   const opened = await open(undefined).catch((error: unknown) => {
@@ -129,10 +137,11 @@ class Demo {
 
   static async create(count: number, address: HubAddress, running: Running): Promise<Demo> {
     const meshes: CliMesh[] = [];
+    const signaling = withToken(address.url, tokenOf(undefined, running.dependencies.env));
     for (let index = 0; index < count; index++) {
       meshes.push(
         await running.dependencies.createMesh({
-          signaling: address.url,
+          signaling,
           network: DEMO_NETWORK,
           maxPeers: MAX_PEERS_DEFAULT,
           logger: running.output.logger,

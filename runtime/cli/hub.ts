@@ -5,6 +5,7 @@ import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from 
 import type { HubAddress, HubEvent } from './dependencies.ts';
 import type { FlagValues } from './flags.ts';
 import { HUB_FLAGS, LOG_LEVELS, overlayEnvironment } from './hub-flags.ts';
+import { logBesides } from './hub-log.ts';
 import { toJsonData } from './json-data.ts';
 import { jsonLogger } from './output.ts';
 import { errorLine, type OutputLine } from './peer-protocol.ts';
@@ -14,7 +15,7 @@ export const hubCommand = defineCommand(
     name: 'hub',
     summary: 'Run a signaling hub',
     flags: HUB_FLAGS,
-    notes: ['Every flag has an environment variable of the same meaning; the flag wins.'],
+    notes: ['Every flag but --json and --log has an environment variable of the same meaning; the flag wins.'],
     examples: ['xstate-mesh hub --port 3000', 'PORT=0 xstate-mesh hub --json'],
   },
   runHub,
@@ -24,7 +25,12 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
   const { dependencies, output } = running;
   const env = overlayEnvironment(HUB_FLAGS, values, dependencies.env);
   const level = logLevel(env['LOG_LEVEL']);
-  const logger = level === undefined ? output.logger : jsonLogger(dependencies.stderr, level, dependencies.now);
+  let isOpen = false;
+  // People see each event; why a hub does not listen is what the command ends with.
+  const logger =
+    level === undefined
+      ? logBesides(output.logger, () => !output.json || !isOpen)
+      : jsonLogger(dependencies.stderr, level, dependencies.now);
   const hub = await dependencies.createHub({ env, logger });
   const printer = new HubPrinter(output);
   const failed = new Promise<number>((resolve) => {
@@ -45,6 +51,7 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
     throw error;
   });
   if (typeof address === 'number') return address;
+  isOpen = true;
   printer.open(address);
   output.say('Stop it with Ctrl-C.');
   return Promise.race([stopped, failed]);

@@ -2,6 +2,7 @@
 import { defineCommand, EXIT_FAILED, EXIT_GOOD, UsageError } from './command.ts';
 import type { HistogramBar } from './latency-histogram.ts';
 import type { LoadProgress, LoadResult } from './load-types.ts';
+import { TOKEN_FLAG, tokenOf } from './token.ts';
 
 const DAY_S = 86_400;
 
@@ -44,9 +45,15 @@ export const loadCommand = defineCommand(
         name: 'duration',
         value: 'S',
         default: '10',
-        describe: 'Seconds of load, once all are connected',
+        describe: 'Seconds of load, once all are connected: 0.1 to 86400',
       },
-      { kind: 'text', name: 'interval', value: 'S', default: '1', describe: 'Seconds between two signals of a client' },
+      {
+        kind: 'text',
+        name: 'interval',
+        value: 'S',
+        default: '1',
+        describe: 'Seconds between two signals of a client: 0.001 to 86400',
+      },
       {
         kind: 'integer',
         name: 'networks',
@@ -57,7 +64,7 @@ export const loadCommand = defineCommand(
         describe: 'Networks of clients',
       },
       { kind: 'integer', name: 'bytes', value: 'N', default: 300, min: 0, max: 60_000, describe: 'Size of a signal' },
-      { kind: 'text', name: 'token', value: 'TOKEN', env: 'AUTH_TOKEN', describe: 'For hubs that ask for one' },
+      TOKEN_FLAG,
     ],
     notes: [
       'A hub drops what a socket sends above its RATE_LIMIT, 500 in 10 s: an interval of 0.02 s is its least.',
@@ -73,7 +80,7 @@ export const loadCommand = defineCommand(
       intervalMs: seconds('interval', values.interval, 1),
       networks: values.networks,
       bytes: values.bytes,
-      token: values.token ?? (dependencies.env['AUTH_TOKEN'] || undefined),
+      token: tokenOf(values.token, dependencies.env),
     };
     output.say(`Loading ${options.hubs.join(', ')} with ${options.clients} clients`);
     const result = await dependencies.load(

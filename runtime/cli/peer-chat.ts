@@ -75,7 +75,9 @@ export class Chat {
     if (event.type === 'tooLong') return this.#say('! That line was too long: skipped.');
     const mesh = this.#meshes[this.#speaker];
     if (mesh === undefined) return;
-    if (this.#pasted !== undefined) return this.#paste(event.text.trim());
+    // No such text begins with a slash: whoever types a command has thought better of it.
+    if (this.#pasted !== undefined && !event.text.startsWith('/')) return this.#paste(event.text.trim());
+    this.#pasted = undefined;
     try {
       this.#obey(readChatLine(event.text, this.#meshes.length), mesh);
     } catch (error) {
@@ -109,7 +111,7 @@ export class Chat {
       case 'accept':
         if (line.text !== '') return this.#accept(line.text);
         this.#pasted = '';
-        return this.#say('Paste the text now, and an empty line after it.');
+        return this.#say('Paste the text now, and an empty line after it. Any command instead: never mind.');
       case 'unknown':
         return this.#say(`! ${line.message}`);
     }

@@ -15,8 +15,8 @@ const command = defineCommand(
       HEAP_FLAG,
     ],
     notes: [
-      'Exit code 1 when a line differs: the code or the trace has changed since, or something is not deterministic. The',
-      'first such line is shown as it was recorded and as it is now.',
+      'Exit code 1 when a line differs: the code or the trace has changed since, or something is not deterministic. The\n' +
+        'first such line is shown as it was recorded and as it is now. A trace that was cut off is run as far as it goes.',
     ],
     examples: ['xstate-mesh replay run.jsonl', 'xstate-mesh replay run.jsonl --json'],
   },
@@ -41,18 +41,20 @@ async function replay(file: string | undefined, heapMb: number | undefined, runn
   if (header === undefined) throw new UsageError(`${file}: an empty file is no trace`);
   const lines = recorded.recorded;
   const outcome = await run({ options: header.options, recorded: lines }, running, heapMb);
-  if (!outcome.complete) {
+  if (!outcome.complete && !outcome.exhausted) {
     output.warn('Stopped before the end: nothing is compared.');
     return EXIT_FAILED;
   }
   const { difference } = outcome;
-  const { hash, simulatedMs } = outcome.result.figures;
+  const { simulatedMs } = outcome.result.figures;
+  // A run that was not carried on to its end has no hash to be known by.
+  const hash = outcome.complete ? outcome.result.figures.hash : undefined;
   const commit = await commitOf();
   const where = difference === undefined ? undefined : await placeOf(file, difference);
   output.event({
     event: 'result',
     same: where === undefined,
-    hash,
+    hash: hash ?? null,
     recorded: recorded.hash ?? null,
     ...where,
     compared: lines.hashes.length,
@@ -62,7 +64,9 @@ async function replay(file: string | undefined, heapMb: number | undefined, runn
     recordedCommit: header.commit,
     wallMs: outcome.wallMs,
   });
-  if (where === undefined) output.say(`The same: ${hash}, ${lines.hashes.length} lines compared.`);
+  const compared = `${lines.hashes.length} lines compared.`;
+  if (where === undefined)
+    output.say(hash === undefined ? `The same so far: ${compared}` : `The same: ${hash}, ${compared}`);
   else output.say(differenceText(where, recorded, hash, commit));
   if (recorded.hash === undefined)
     output.warn('The trace has no end: it was cut off, and only what it has was compared.');
@@ -78,16 +82,16 @@ interface Place {
   readonly isText: string | null;
 }
 
-function differenceText(where: Place, recorded: TraceReader, hash: string, commit: string): string {
+function differenceText(where: Place, recorded: TraceReader, hash: string | undefined, commit: string): string {
   const { differsAtLine, differsAtMs, wasText, isText } = where;
-  const sameEnd = recorded.hash === hash;
+  const sameEnd = hash !== undefined && recorded.hash === hash;
   return [
     `Different from line ${differsAtLine}${differsAtMs === null ? '' : ` at ${differsAtMs} ms`}:`,
     `  recorded  ${wasText ?? 'nothing'}`,
     `  now       ${isText ?? 'nothing'}`,
     sameEnd
       ? `The run is the same (${hash}): the trace was changed after it was written.`
-      : `Hash ${hash}, recorded ${recorded.hash ?? 'none'} (commit ${recorded.header?.commit}, now ${commit}).`,
+      : `Hash ${hash ?? 'none'}, recorded ${recorded.hash ?? 'none'} (commit ${recorded.header?.commit}, now ${commit}).`,
   ].join('\n');
 }
 

@@ -22,6 +22,8 @@ export interface SimulationJob {
 export interface JobOutcome {
   /** False when it was stopped: the figures are those of that moment, and nobody has left. */
   readonly complete: boolean;
+  /** Stopped by itself: the recorded run was cut off, and is compared as far as it goes. */
+  readonly exhausted: boolean;
   readonly result: ScenarioResult;
   readonly wallMs: number;
   readonly cpuMs: number;
@@ -65,14 +67,21 @@ export function runJob(job: SimulationJob, host: JobHost, courier?: Courier): Jo
       kbPerPeer = Math.round((memory() - memoryBefore) / 1_024 / Math.max(1, here));
     },
   });
-  const { complete, result } = drive(run, host, startMs);
+  const isExhausted = (): boolean => comparison?.isExhausted === true;
+  const driven: JobHost = {
+    progress: (progress) => host.progress(progress),
+    isStopped: () => isExhausted() || host.isStopped(),
+  };
+  const { complete, result } = drive(run, driven, startMs);
+  const exhausted = !complete && isExhausted();
   const { figures } = result;
   if (complete && isFirst) sink?.(['done', figures.simulatedMs, figures.hash, figures.events]);
   trace?.flush();
   const cpu = process.cpuUsage(cpuBefore);
-  const difference = complete && isFirst ? comparison?.difference : undefined;
+  const difference = (complete || exhausted) && isFirst ? comparison?.difference : undefined;
   return {
     complete,
+    exhausted,
     result,
     wallMs: Math.round(performance.now() - startMs),
     cpuMs: Math.round((cpu.user + cpu.system) / 1_000),

@@ -60,6 +60,8 @@ const isCount = (value: unknown): value is number =>
 export interface RecordedLines {
   /** A hash of each line behind the header. */
   readonly hashes: Uint32Array;
+  /** False: it was cut off, and says nothing of what came behind. */
+  readonly ended: boolean;
   /** The run was recorded with every event of every actor. */
   readonly events: boolean;
 }
@@ -84,7 +86,11 @@ export class TraceReader {
   }
 
   get recorded(): RecordedLines {
-    return { hashes: this.#hashes.slice(0, this.#kept), events: this.header?.events === true };
+    return {
+      hashes: this.#hashes.slice(0, this.#kept),
+      ended: this.hash !== undefined,
+      events: this.header?.events === true,
+    };
   }
 
   #keep(hash: number): void {
@@ -127,11 +133,13 @@ export interface Difference {
 /** Compares a run with a recorded one, line by line, up to the first difference. */
 export class Comparison {
   readonly #recorded: Uint32Array;
+  readonly #ended: boolean;
   #at = 0;
   #difference: Difference | undefined;
 
-  constructor({ hashes }: RecordedLines) {
+  constructor({ hashes, ended }: RecordedLines) {
     this.#recorded = hashes;
+    this.#ended = ended;
   }
 
   readonly take = (line: TraceLine): void => {
@@ -141,6 +149,11 @@ export class Comparison {
     const expected = this.#recorded[this.#at++];
     if (textHash(now) !== expected) this.#difference = { line: this.#at, atMs: line[1], now };
   };
+
+  /** A trace that was cut off has told all it can: the rest of the run would say nothing more. */
+  get isExhausted(): boolean {
+    return !this.#ended && (this.#difference !== undefined || this.#at === this.#recorded.length);
+  }
 
   /** Undefined when each line was the same. To be asked when the run has ended. */
   get difference(): Difference | undefined {

@@ -17,7 +17,7 @@ describe('chat', () => {
     ['', { type: 'empty' }],
     ['/to ABC hi there', { type: 'whisper', prefix: 'abc', text: 'hi there' }],
     ['/to abc', { type: 'unknown', message: 'Use: /to ID TEXT' }],
-    ['/to xyz hi', { type: 'unknown', message: 'Use: /to ID TEXT' }],
+    ['/to xyz hi', { type: 'unknown', message: 'No peer starts with xyz: ids are of 0-9 and a-f' }],
     ['/as 1', { type: 'use', peer: 1 }],
     ['/as 2', { type: 'unknown', message: 'Use: /as N with N from 0 to 1' }],
     ['/peers', { type: 'peers' }],

@@ -14,6 +14,9 @@ it('answers help, version and usage errors', async () => {
   const wrong = cli(['hub', '--prot', '1']);
   expect(await wrong.exited).toBe(2);
   expect(wrong.stderr).toBe('xstate-mesh: BAD_OPTION: Unknown flag --prot. See xstate-mesh hub --help\n');
+  const odd = cli(['hub', '--public-url', 'x']);
+  expect(await odd.exited).toBe(2);
+  expect(odd.stderr).toContain('BAD_OPTION: --public-url (PUBLIC_URL) must be');
 });
 
 it('makes identities, with secrets in a private file only', async () => {
@@ -54,6 +57,7 @@ it('says that a port is taken; links with another hub', async () => {
   const second = cli(['hub', '--json'], { PORT: new URL(url).port });
   expect(await second.exited).toBe(1);
   expect(second.json.at(-1)).toMatchObject({ event: 'error', code: 'ADDRESS_IN_USE' });
+  expect(second.stderr).toMatch(/^xstate-mesh hub: ADDRESS_IN_USE: .+\n$/);
   const linked = cli(['hub', '--json', '--port', '0', '--bootstrap-hubs', url, '--log-level', 'info']);
   const [connected] = await linked.linesOf({ event: 'bootstrap.connected' }, 1);
   expect(connected).toMatchObject({ url, hubId: expect.stringMatching(/^[0-9a-f]{40}$/) });
@@ -163,6 +167,23 @@ it('demo --once: every peer joined, one component, every message delivered', asy
     joinedMs: expect.any(Number),
     broadcast: { expected: 6, delivered: 6 },
   });
+});
+
+it('a hub that asks for a token lets in the demo’s own peers, and others that bring it', async () => {
+  const demo = cli(['demo', '--json', '--port', '0', '--peers', '2'], { AUTH_TOKEN: 'open sesame&' });
+  const { url } = await demo.line({ event: 'summary', peers: 2, components: 1 });
+  const args = ['peer', '--json', '--hub', String(url), '--network', 'demo'];
+  const [stranger, byFlag, byVariable] = [
+    cli(args),
+    cli([...args, '--token', 'open sesame&']),
+    cli(args, { AUTH_TOKEN: 'open sesame&' }),
+  ];
+  await Promise.all([byFlag.line({ event: 'joined' }), byVariable.line({ event: 'joined' })]);
+  expect(await byFlag.line({ event: 'hub.connected' })).toMatchObject({ url });
+  expect(await stranger.line({ event: 'status.changed', code: 'HUB_UNREACHABLE' })).toMatchObject({
+    message: expect.stringContaining('token'),
+  });
+  await Promise.all([stranger, byFlag, byVariable, demo].map((program) => program.end('SIGINT')));
 });
 
 it('demo stays up with its page, for people and for peers, until it is told to stop', async () => {

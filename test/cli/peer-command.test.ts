@@ -367,8 +367,12 @@ describe('peer for people', () => {
     await world.stdout.until(({ text: said }) => said.includes('here you are'));
     world.stdin.write('/accept short\nhello\n');
     await world.stdout.until(({ text: said }) => said.includes('the link is on its way'));
+    // A command ends what was begun by mistake, and is obeyed.
+    world.stdin.write('/accept\nabc\n/as 0\nis heard\n');
+    await world.stdout.until(({ text: said }) => said.includes('Speaking as peer 0'));
     expect(accepted).toEqual([text, 'short']);
-    expect(world.meshes[0]?.asked).toEqual([['broadcast', 'hello', undefined]]);
+    const said = ['hello', 'is heard'].map((words) => ['broadcast', words, undefined]);
+    expect(world.meshes[0]?.asked).toEqual(said);
     world.signal('SIGINT');
     await code;
   });

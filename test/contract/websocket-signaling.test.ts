@@ -120,6 +120,8 @@ describe('WebSocket signaling against strange hubs', () => {
 
   it('shows its URL without the token, which would reach status, logs and inspectors', () => {
     expect(nodeWebsocketSignaling('ws://localhost:1/x?a=1&token=secret').url).toBe('ws://localhost:1/x?a=1');
+    expect(nodeWebsocketSignaling('ws://localhost:1?token=secret').url).toBe('ws://localhost:1');
+    expect(nodeWebsocketSignaling('ws://localhost:1/?token=secret').url).toBe('ws://localhost:1/');
     expect(nodeWebsocketSignaling('ws://localhost:1').url).toBe('ws://localhost:1');
   });
 

@@ -153,6 +153,19 @@ describe('replay', () => {
     expect(options.world.stderr.text).toContain('cut off');
   });
 
+  it('runs a trace that was cut off as far as it goes, and no further', async () => {
+    const trace = join(folder, 'cut.jsonl');
+    expect((await run('simulate', ...SMALL, '--trace', trace)).code).toBe(0);
+    const lines = readFileSync(trace, 'utf8').split('\n').slice(0, 40);
+    writeFileSync(trace, `${lines.join('\n')}\n`);
+    const { code, world } = await run('replay', trace, '--json');
+    expect(code).toBe(0);
+    const [result] = world.stdout.json;
+    expect(result).toMatchObject({ same: true, complete: false, recorded: null, hash: null, compared: 39 });
+    const lastMs = JSON.parse(lines.at(-1) ?? '')[1];
+    expect(result?.['simulatedMs']).toBeLessThan(lastMs + 2_000);
+  });
+
   it.each([
     ['', 'no trace'],
     ['{"trace":2}\n', 'version 1'],

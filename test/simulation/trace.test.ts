@@ -55,6 +55,19 @@ describe('a recorded run', () => {
     expect(compare(TRACE.slice(0, 3), RUN.slice(1)).difference?.line).toBe(1);
   });
 
+  it('has told all it can when it was cut off and is through, or differs; a whole one is run to its end', () => {
+    const isThrough = (lines: readonly string[], run: readonly TraceLine[]): boolean => {
+      const reader = new TraceReader();
+      for (const line of lines) reader.take(line);
+      const comparison = new Comparison(reader.recorded);
+      run.forEach(comparison.take);
+      return comparison.isExhausted;
+    };
+    expect([1, 2, 3].map((count) => isThrough(TRACE.slice(0, 3), RUN.slice(0, count)))).toEqual([false, true, true]);
+    expect(isThrough(TRACE.slice(0, 3), RUN.slice(1, 2))).toBe(true);
+    expect([isThrough(TRACE, RUN), isThrough(TRACE, RUN.slice(1))]).toEqual([false, false]);
+  });
+
   it('may be long', () => {
     const long = Array.from({ length: 5_000 }, (_, i): TraceLine => ['hash', i, `${i}`]);
     const other = long.map((line, i): TraceLine => (i === 4_321 ? ['hash', i, 'x'] : line));
