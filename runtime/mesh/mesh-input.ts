@@ -90,6 +90,43 @@ const customPeerId = (): MeshError =>
     'A peer id is derived from its key, so that nobody can choose a place beside a victim. Pass an `identity` instead.',
   );
 
+/** All options there are: a slip of the pen must not become a default. */
+const OPTIONS: Readonly<Record<keyof MeshOptions, true>> = {
+  signaling: true,
+  network: true,
+  fallback: true,
+  maxPeers: true,
+  minPeers: true,
+  identity: true,
+  signing: true,
+  rtc: true,
+  iceServers: true,
+  autoDiscovery: true,
+  eviction: true,
+  xorRouting: true,
+  dialOnDemand: true,
+  joinTimeoutMs: true,
+  dialTimeoutMs: true,
+  directTimeoutMs: true,
+  features: true,
+  dht: true,
+  store: true,
+  inspect: true,
+  logger: true,
+  clock: true,
+  environment: true,
+  random: true,
+};
+
+function checkNames(options: MeshOptions): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(OPTIONS, name)) continue;
+    const start = name.slice(0, 4).toLowerCase();
+    const near = Object.keys(OPTIONS).filter((known) => known.toLowerCase().startsWith(start));
+    throw bad(`There is no option "${name}"${near.length === 0 ? '.' : `: do you mean ${near.join(' or ')}?`}`);
+  }
+}
+
 function settingsOf(options: MeshOptions): MeshSettings {
   const maxPeers = checkMaxPeers(options.maxPeers ?? MAX_PEERS_DEFAULT);
   const timeout = (name: string, value: number | undefined, fallback: number): number =>
@@ -157,6 +194,7 @@ function networkOf(network: unknown, name = 'network'): string {
  */
 export function meshInput(options: MeshOptions = {}): MeshInput {
   if ('peerId' in options) throw customPeerId();
+  checkNames(options);
   if (options.rtc !== undefined && typeof options.rtc?.open !== 'function')
     throw bad('rtc must be a link port with `open`.');
   const identity =

@@ -15,6 +15,8 @@ const cases: readonly (readonly [what: string, options: object, code: string, sa
   ],
   ['an identity without a key', { identity: { peerId: identity.peerId } }, 'BAD_OPTION', /identity/],
   ['no identity at all', { identity: null }, 'BAD_OPTION', /identity/],
+  ['a slip of the pen', { signalling: 'ws://h:1' }, 'BAD_OPTION', /"signalling": do you mean signaling or signing\?/],
+  ['an option of something else', { wibble: 1 }, 'BAD_OPTION', /"wibble"\.$/],
   ['a cap below 2', { maxPeers: 1 }, 'BAD_OPTION', /maxPeers/],
   ['a cap above 50', { maxPeers: 51 }, 'BAD_OPTION', /maxPeers/],
   ['half a link', { maxPeers: 2.5 }, 'BAD_OPTION', /maxPeers/],
