@@ -340,6 +340,10 @@ export function onPeerDone(work: MeshWork, { remote, reason, words, alternatives
     learn(work, remote, { key, hub, free: 0, degree: neighboursOf(work.context, remote).length, legacy: false }, false);
     bury(work, remote, reason);
   }
+  if (slot.phase === 'opening') {
+    if (slot.isChosen) dialedInVain(work);
+    return dialWanted(work);
+  }
   if (slot.phase !== 'linked') return;
   unlink(work, remote, reason, words);
   if (reason === 'stuck') part(work, remote);

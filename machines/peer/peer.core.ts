@@ -1,5 +1,6 @@
 /** Decisions of the peer chart: which offer stands, how long to wait, how a farewell is understood. */
 
+import type { ProofCode } from '../../runtime/ports/identity.ts';
 import type { OfferSignal } from '../../runtime/ports/signaling.ts';
 import type { Hello } from '../../runtime/wire/messages.ts';
 import { type AttemptId, attemptId, attemptTime, type PeerId } from '../shared/ids.ts';
@@ -13,7 +14,7 @@ import {
   RETRY_MIN_MS,
 } from '../shared/limits.ts';
 import { SIGNED_FEATURE } from '../shared/trust-limits.ts';
-import type { PeerContext, PeerEnd } from './peer.events.ts';
+import type { PeerContext, PeerEnd, PeerEvent } from './peer.events.ts';
 
 /** An offer that its maker has overtaken already, or that was handled before. */
 export const isVoidOffer = (voidUpTo: AttemptId, offer: OfferSignal): boolean => offer.attempt <= voidUpTo;
@@ -119,6 +120,19 @@ export const isFarewell = (reason: string): boolean => FAREWELLS.has(reason);
 export const farewellReason = (reason: string): PeerEnd =>
   FAREWELLS.has(reason) ? (reason as PeerEnd) : 'disconnected';
 
+const PROOF_CODES: Readonly<Record<ProofCode, true>> = {
+  PROOF_MISSING: true,
+  PROOF_FAILED: true,
+  PROOF_TIMEOUT: true,
+  PROOF_REFUSED: true,
+  NO_FINGERPRINTS: true,
+  SIGNER_FAILED: true,
+  SIGNING_DIFFERS: true,
+};
+
+/** Whether a CLOSE says that a proof was not taken, or none could be given. Anything else may be the words of an app. */
+export const isProofCode = (reason: string): boolean => Object.hasOwn(PROOF_CODES, reason);
+
 /** How a link ended for a neighbour that said so. */
 export const farewellOf = ({
   reason,
@@ -129,6 +143,17 @@ export const farewellOf = ({
 }): Pick<PeerContext, 'reason' | 'words' | 'alternatives'> => ({
   reason: farewellReason(reason),
   words: farewellWords(reason),
+  alternatives,
+});
+
+/** How a link ended for the mesh, which gave it up. */
+export const releaseOf = ({
+  reason,
+  words,
+  alternatives = [],
+}: Extract<PeerEvent, { type: 'peer.release' }>): Pick<PeerContext, 'reason' | 'words' | 'alternatives'> => ({
+  reason,
+  words,
   alternatives,
 });
 

@@ -113,7 +113,10 @@ export const peerMachine = peerSetup.createMachine({
               { guard: 'isOfThisAttempt', actions: 'passToLink' },
             ],
             'signal.refusal': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'rememberRefusal' },
-            'signal.close': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'signal.close': [
+              { guard: 'hasLeft', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+              { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
+            ],
             'signal.undeliverable': { guard: 'isUndeliverable', target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.opened': 'handshaking',
             'link.closed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
@@ -126,7 +129,10 @@ export const peerMachine = peerSetup.createMachine({
           description: 'The actor is answering: it took the offer in and waits for the channel.',
           on: {
             'signal.offer': { guard: 'isVoidOffer', description: 'The same offer again, or an older one.' },
-            'signal.close': { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'signal.close': [
+              { guard: 'hasLeft', target: '#peer.closed', actions: 'rememberFarewellSignal' },
+              { guard: 'isOfThisAttempt', target: '#peer.backingOff', actions: 'noteFailedDial' },
+            ],
             'link.opened': 'handshaking',
             'link.closed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
             'link.failed': { target: '#peer.backingOff', actions: ['noteFailedDial', 'utterClose'] },
@@ -149,10 +155,17 @@ export const peerMachine = peerSetup.createMachine({
               },
               { target: '#peer.backingOff', actions: 'noteFailedDial', description: 'Another peer, attempt or role.' },
             ],
-            'link.farewell': { target: '#peer.backingOff', actions: 'noteFailedDial' },
+            'link.farewell': [
+              { guard: 'hasLeft', target: '#peer.closed', actions: 'rememberFarewell' },
+              { target: '#peer.backingOff', actions: 'noteFailedDial' },
+            ],
             'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
             'link.failed': { target: '#peer.backingOff', actions: 'noteFailedDial' },
-            'peer.release': { target: 'draining', actions: 'rememberEarlyRelease' },
+            'peer.release': {
+              target: 'draining',
+              actions: ['rememberEarlyRelease', 'utterClose'],
+              description: 'To the remote the channel may not be open yet: it is told on both ways.',
+            },
           },
           after: { handshakeTimeout: { target: '#peer.backingOff', actions: 'noteFailedDial' } },
         },
@@ -164,16 +177,17 @@ export const peerMachine = peerSetup.createMachine({
             'link.proven': { target: 'connected', actions: 'rememberLink' },
             'link.unproven': { target: 'refusing', actions: ['noteUnproven', 'reportUnproven'] },
             'link.farewell': [
+              { guard: 'hasLeft', target: '#peer.closed', actions: 'rememberFarewell' },
               {
-                guard: 'isPlainFarewell',
-                target: '#peer.backingOff',
-                actions: 'noteFailedDial',
-                description: 'The remote leaves, or gave the link up.',
-              },
-              {
+                guard: 'refusesProof',
                 target: '#peer.backingOff',
                 actions: ['noteUnproven', 'reportUnproven'],
                 description: 'The remote did not take our proof.',
+              },
+              {
+                target: '#peer.backingOff',
+                actions: 'noteFailedDial',
+                description: 'The remote gave the link up for another reason.',
               },
             ],
             'link.closed': { target: '#peer.backingOff', actions: 'noteFailedDial' },

@@ -24,11 +24,11 @@ import {
   afterUnproven,
   backoffMs,
   farewellOf,
-  farewellWords,
   fits,
   heirRandom,
   isFarewell,
   isFreshRestart,
+  isProofCode,
   isSuccession,
   isTriedOut,
   isVoidOffer,
@@ -36,6 +36,7 @@ import {
   laterAttempt,
   mayRestart,
   outranks,
+  releaseOf,
   retryMs,
   signsAlike,
 } from './peer.core.ts';
@@ -163,15 +164,9 @@ export const peerSetup = setup({
     })),
     rememberFarewellSignal: remember(({ event }) => farewellOf(as(event, 'signal.close').signal)),
     rememberFarewell: remember(({ event }) => farewellOf(as(event, 'link.farewell'))),
-    rememberRelease: remember(({ event }) => {
-      const { reason, alternatives, words } = as(event, 'peer.release');
-      return { reason, words, alternatives: alternatives ?? [] };
-    }),
+    rememberRelease: remember(({ event }) => releaseOf(as(event, 'peer.release'))),
     /** The app's words are for a remote that is proven. */
-    rememberEarlyRelease: remember(({ event }) => {
-      const { reason, alternatives } = as(event, 'peer.release');
-      return { reason, words: undefined, alternatives: alternatives ?? [] };
-    }),
+    rememberEarlyRelease: remember(({ event }) => ({ ...releaseOf(as(event, 'peer.release')), words: undefined })),
     rememberRefusal: remember(({ memory, event }) => ({
       ...afterRefusal(memory),
       refusal: as(event, 'signal.refusal').signal,
@@ -330,7 +325,10 @@ export const peerSetup = setup({
     hasOffer: ({ context: { memory } }) => memory.offer !== undefined,
     isOfThisAttempt: ({ context: { memory }, event }) =>
       'signal' in event && 'attempt' in event.signal && event.signal.attempt === memory.attempt,
-    isPlainFarewell: ({ event }) => event.type === 'link.farewell' && farewellWords(event.reason) === undefined,
+    hasLeft: ({ context: { memory }, event }) =>
+      (event.type === 'link.farewell' && event.reason === 'left') ||
+      (event.type === 'signal.close' && event.signal.attempt === memory.attempt && event.signal.reason === 'left'),
+    refusesProof: ({ event }) => event.type === 'link.farewell' && isProofCode(event.reason),
     isHandedOver: ({ context: { memory }, event }) =>
       event.type === 'signal.answer' && event.signal.attempt === memory.attempt && memory.patienceMs !== undefined,
     isVoidOffer: ({ context: { memory }, event }) =>

@@ -123,7 +123,7 @@ export const FAILURES: Record<string, (peer: Peer) => void> = {
   'a HELLO of another role': (peer) => open(peer, { random: true }),
   'a farewell instead of HELLO': ({ run, link }) => {
     link.last.tell({ type: 'link.opened' });
-    run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
+    run.send({ type: 'link.farewell', reason: 'evicted', alternatives: [] });
   },
   'a link that closes while proving': (peer) => {
     peer.link.last.tell({ type: 'link.opened' });

@@ -63,10 +63,21 @@ export function proofs(): void {
     expect(peer.link.last.freed).toBe(true);
   });
 
-  it.each(['left', 'disconnected', 'evicted'])('a remote that ends it (%s) has said nothing of our proof', (reason) => {
+  it.each(['disconnected', 'evicted', '', 'we do not like you'])(
+    'a remote that ends it (%j) has said nothing of our proof',
+    (reason) => {
+      const peer = proving();
+      peer.run.send({ type: 'link.farewell', reason, alternatives: [] });
+      expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'dialFailed' }]);
+      expect(peer.link.last.freed).toBe(true);
+    },
+  );
+
+  it('a remote that leaves meanwhile is gone', () => {
     const peer = proving();
-    peer.run.send({ type: 'link.farewell', reason, alternatives: [] });
-    expect(peer.run.take()).toMatchObject([{ type: 'peer.backedOff', reason: 'dialFailed' }]);
+    peer.run.send({ type: 'link.farewell', reason: 'left', alternatives: [] });
+    expect(peer.run.take()).toEqual([]);
+    expect(peer.run.output).toMatchObject({ remote: LOW, reason: 'left' });
     expect(peer.link.last.freed).toBe(true);
   });
 

@@ -4,7 +4,6 @@ import type { PeerContext } from '../../machines/peer/peer.events.ts';
 import { peerMachine } from '../../machines/peer/peer.machine.ts';
 import {
   DIAL_TIMEOUT_MS,
-  DRAIN_TIMEOUT_MS,
   FAILED_DIALS_MAX,
   PEER_BACKOFF_MAX_MS,
   PEER_BACKOFF_MIN_MS,
@@ -14,6 +13,7 @@ import {
 import type { Holds } from '../../machines/shared/memory.ts';
 import { fakePort, fakePorts, reachable, transientStates } from './harness.ts';
 
+import { ends } from './peer-ends.ts';
 import { healing } from './peer-healing.ts';
 import {
   answer,
@@ -30,7 +30,6 @@ import {
   OURS,
   offer,
   open,
-  RELEASED_IN,
   refusal,
   start,
 } from './peer-kit.ts';
@@ -362,22 +361,7 @@ describe('the peer chart', () => {
 
   describe('healing', healing);
 
-  describe('release', () => {
-    it.each(Object.entries(RELEASED_IN))('while %s tells the remote and ends in time', (_name, { make, told }) => {
-      const peer = make();
-      peer.types();
-      peer.run.send({ type: 'peer.release', reason: 'left' });
-      if (told === 'CLOSE') {
-        expect(peer.link.last.commands.at(-1)).toEqual({ type: 'link.close', reason: 'left', alternatives: [] });
-        peer.run.clock.runFor(DRAIN_TIMEOUT_MS);
-      } else {
-        expect(peer.types()).toEqual(told === 'close' ? ['close'] : []);
-      }
-      expect(peer.run.output).toEqual({ remote: LOW, reason: 'left', alternatives: [] });
-      expect(peer.link.last.freed).toBe(true);
-      expect(peer.run.clock.pending).toBe(0);
-    });
-  });
+  describe('the end', ends);
 });
 
 afterAll(() => {

@@ -11,6 +11,7 @@ function heard(latenciesMs: readonly [number, number], afterMs: number): string[
   stays.on('peer.connected', () => ends.push('connected'));
   stays.on('peer.disconnected', ({ reason }) => ends.push(reason));
   stays.on('peer.unproven', ({ code }) => ends.push(code));
+  stays.on('peer.timedOut', () => ends.push('timedOut'));
   stays.start();
   goes.start();
   clock.runFor(afterMs);
