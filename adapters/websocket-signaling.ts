@@ -49,6 +49,7 @@ function withoutToken(url: string): string {
   try {
     const shown = new URL(url);
     shown.searchParams.delete('token');
+    shown.hash = '';
     // As it was given: without the slash that a URL without a path gets.
     return /^\w+:\/\/[^/?#]+\?/.test(url) ? shown.href.replace(/^(\w+:\/\/[^/]+)\//, '$1') : shown.href;
   } catch {

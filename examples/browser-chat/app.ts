@@ -17,6 +17,8 @@ declare global {
 }
 
 const options = readOptions(location.href);
+/** Its query may hold a token. */
+const hubShown = options.hub.replace(/[?#].*$/, '');
 const welcome = byId('welcome', HTMLElement);
 const roomPart = byId('room', HTMLElement);
 const banner = byId('banner', HTMLElement);
@@ -101,7 +103,7 @@ function bannerText(status: MeshStatus): string {
   switch (status.state) {
     case 'idle':
     case 'joining':
-      return `Joining “${status.network}” through ${options.hub} …`;
+      return `Joining “${status.network}” through ${hubShown} …`;
     case 'isolated':
       return 'Isolated: no hub and no link. Trying again and again; this page joins by itself when the hub is back.';
     case 'leaving':
@@ -177,7 +179,7 @@ addEventListener('pagehide', () => {
 });
 
 setText(byId('network-name', HTMLElement), options.network);
-setText(byId('hub-url', HTMLElement), options.hub);
+setText(byId('hub-url', HTMLElement), hubShown);
 byId('second-tab', HTMLAnchorElement).href = secondTab();
 setPhase('choosing');
 complain(options.complaints.join(' '));

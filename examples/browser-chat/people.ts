@@ -8,39 +8,48 @@ import type { MeshStatus } from 'xstate-mesh';
 const HEARD_MAX = 200;
 /** Pages repeat their link list each 10 s; one that missed three has gone. */
 export const HEARD_MS = 35_000;
+/** What was said before a goodbye may arrive after it. */
+const LATE_MS = 5_000;
 
 export interface Heard {
   readonly name: string;
   readonly links: readonly string[];
+  /** When it was heard last, by our clock: others' may be minutes off. */
   readonly atMs: number;
+  /** When that was said, by its own clock. */
+  readonly saidMs: number;
   /** It said goodbye: nobody who still names it brings it back. */
   readonly gone: boolean;
 }
 /** What others said, by peer id; the oldest word comes first. */
 export type Hearsay = ReadonlyMap<string, Heard>;
 
-/**
- * Notes that `id` said something at `atMs`; a name or link list that is not given stays as it was. Words older than what is
- * known change nothing: who comes late is told of what was said minutes ago.
- */
-export function hear(
-  known: Hearsay,
-  id: string,
-  said: Partial<Pick<Heard, 'name' | 'links' | 'gone'>>,
-  atMs: number,
-): Hearsay {
+/** What `id` said, or what we noticed of it ourselves: then there is no `saidMs`. */
+export interface Word extends Partial<Pick<Heard, 'name' | 'links' | 'gone' | 'saidMs'>> {
+  readonly atMs: number;
+}
+
+/** Notes a word of `id`; a name or link list that is not given stays as it was. A word older than the last one changes nothing. */
+export function hear(known: Hearsay, id: string, { atMs, saidMs, gone = false, ...said }: Word): Hearsay {
   const before = known.get(id);
-  if (before !== undefined && before.atMs > atMs) return known;
+  if (before !== undefined && isLate(before, atMs, saidMs)) {
+    // The list that has the name may come behind a text that was said after it.
+    if (before.name !== '' || before.gone || said.name === undefined) return known;
+    return new Map(known).set(id, { ...before, name: said.name, links: said.links ?? [] });
+  }
   const next = new Map(known);
   next.delete(id);
-  const { name = before?.name ?? '', links = before?.links ?? [], gone = false } = said;
-  next.set(id, { name, links: gone ? [] : links, atMs, gone });
+  const { name = before?.name ?? '', links = before?.links ?? [] } = said;
+  next.set(id, { name, links: gone ? [] : links, atMs, saidMs: saidMs ?? before?.saidMs ?? 0, gone });
   for (const oldest of next.keys()) {
     if (next.size <= HEARD_MAX) break;
     next.delete(oldest);
   }
   return next;
 }
+
+const isLate = (before: Heard, atMs: number, saidMs: number | undefined): boolean =>
+  saidMs !== undefined && (saidMs < before.saidMs || (before.gone && atMs - before.atMs < LATE_MS));
 
 /** Forgets those who were not heard for HEARD_MS, our links apart: they may have nothing to say. */
 export function forget(known: Hearsay, linked: ReadonlySet<string>, nowMs: number): Hearsay {

@@ -4,13 +4,15 @@
  */
 import { createMeshActor, type MeshActor, type MeshStatus, type Receipt } from 'xstate-mesh';
 import { LINKS_TOPIC, type LinkList, readMessage } from './messages.ts';
-import { forget, HEARD_MS, type Hearsay, hear, isLinked } from './people.ts';
+import { forget, type Hearsay, hear, isLinked } from './people.ts';
 
 /** Round-trip times and counters move without an event. */
 const REFRESH_MS = 1_000;
 /** A link list goes out on change, at most each 2 s, and each 10 s for those who came late. */
 const LINKS_MIN_MS = 2_000;
 const LINKS_REPEAT_MS = 10_000;
+/** Who comes in is told for so long what was said before; those who said it long ago may have left since. */
+const HISTORY_MS = 5_000;
 
 export type Outcome =
   | { readonly kind: 'delivered'; readonly receipt: Receipt }
@@ -62,6 +64,7 @@ export class ChatSession {
   readonly name: string;
   #known: Hearsay = new Map();
   readonly #events: SessionEvents;
+  #joinedAtMs = Number.POSITIVE_INFINITY;
   #sentLinks = '';
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #refresh: ReturnType<typeof setInterval> | undefined;
@@ -130,18 +133,20 @@ export class ChatSession {
   #listen(): void {
     this.mesh.on('message', ({ from, data, kind, hops, topic, sentAtMs }) => {
       const message = readMessage(data, topic);
-      const nowMs = Date.now();
+      const atMs = Date.now();
       const said = message.kind === 'links' ? { ...message, gone: message.leaving === true } : {};
-      if (nowMs - sentAtMs < HEARD_MS) this.#known = hear(this.#known, from, said, Math.min(nowMs, sentAtMs));
+      const isHistory = atMs - this.#joinedAtMs < HISTORY_MS && atMs - sentAtMs > HISTORY_MS;
+      if (!isHistory) this.#known = hear(this.#known, from, { ...said, atMs, saidMs: sentAtMs });
       if (message.kind === 'text') this.#line({ kind, from, mine: false, text: message.text, hops });
       this.#change();
     });
     this.mesh.on('*', (event) => {
+      if (event.type === 'joined') this.#joinedAtMs = Date.now();
       if (event.type === 'hub.connected') this.#note(`Hub ${event.url} is there.`);
       if (event.type === 'hub.disconnected') this.#note(`Hub ${event.url} is away (${event.reason}). Links stay.`);
       if (event.type === 'error') this.#note(`${event.error.code}: ${event.error.message}`);
       if (event.type === 'peer.disconnected' && event.reason === 'left') {
-        this.#known = hear(this.#known, event.remote, { gone: true }, Date.now());
+        this.#known = hear(this.#known, event.remote, { gone: true, atMs: Date.now() });
       }
       if (event.type === 'peers.changed') this.#gossipLinks();
       this.#change();

@@ -14,7 +14,7 @@ import { HOST_FLAG, overlayEnvironment, PORT_FLAG } from './hub-flags.ts';
 import { logBesides } from './hub-log.ts';
 import { PeerSession } from './peer-session.ts';
 import { staticFiles } from './static-files.ts';
-import { tokenOf, withToken } from './token.ts';
+import { tokenIn, withToken } from './token.ts';
 
 export const DEMO_NETWORK = 'demo';
 
@@ -65,8 +65,10 @@ async function runDemo(values: DemoFlags, running: Running): Promise<number> {
       output.say(
         `Open ${address.http}/ in two browser tabs, or run "xstate-mesh peer --hub ${address.url} --network ${DEMO_NETWORK}".`,
       );
-      if (tokenOf(undefined, running.dependencies.env) !== undefined) {
-        output.say(`The hub asks for AUTH_TOKEN: the page brings it with ?hub=${address.url}?token=…`);
+      if (tokenIn(running.dependencies.env, 'AUTH_TOKEN') !== undefined) {
+        const hub = encodeURIComponent(`${address.url}?token=`);
+        output.say(`The hub asks for AUTH_TOKEN: the page is ${address.http}/?hub=${hub}TOKEN then, with TOKEN`);
+        output.say('percent-encoded twice, and peers bring it with --token.');
       }
       output.say('Stop it with Ctrl-C.');
       await stop;
@@ -95,7 +97,7 @@ async function openHub(
     let isOpen = false;
     const hub = await dependencies.createHub({
       env: port === undefined ? env : { ...env, PORT: port },
-      logger: logBesides(output.logger, () => !isOpen),
+      logger: logBesides(output.logger, (event) => !isOpen && event === 'error'),
       http: page,
     });
     hub.start();
@@ -137,7 +139,7 @@ class Demo {
 
   static async create(count: number, address: HubAddress, running: Running): Promise<Demo> {
     const meshes: CliMesh[] = [];
-    const signaling = withToken(address.url, tokenOf(undefined, running.dependencies.env));
+    const signaling = withToken(address.url, tokenIn(running.dependencies.env, 'AUTH_TOKEN'));
     for (let index = 0; index < count; index++) {
       meshes.push(
         await running.dependencies.createMesh({

@@ -289,11 +289,11 @@ export function overlayEnvironment<Flags extends readonly Flag[]>(
 }
 
 /** What a hub says of its options, in the words of the command line: `publicUrl` is `--public-url (PUBLIC_URL)` there. */
-export function inFlags(message: string): string {
-  return message.replace(/\b[a-z]+(?:[A-Z][a-z]*)*\b/g, (word, at: number) => {
+export const flagWords = (message: string): string =>
+  // What was given stands in quotes, and is shown as it is.
+  message.replace(/"[^"]*"|\b[a-z]+(?:[A-Z][a-z]*)*\b/g, (word, at: number) => {
     const name = word.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const flag: Flag | undefined = HUB_FLAGS.find((candidate) => candidate.name === name);
     // A word of one piece is an option only where the sentence begins.
     return flag === undefined || (name === word && at > 0) ? word : `--${name} (${flag.env})`;
   });
-}

@@ -1,10 +1,12 @@
 /** `xstate-mesh hub`: a signaling hub. Prints `listening` first, then what the hub tells; ends on a signal. */
 
+import type { Writable } from 'node:stream';
+import { MeshError } from '../errors.ts';
 import { printable, shortId } from './chat-protocol.ts';
 import { defineCommand, EXIT_FAILED, EXIT_GOOD, type Running, UsageError } from './command.ts';
 import type { HubAddress, HubEvent } from './dependencies.ts';
 import type { FlagValues } from './flags.ts';
-import { HUB_FLAGS, LOG_LEVELS, overlayEnvironment } from './hub-flags.ts';
+import { flagWords, HUB_FLAGS, LOG_LEVELS, overlayEnvironment } from './hub-flags.ts';
 import { logBesides } from './hub-log.ts';
 import { toJsonData } from './json-data.ts';
 import { jsonLogger } from './output.ts';
@@ -26,12 +28,13 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
   const env = overlayEnvironment(HUB_FLAGS, values, dependencies.env);
   const level = logLevel(env['LOG_LEVEL']);
   let isOpen = false;
-  // People see each event; why a hub does not listen is what the command ends with.
+  // Why a hub does not listen is what the command ends with; and at a terminal people see each event already.
+  const isSeen = !output.json && isTerminal(dependencies.stdout) && isTerminal(dependencies.stderr);
   const logger =
     level === undefined
-      ? logBesides(output.logger, () => !output.json || !isOpen)
+      ? logBesides(output.logger, (event) => (isOpen ? isSeen : event === 'error'))
       : jsonLogger(dependencies.stderr, level, dependencies.now);
-  const hub = await dependencies.createHub({ env, logger });
+  const hub = await dependencies.createHub({ env, logger }).catch(inFlags);
   const printer = new HubPrinter(output);
   const failed = new Promise<number>((resolve) => {
     hub.on('*', (event) => {
@@ -55,6 +58,14 @@ async function runHub(values: FlagValues<typeof HUB_FLAGS>, running: Running): P
   printer.open(address);
   output.say('Stop it with Ctrl-C.');
   return Promise.race([stopped, failed]);
+}
+
+const isTerminal = (stream: Writable): boolean => 'isTTY' in stream && stream.isTTY === true;
+
+/** What is wrong with an option, said of the flag. */
+function inFlags(error: unknown): never {
+  if (!(error instanceof MeshError) || error.code !== 'BAD_OPTION') throw error;
+  throw new MeshError('BAD_OPTION', flagWords(error.message), { cause: error });
 }
 
 /** The level that was asked for; undefined: none was. */

@@ -2,7 +2,7 @@
 import { defineCommand, EXIT_FAILED, EXIT_GOOD, UsageError } from './command.ts';
 import type { HistogramBar } from './latency-histogram.ts';
 import type { LoadProgress, LoadResult } from './load-types.ts';
-import { TOKEN_FLAG, tokenOf } from './token.ts';
+import { LOAD_TOKEN_FLAG, tokenIn } from './token.ts';
 
 const DAY_S = 86_400;
 
@@ -64,7 +64,7 @@ export const loadCommand = defineCommand(
         describe: 'Networks of clients',
       },
       { kind: 'integer', name: 'bytes', value: 'N', default: 300, min: 0, max: 60_000, describe: 'Size of a signal' },
-      TOKEN_FLAG,
+      LOAD_TOKEN_FLAG,
     ],
     notes: [
       'A hub drops what a socket sends above its RATE_LIMIT, 500 in 10 s: an interval of 0.02 s is its least.',
@@ -80,7 +80,7 @@ export const loadCommand = defineCommand(
       intervalMs: seconds('interval', values.interval, 1),
       networks: values.networks,
       bytes: values.bytes,
-      token: tokenOf(values.token, dependencies.env),
+      token: values.token ?? tokenIn(dependencies.env, LOAD_TOKEN_FLAG.env),
     };
     output.say(`Loading ${options.hubs.join(', ')} with ${options.clients} clients`);
     const result = await dependencies.load(

@@ -52,7 +52,11 @@ export function nodeDependencies(): CliDependencies {
         accept: (text) => port.accept(text),
       };
     },
-    createHub,
+    async createHub({ env, logger, http }) {
+      const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
+      const options = hubOptionsFromEnv(env);
+      return createHubActor({ ...options, logger, ...(http === undefined ? {} : { http }) });
+    },
     async load(options, onProgress, stopped) {
       const { LoadRun } = await import('./load-run.ts');
       return new LoadRun(options).run(onProgress, stopped);
@@ -92,15 +96,3 @@ async function openStore(directory: string, name: string): ReturnType<CliDepende
     throw new MeshError(error.code === 'STORE_MISSING' ? 'NOT_AVAILABLE' : code, error.message, { cause: error });
   }
 }
-
-const createHub: CliDependencies['createHub'] = async ({ env, logger, http }) => {
-  const { createHubActor, hubOptionsFromEnv } = await import('../../hub/index.ts');
-  try {
-    const options = hubOptionsFromEnv(env);
-    return createHubActor({ ...options, logger, ...(http === undefined ? {} : { http }) });
-  } catch (error) {
-    if (!(error instanceof MeshError) || error.code !== 'BAD_OPTION') throw error;
-    const { inFlags } = await import('./hub-flags.ts');
-    throw new MeshError('BAD_OPTION', inFlags(error.message), { cause: error });
-  }
-};

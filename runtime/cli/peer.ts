@@ -24,7 +24,7 @@ import { RTC_NAMES } from './link-ports.ts';
 import { Chat } from './peer-chat.ts';
 import { readCommandLine, replyLine } from './peer-protocol.ts';
 import { PeerSession } from './peer-session.ts';
-import { TOKEN_FLAG, tokenOf, withToken } from './token.ts';
+import { PEER_TOKEN_FLAG, tokenIn, withToken } from './token.ts';
 
 /** Peers of one process. Each link end takes about half a megabyte. */
 const COUNT_MAX = 500;
@@ -40,7 +40,7 @@ const FLAGS = [
     itemsMax: HUBS_MAX,
     describe: 'Hubs to announce at, ws:// or wss://; may be given more than once; "none": links by invitations only',
   },
-  TOKEN_FLAG,
+  PEER_TOKEN_FLAG,
   {
     kind: 'text',
     name: 'network',
@@ -242,7 +242,7 @@ async function storesFor(values: PeerFlags, dependencies: CliDependencies): Prom
 }
 
 function meshOptions(values: PeerFlags, rtc: LinkPort, texts: CliInvitations, running: Running): MeshOptions {
-  const token = tokenOf(values.token, running.dependencies.env);
+  const token = values.token ?? tokenIn(running.dependencies.env, PEER_TOKEN_FLAG.env);
   return {
     signaling: [...hubsOf(values).map((hub) => withToken(hub, token)), texts.port],
     identity: texts.identity,

@@ -122,7 +122,7 @@ function checkNames(options: MeshOptions): void {
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(OPTIONS, name)) continue;
     const start = name.slice(0, 4).toLowerCase();
-    const near = Object.keys(OPTIONS).filter((known) => known.toLowerCase().startsWith(start));
+    const near = start === '' ? [] : Object.keys(OPTIONS).filter((known) => known.toLowerCase().startsWith(start));
     throw bad(`There is no option "${name}"${near.length === 0 ? '.' : `: do you mean ${near.join(' or ')}?`}`);
   }
 }

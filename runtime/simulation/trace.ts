@@ -74,23 +74,27 @@ export class TraceReader {
   #hashes = new Uint32Array(1_024);
   #kept = 0;
   #lines = 0;
+  #last = '';
 
   /** Undefined, or what is wrong with the line. */
   take(line: string): string | undefined {
     this.#lines++;
     if (line.length > LINE_CHARS_MAX) return `line ${this.#lines} is longer than ${LINE_CHARS_MAX} characters`;
     if (this.header === undefined) return line === '' ? undefined : this.#takeHeader(line);
-    if (line !== '') this.#keep(textHash(line));
+    if (line !== '') {
+      this.#keep(textHash(line));
+      this.#last = line;
+    }
     if (line.startsWith('["done"')) this.hash = /^\["done",[\d.]+,"([0-9a-f]+)"/.exec(line)?.[1];
     return undefined;
   }
 
   get recorded(): RecordedLines {
-    return {
-      hashes: this.#hashes.slice(0, this.#kept),
-      ended: this.hash !== undefined,
-      events: this.header?.events === true,
-    };
+    const ended = this.hash !== undefined;
+    // The run was stopped in the middle of its last line: that line tells nothing.
+    const isTorn = !ended && this.#kept > 0 && !this.#last.endsWith(']');
+    const hashes = this.#hashes.slice(0, this.#kept - (isTorn ? 1 : 0));
+    return { hashes, ended, events: this.header?.events === true };
   }
 
   #keep(hash: number): void {

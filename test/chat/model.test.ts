@@ -38,7 +38,7 @@ const statusOf = (me: number, links: readonly LinkStatus[]): MeshStatus => ({
 });
 const heard = (entries: Readonly<Record<number, readonly number[]>>, name = 'N'): Hearsay =>
   Object.entries(entries).reduce<Hearsay>(
-    (known, [from, links]) => hear(known, id(Number(from)), { name, links: links.map(id) }, 0),
+    (known, [from, links]) => hear(known, id(Number(from)), { name, links: links.map(id), atMs: 0, saidMs: 0 }),
     new Map(),
   );
 
@@ -129,8 +129,8 @@ describe('people', () => {
 
   test('a name stays when later words carry none; the silent are forgotten, links apart', () => {
     let known = heard({ 2: [3], 4: [] });
-    known = hear(known, id(2), {}, 5);
-    expect(known.get(id(2))).toEqual({ name: 'N', links: [id(3)], atMs: 5, gone: false });
+    known = hear(known, id(2), { atMs: 5, saidMs: 1_005 });
+    expect(known.get(id(2))).toEqual({ name: 'N', links: [id(3)], atMs: 5, saidMs: 1_005, gone: false });
     expect([...forget(known, new Set([id(4)]), HEARD_MS + 4).keys()]).toEqual([id(4), id(2)]);
     expect([...forget(known, new Set([id(4)]), HEARD_MS + 5).keys()]).toEqual([id(4)]);
     expect(forget(known, new Set(), 1)).toBe(known);
@@ -144,18 +144,27 @@ describe('people', () => {
     ];
     const before = heard({ 2: [3], 3: [2, 4] });
     expect(seen(before)).toEqual([3, 4]);
-    const after = hear(before, id(3), { gone: true }, 7);
+    const after = hear(before, id(3), { gone: true, atMs: 7 });
     expect(seen(after)).toEqual([1, 2]);
     expect(after.get(id(3))?.name).toBe('N');
-    expect(seen(hear(after, id(2), { links: [id(3)] }, 8))).toEqual([1, 2]);
-    // What it said before it left arrives late.
-    expect(hear(after, id(3), { links: [id(2)] }, 6)).toBe(after);
-    expect(seen(hear(after, id(3), { links: [id(2)] }, 8))).toEqual([2, 3]);
+    expect(seen(hear(after, id(2), { links: [id(3)], atMs: 8, saidMs: 8 }))).toEqual([1, 2]);
+    // What it said before it left arrives late, whatever its clock says.
+    expect(hear(after, id(3), { links: [id(2)], atMs: 4_000, saidMs: 600_000 })).toBe(after);
+    expect(seen(hear(after, id(3), { links: [id(2)], atMs: 9_000, saidMs: 9_000 }))).toEqual([2, 3]);
+  });
+
+  test('words of one source count in the order in which they were said; its name counts also when it comes late', () => {
+    const text = hear(new Map(), id(2), { atMs: 10, saidMs: 500_010 });
+    const list = hear(text, id(2), { name: 'Ada', links: [id(3)], atMs: 11, saidMs: 500_000 });
+    expect(list.get(id(2))).toEqual({ name: 'Ada', links: [id(3)], atMs: 10, saidMs: 500_010, gone: false });
+    expect(hear(list, id(2), { name: 'Eve', links: [], atMs: 12, saidMs: 499_999 })).toBe(list);
+    // A clock that is minutes behind ours makes nobody old.
+    expect(forget(hear(new Map(), id(4), { atMs: 600_000, saidMs: 1 }), new Set(), 600_001).size).toBe(1);
   });
 
   test('a crowd of strangers does not grow what is remembered', () => {
     let known: Hearsay = new Map();
-    for (let n = 0; n < 1_000; n++) known = hear(known, id(n), { name: 'x' }, n);
+    for (let n = 0; n < 1_000; n++) known = hear(known, id(n), { name: 'x', atMs: n, saidMs: n });
     expect(known.size).toBe(200);
     expect(known.has(id(999))).toBe(true);
   });

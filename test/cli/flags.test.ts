@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandHelp, type Flag, parseFlags } from '../../runtime/cli/flags.ts';
-import { HUB_FLAGS, inFlags, overlayEnvironment } from '../../runtime/cli/hub-flags.ts';
+import { flagWords, HUB_FLAGS, overlayEnvironment } from '../../runtime/cli/hub-flags.ts';
 
 const FLAGS = [
   { kind: 'text', name: 'network', value: 'NAME', default: 'global', charsMax: 8, describe: 'Network' },
@@ -91,8 +91,9 @@ describe('flags', () => {
     ['publicUrl must be a ws:// URL.', '--public-url (PUBLIC_URL) must be a ws:// URL.'],
     ['port must be a whole number.', '--port (PORT) must be a whole number.'],
     ['tlsCert and tlsKey go together.', '--tls-cert (TLS_CERT) and --tls-key (TLS_KEY) go together.'],
+    ['publicUrl must be so, not "authToken".', '--public-url (PUBLIC_URL) must be so, not "authToken".'],
     ['The port and its host are no options here.', 'The port and its host are no options here.'],
   ])('%j is said of flags', (said, inWords) => {
-    expect(inFlags(said)).toBe(inWords);
+    expect(flagWords(said)).toBe(inWords);
   });
 });

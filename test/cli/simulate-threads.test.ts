@@ -2,7 +2,7 @@
  * Goal: a simulation on several threads is one simulation: each scenario keeps its invariants and delivers, its trace tells
  * a stranger the same figures and runs again to the same hash, and its figures are those of one thread but for chance.
  */
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -71,6 +71,18 @@ it('comes to figures like those of one thread', async () => {
     expect(of(dealt) / of(alone)).toBeGreaterThan(0.8);
     expect(of(dealt) / of(alone)).toBeLessThan(1.25);
   }
+});
+
+it('runs a trace that was cut off as far as it goes, on all its threads', async () => {
+  const trace = join(folder, 'cut.jsonl');
+  await simulate('join', ...SMALL, '--threads', '2', '--trace', trace);
+  const lines = readFileSync(trace, 'utf8').split('\n').slice(0, 60);
+  const lastMs = Number(JSON.parse(lines.at(-1) ?? '')[1]);
+  writeFileSync(trace, `${lines.join('\n')}\n["sig`);
+  const replay = cli(['replay', trace, '--json']);
+  expect(await replay.exited, replay.stderr).toBe(0);
+  expect(replay.json).toMatchObject([{ same: true, complete: false, hash: null, compared: 59 }]);
+  expect(replay.json[0]?.simulatedMs).toBeLessThan(lastMs + 2_000);
 });
 
 it('stops at a signal, all threads at the same place', async () => {

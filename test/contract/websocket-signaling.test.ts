@@ -122,6 +122,7 @@ describe('WebSocket signaling against strange hubs', () => {
     expect(nodeWebsocketSignaling('ws://localhost:1/x?a=1&token=secret').url).toBe('ws://localhost:1/x?a=1');
     expect(nodeWebsocketSignaling('ws://localhost:1?token=secret').url).toBe('ws://localhost:1');
     expect(nodeWebsocketSignaling('ws://localhost:1/?token=secret').url).toBe('ws://localhost:1/');
+    expect(nodeWebsocketSignaling('ws://localhost:1/x#?token=secret').url).toBe('ws://localhost:1/x');
     expect(nodeWebsocketSignaling('ws://localhost:1').url).toBe('ws://localhost:1');
   });
 

@@ -55,6 +55,14 @@ describe('a recorded run', () => {
     expect(compare(TRACE.slice(0, 3), RUN.slice(1)).difference?.line).toBe(1);
   });
 
+  it('is not judged by a last line that was torn', () => {
+    const torn = TRACE[2]?.slice(0, 9) ?? '';
+    const { reader, difference } = compare([...TRACE.slice(0, 2), torn], RUN);
+    expect(difference).toBeUndefined();
+    expect(reader.recorded.hashes).toHaveLength(1);
+    expect(compare([...TRACE.slice(0, 2), torn, ...TRACE.slice(3)], RUN).difference?.line).toBe(2);
+  });
+
   it('has told all it can when it was cut off and is through, or differs; a whole one is run to its end', () => {
     const isThrough = (lines: readonly string[], run: readonly TraceLine[]): boolean => {
       const reader = new TraceReader();

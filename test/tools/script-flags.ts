@@ -11,7 +11,7 @@ import {
   type TextFlag,
 } from '../../runtime/cli/flags.ts';
 
-const HELP = COMMON_FLAGS[2];
+const HELP = COMMON_FLAGS.filter(({ name }) => name === 'help');
 
 /** A whole number from the first to the last of the three; the second is the default. */
 export const count = <const Name extends string>(
@@ -36,7 +36,7 @@ export function misused(problem: string): never {
 
 /** The flags given to this process. Prints the help and ends with 0 when it is asked for. */
 export function scriptFlags<const Flags extends readonly Flag[]>(spec: CommandSpec<Flags>): FlagValues<Flags> {
-  const flags: readonly Flag[] = [...spec.flags, HELP];
+  const flags: readonly Flag[] = [...spec.flags, ...HELP];
   const read = parseFlags(flags, process.argv.slice(2));
   if (!read.ok) return misused(read.problem);
   if (read.value.help === true) {
