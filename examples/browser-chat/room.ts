@@ -38,7 +38,7 @@ export class Room {
     const people = peopleOf(status, known).slice(0, PEOPLE_MAX);
     this.#showStates(status);
     this.#showPeople(people);
-    this.#showAddressees(people);
+    this.#showAddressees(people, known);
     const picture = pictureOf(status, known, myName);
     drawPicture(this.#svg, picture);
     setText(this.#caption, describe(picture));
@@ -113,12 +113,13 @@ export class Room {
     return row;
   }
 
-  #showAddressees(people: readonly Person[]): void {
+  #showAddressees(people: readonly Person[], known: Hearsay): void {
     const chosen = this.#to.value;
-    const wanted = people.map(({ id, name }) => ({ id, label: name === '' ? shortId(id) : `${name} ${shortId(id)}` }));
+    const labelOf = (id: string, name: string): string => (name === '' ? shortId(id) : `${name} ${shortId(id)}`);
+    const wanted = people.map(({ id, name }) => ({ id, label: labelOf(id, name) }));
     if (chosen !== '' && !wanted.some(({ id }) => id === chosen)) {
       // The words meant for one must never go to everybody because that one left.
-      wanted.push({ id: chosen, label: `${shortId(chosen)} (gone)` });
+      wanted.push({ id: chosen, label: `${labelOf(chosen, known.get(chosen)?.name ?? '')} (gone)` });
     }
     const now = [...this.#to.options].slice(1);
     const isSame =
