@@ -165,6 +165,12 @@ function readList(flag: ListFlag, text: string, rawName: string, earlier: unknow
   return { ok: true, value: all };
 }
 
+/** A number from 0 to 1, as a text flag has it; undefined when it is none. */
+export function readShare(text: string): number | undefined {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  return value >= 0 && value <= 1 ? value : undefined;
+}
+
 function unknownFlag(rawName: string, flags: readonly Flag[]): string {
   const wanted = rawName.replace(/^-+/, '');
   const near = flags.find((flag) => flag.name.startsWith(wanted.slice(0, 3)) && wanted.length >= 3);

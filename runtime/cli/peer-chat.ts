@@ -111,7 +111,7 @@ export class Chat {
       case 'accept':
         if (line.text !== '') return this.#accept(line.text);
         this.#pasted = '';
-        return this.#say('Paste the text now, and an empty line after it. Any command instead: never mind.');
+        return this.#say('Paste the text now, and an empty line after it. Typing any /command instead gives it up.');
       case 'unknown':
         return this.#say(`! ${line.message}`);
     }

@@ -14,7 +14,7 @@ import {
   threadsFor,
 } from '../simulation/scenario-options.ts';
 import { UsageError } from './command.ts';
-import type { FlagValues, IntegerFlag, TextFlag } from './flags.ts';
+import { type FlagValues, type IntegerFlag, readShare, type TextFlag } from './flags.ts';
 
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 const ATTACKS_TOO = ['all', ...Object.keys(ATTACKS)];
@@ -240,7 +240,7 @@ export function optionsOf(values: SimulateValues): ScenarioOptions {
 const seedOf = (text: string): number | string => (/^\d{1,15}$/.test(text) ? Number(text) : text);
 
 function shareOf(name: string, text: string): number {
-  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= 1) return value;
+  const value = readShare(text);
+  if (value !== undefined) return value;
   throw new UsageError(`--${name} must be a number from 0 to 1, not "${text}"`);
 }

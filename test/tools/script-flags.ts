@@ -8,6 +8,7 @@ import {
   type IntegerFlag,
   type ListFlag,
   parseFlags,
+  readShare,
   type TextFlag,
 } from '../../runtime/cli/flags.ts';
 
@@ -48,10 +49,8 @@ export function scriptFlags<const Flags extends readonly Flag[]>(spec: CommandSp
 }
 
 /** The share that a text says. */
-export function shareIn(name: string, text: string): number {
-  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-  return value >= 0 && value <= 1 ? value : misused(`--${name} must be a number from 0 to 1, not "${text}"`);
-}
+export const shareIn = (name: string, text: string): number =>
+  readShare(text) ?? misused(`--${name} must be a number from 0 to 1, not "${text}"`);
 
 /** Whole numbers of a list, each within bounds. */
 export function integersIn(name: string, items: readonly string[], min: number, max: number): number[] {
